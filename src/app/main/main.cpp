@@ -1,0 +1,88 @@
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "app/demo.hpp"
+#include "app/server.hpp"
+#include "base/log.hpp"
+#include "config/flags.hpp"
+
+namespace {
+
+using namespace lb;  // NOLINT(google-build-using-namespace): the program's own, in its own main file
+
+constexpr int kExitRefused = 1;  // by the machine
+constexpr int kExitUsage = 2;    // what the user wrote
+
+void print(std::FILE* stream, const std::string& text) { std::fwrite(text.data(), 1, text.size(), stream); }
+
+// Each connection takes two descriptors; the usual soft limit of 1024 is made for programs that use select().
+void raise_descriptor_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int serve(config::Config config, bool demo) {
+  std::unique_ptr<app::DemoBackends> backends;
+  if (demo) {
+    std::string problem;
+    backends = app::DemoBackends::start(problem);
+    if (!backends) {
+      base::log(base::LogLevel::error, problem);
+      return kExitRefused;
+    }
+    for (const std::uint16_t port : backends->ports()) {
+      config.backends.push_back({"http://127.0.0.1:" + std::to_string(port), "127.0.0.1", port, 1});
+    }
+  }
+  app::Server server(std::move(config));
+  const int status = server.run();
+  if (server.lookups_pending() > 0) {
+    // Nothing interrupts a name lookup; the exit must not wait for a name server that does not answer.
+    base::stop_logging();
+    std::_Exit(status);
+  }
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const config::CommandLine command_line = config::parse_command_line(argc, argv);
+  if (command_line.errors.empty() && command_line.help) {
+    print(stdout, config::help_text());
+    return EXIT_SUCCESS;
+  }
+  if (command_line.errors.empty() && command_line.version) {
+    print(stdout, "load-balancer " LB_VERSION "\n");
+    return EXIT_SUCCESS;
+  }
+  auto loaded = config::load_configuration(command_line);
+  if (!loaded) {
+    print(stderr, config::render(loaded.errors()));
+    return kExitUsage;
+  }
+  config::Config config = std::move(loaded).value();
+  if (command_line.check) {
+    const std::size_t count = config.backends.size();
+    print(stdout, "The configuration is valid: " + std::to_string(count) + (count == 1 ? " backend.\n" : " backends.\n"));
+    return EXIT_SUCCESS;
+  }
+
+  std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
+  raise_descriptor_limit();
+  base::LogLevel level = base::LogLevel::info;
+  static_cast<void>(base::parse_log_level(config.log_level, level));  // the configuration was checked
+  base::start_logging(level);
+  const int status = serve(std::move(config), command_line.demo);
+  base::stop_logging();
+  return status;
+}

@@ -1,0 +1,77 @@
+// Wires everything: workers, listeners, backends, health checks, signals.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/signal_set.hpp>
+
+#include "config/config.hpp"
+#include "net/listener.hpp"
+#include "proxy/handler.hpp"
+#include "upstream/health_monitor.hpp"
+#include "upstream/tcp_transport.hpp"
+
+namespace lb::app {
+
+// One worker with all that is its own.
+class WorkerUnit {
+ public:
+  WorkerUnit(const proxy::Settings& settings, upstream::Cluster& cluster, std::uint64_t seed)
+      : worker(base::system_clock()),
+        transport(worker.executor(), worker.wheel(), cluster.size()),
+        handler(worker.executor(), worker.wheel(), worker.blocks(), worker.sessions(), settings, cluster, transport, seed) {}
+
+  net::Worker worker;
+  upstream::TcpTransport transport;
+  proxy::Handler<upstream::TcpTransport> handler;
+  std::unique_ptr<net::Listener> listener;
+};
+
+class Server {
+ public:
+  // `config` was checked; it names at least one backend.
+  explicit Server(config::Config config);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Serves until SIGTERM or SIGINT, on the calling thread and those it starts. Returns the exit status: 0 after a stop,
+  // 1 if the machine refused something, which was logged.
+  [[nodiscard]] int run();
+
+  // Name lookups that still run and that the destructor would have to wait for.
+  [[nodiscard]] std::size_t lookups_pending() const noexcept { return resolver_.pending(); }
+
+ private:
+  net::Awaitable<void> supervise();
+  [[nodiscard]] bool open_listeners();
+  void accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer);
+  net::Awaitable<void> serve(WorkerUnit& unit, std::unique_ptr<net::TcpStream> stream, std::string client_address);
+  void publish_addresses(std::size_t index, const net::Addresses& addresses);
+
+  // Stopping, as a protocol: docs/architecture.md has the steps.
+  void await_signal();
+  void on_signal(int signal);
+  net::Awaitable<void> shut_down();
+  void drain_worker(WorkerUnit& unit);
+
+  config::Config config_;
+  proxy::Settings settings_;
+  upstream::Cluster cluster_;
+  net::Worker control_;  // signals and health checks, on the thread that called run()
+  upstream::Resolver resolver_;
+  upstream::HealthMonitor monitor_;
+  std::vector<std::unique_ptr<WorkerUnit>> units_;
+  net::asio::basic_signal_set<net::Executor> signals_;
+  net::Pause stop_wait_;  // woken by signals and by workers that have drained
+  std::atomic<std::size_t> connections_{0};
+  std::size_t units_busy_ = 0;
+  unsigned stop_signals_ = 0;
+  bool refused_connections_ = false;
+  int exit_status_ = 0;
+};
+
+}  // namespace lb::app

@@ -1,0 +1,54 @@
+// Every fixed bound of the program that has no key in the configuration file, with the reason for its value.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.hpp"
+
+namespace lb::base {
+
+// A head and the first bytes of a body nearly always fit; the same size as nginx' and HAProxy's buffers.
+inline constexpr std::size_t kSmallBlockBytes = 16 * 1024;
+// Bodies that fill a small block move on in larger ones: fewer system calls per megabyte.
+inline constexpr std::size_t kLargeBlockBytes = 128 * 1024;
+// Free blocks of each size a worker keeps for the next connection, rather than give back to the allocator.
+inline constexpr std::size_t kFreeBlocksMax = 256;
+
+// Interim (1xx) answers of one exchange. A backend that sends more is broken or hostile.
+inline constexpr unsigned kInterimResponsesMax = 32;
+// One chunk-size line with its extensions (RFC 9112 section 7.1.1 asks for a bound).
+inline constexpr std::size_t kChunkLineBytesMax = 4 * 1024;
+// All trailer fields of one message together.
+inline constexpr std::size_t kTrailerBytesMax = 16 * 1024;
+// Empty lines before a request line that are read over (RFC 9112 section 2.2 asks for at least one).
+inline constexpr std::size_t kLeadingEmptyLinesMax = 8;
+
+// The granularity of all timeouts.
+inline constexpr Duration kWheelTick{10};
+// A request that waits longer than this for its answer has its client watched for going away.
+inline constexpr Duration kAbortWatchDelay{50};
+// A client that asked for 100-continue and then sends its body unasked is believed after this time, as curl does it.
+inline constexpr Duration kContinueWait{1000};
+// Before the same backend is tried again for one request; doubles with each further try. With jitter of +-50%.
+inline constexpr Duration kRetryPause{50};
+// After an answer that ends a connection we still read what the client was sending, so that the kernel does not reset
+// the connection and destroy the answer in flight (RFC 9112 section 9.6).
+inline constexpr Duration kLingerTime{2000};
+inline constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
+// How long a connection that was accepted, but has sent nothing yet, is waited for once the server stops.
+inline constexpr Duration kDrainNewConnection{1000};
+// How long accepting rests when the process is out of descriptors.
+inline constexpr Duration kAcceptPause{100};
+// The first round of health checks, before the port opens.
+inline constexpr Duration kFirstRoundTime{1000};
+// Looking up a backend's name outside of a request.
+inline constexpr Duration kResolveTime{5000};
+// Addresses of one name that are used.
+inline constexpr std::size_t kAddressesMax = 16;
+
+static_assert(kChunkLineBytesMax < kSmallBlockBytes);
+static_assert(kTrailerBytesMax <= kSmallBlockBytes);
+static_assert(kSmallBlockBytes < kLargeBlockBytes);
+
+}  // namespace lb::base

@@ -1,0 +1,75 @@
+// The configuration as plain data: what the user asked for, after defaults, file and flags were merged and checked.
+// Nothing here is live state; health and counters live elsewhere and survive a reload.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace lb::config {
+
+using Duration = std::chrono::milliseconds;
+
+// Each clock of an exchange has its own name; see docs/configuration in config/load-balancer.toml for when to change one.
+struct Timeouts {
+  Duration header{10'000};              // first byte of a request head to its last
+  Duration body_idle{30'000};           // between two reads of a request body
+  Duration write_idle{30'000};          // between two successful writes, to client and backend alike
+  Duration keep_alive_idle{60'000};     // client connection without a request
+  Duration connect{3'000};              // name lookup and TCP connect to a backend
+  Duration first_response_byte{60'000}; // request written to first byte of the answer
+  Duration response_idle{60'000};       // between two reads of an answer
+  Duration tunnel_idle{3'600'000};      // an upgraded connection without a byte either way
+};
+
+struct Limits {
+  std::size_t header_bytes = 32 * 1024;  // request line and fields; the same bound holds for an answer's head
+  std::size_t header_count = 128;        // fields in one head
+  std::uint64_t body_bytes = 0;          // request body; 0: no limit
+  std::size_t connections = 100'000;     // client connections at once
+};
+
+struct Server {
+  std::string address = "::";
+  std::uint16_t port = 3030;  // 0: any free port, named in the first log line
+  unsigned threads = 0;       // 0: one per processor
+  Timeouts timeouts;
+  Limits limits;
+};
+
+struct Backend {
+  std::string url;   // canonical: http://host:port, as log lines show it
+  std::string host;  // name, IPv4, or IPv6 without brackets
+  std::uint16_t port = 80;
+  unsigned weight = 1;
+};
+
+struct Retry {
+  unsigned attempts = 3;               // forwarded exchanges per request, the first included
+  std::size_t body_bytes = 64 * 1024;  // of a request body kept for another attempt
+};
+
+struct Health {
+  Duration interval{120'000};
+  Duration timeout{2'000};
+  unsigned failures = 3;  // consecutive failed attempts that mark a backend down
+};
+
+struct Pool {
+  std::size_t idle_connections = 64;  // kept per backend and worker thread
+  Duration idle_timeout{4'000};       // below the 5 s after which common servers close theirs
+};
+
+struct Config {
+  Server server;
+  Duration shutdown_grace{30'000};
+  std::vector<Backend> backends;
+  Retry retry;
+  Health health;
+  Pool pool;
+  std::string log_level = "info";  // trace, debug, info, warning, error, off
+};
+
+}  // namespace lb::config

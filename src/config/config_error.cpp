@@ -1,0 +1,67 @@
+#include "config/config_error.hpp"
+
+namespace lb::config {
+namespace {
+
+// Longer values are cut: a message is one line that somebody has to read.
+constexpr std::size_t kShownBytesMax = 100;
+
+void append_escaped(std::string& out, unsigned char byte) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out += "\\x";
+  out += kHex[byte >> 4U];
+  out += kHex[byte & 0x0FU];
+}
+
+std::string escape(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte > 0x7E) {
+      append_escaped(out, byte);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string out = escape(text.substr(0, kShownBytesMax));
+  if (text.size() > kShownBytesMax) {
+    out += "...";
+  }
+  return out;
+}
+
+std::string quoted(std::string_view text) {
+  return '"' + printable(text) + '"';
+}
+
+std::string render(const ConfigError& error) {
+  std::string out;
+  if (!error.file.empty()) {
+    // A path is never cut: it is what the user has to open.
+    out += escape(error.file);
+    if (error.line > 0) {
+      out += ':' + std::to_string(error.line) + ':' + std::to_string(error.column);
+    }
+    out += ": ";
+  }
+  if (!error.key.empty()) {
+    out += escape(error.key) + ": ";
+  }
+  return out + escape(error.message);
+}
+
+std::string render(const ConfigErrors& errors) {
+  std::string out;
+  for (const ConfigError& error : errors) {
+    out += render(error) + '\n';
+  }
+  return out;
+}
+
+}  // namespace lb::config

@@ -1,0 +1,283 @@
+#include "config/load.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+// The library asserts preconditions that a hostile text breaks ("[~", marzer/tomlplusplus issue 294); past them it
+// finds its way to an ordinary error. With NDEBUG it would hand them to the optimiser as facts, which is worse than
+// aborting.
+#undef NDEBUG
+#define TOML_ASSERT(condition) static_cast<void>(0)
+// Values may nest as deep as a file says, and the library walks them by recursion. Ours are two deep.
+#define TOML_MAX_NESTED_VALUES 16
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#define TOML_ENABLE_FORMATTERS 0
+#include <toml++/toml.h>
+
+#include "config/file_text.hpp"
+#include "config/nearest_name.hpp"
+#include "config/schema.hpp"
+#include "config/url.hpp"
+
+namespace lb::config {
+namespace {
+
+bool is_section(std::string_view path) {
+  const auto sections = all_sections();
+  return std::find(sections.begin(), sections.end(), path) != sections.end();
+}
+
+std::string describe(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::string:
+      return quoted(node.as_string()->get());
+    case toml::node_type::boolean:
+      return node.as_boolean()->get() ? "true" : "false";
+    case toml::node_type::integer:
+      return std::to_string(node.as_integer()->get());
+    case toml::node_type::floating_point:
+      return "a decimal number";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::table:
+      return "a table";
+    default:
+      return "a date or time";
+  }
+}
+
+std::string list_of_keys(std::string_view section) {
+  std::string out;
+  for (const KeySpec& key : all_keys()) {
+    if (key.section() == section) {
+      out += (out.empty() ? "" : ", ") + std::string(key.name());
+    }
+  }
+  return out;
+}
+
+std::string did_you_mean(std::string_view name) {
+  return "; did you mean " + std::string(name) + '?';
+}
+
+// First among the neighbours, then in other sections: `idle_timeout` in [server] is pool.idle_timeout, and `prot`
+// before any section is server.port.
+std::string unknown_key_message(std::string_view section, std::string_view name) {
+  std::vector<std::string_view> names;
+  std::vector<std::string_view> paths;
+  std::vector<std::string_view> all_names;
+  for (const KeySpec& key : all_keys()) {
+    paths.push_back(key.path);
+    all_names.push_back(key.name());
+    if (key.section() == section) {
+      names.push_back(key.name());
+    }
+  }
+  if (const auto nearest = nearest_name(name, names)) {
+    return "unknown key" + did_you_mean(std::string(section) + '.' + std::string(*nearest));
+  }
+  const std::string path = section.empty() ? std::string(name) : std::string(section) + '.' + std::string(name);
+  const auto same_name = std::find(all_names.begin(), all_names.end(), name);
+  if (same_name != all_names.end()) {
+    return "unknown key" + did_you_mean(paths[static_cast<std::size_t>(same_name - all_names.begin())]);
+  }
+  if (const auto nearest = nearest_name(path, paths)) {
+    return "unknown key" + did_you_mean(*nearest);
+  }
+  if (const auto nearest = nearest_name(name, all_names)) {
+    const auto at = std::find(all_names.begin(), all_names.end(), *nearest);
+    return "unknown key" + did_you_mean(paths[static_cast<std::size_t>(at - all_names.begin())]);
+  }
+  if (!names.empty()) {
+    return "unknown key; known here are " + list_of_keys(section);
+  }
+  return "unknown key; every key belongs to a section, such as [server]";
+}
+
+std::string unknown_section_message(std::string_view path, std::string_view name) {
+  const auto sections = all_sections();
+  std::optional<std::string_view> nearest = nearest_name(path, sections);
+  for (const std::string_view section : sections) {
+    if (!nearest && section.substr(section.rfind('.') + 1) == name) {
+      nearest = section;
+    }
+  }
+  if (nearest) {
+    const bool is_array = *nearest == kBackendsSection;
+    return "unknown section" + did_you_mean((is_array ? "[[" : "[") + std::string(*nearest) + (is_array ? "]]" : "]"));
+  }
+  std::string known;
+  for (const std::string_view section : sections) {
+    known += (known.empty() ? "" : ", ") + std::string(section);
+  }
+  return "unknown section; known are " + known;
+}
+
+// Walks the parsed file along the schema. It descends into known sections only, so its depth is the schema's.
+class Reader {
+ public:
+  explicit Reader(std::string_view file_name) : file_name_(file_name) {}
+
+  Checked<Config> read(const toml::table& root) {
+    read_section(root, "");
+    if (errors_.empty() && left_out_ == 0) {
+      return std::move(config_);
+    }
+    std::sort(errors_.begin(), errors_.end(), [](const ConfigError& a, const ConfigError& b) {
+      return std::tie(a.line, a.column, a.key) < std::tie(b.line, b.column, b.key);
+    });
+    if (left_out_ > 0) {
+      errors_.push_back({.file = file_name_, .message = std::to_string(left_out_) + " more mistakes"});
+    }
+    return std::move(errors_);
+  }
+
+ private:
+  void fail(const toml::source_region& where, std::string_view path, std::string message) {
+    if (errors_.size() == kErrorsMax) {
+      ++left_out_;
+      return;
+    }
+    errors_.push_back({.file = file_name_,
+                       .line = where.begin.line,
+                       .column = where.begin.column,
+                       .key = printable(path),
+                       .message = std::move(message)});
+  }
+
+  void read_section(const toml::table& table, std::string_view section) {
+    for (auto&& [key, node] : table) {
+      const std::string_view name = key.str();
+      const std::string path = section.empty() ? std::string(name) : std::string(section) + '.' + std::string(name);
+      // A quoted name with a dot in it is no path: "server.port" = 1 names nothing.
+      const bool is_plain = name.find('.') == std::string_view::npos;
+      if (is_plain && path == kBackendsSection) {
+        read_backends(node);
+      } else if (is_plain && is_section(path)) {
+        read_subsection(node, path);
+      } else if (const KeySpec* spec = is_plain ? find_key(path) : nullptr) {
+        read_value(*spec, node);
+      } else if (errors_.size() >= kErrorsMax) {
+        ++left_out_;  // Hints are costly: not for mistakes that nobody will see.
+      } else if (node.is_table() || node.is_array_of_tables()) {
+        fail(key.source(), path, unknown_section_message(path, name));
+      } else {
+        fail(key.source(), path, unknown_key_message(section, name));
+      }
+    }
+  }
+
+  void read_subsection(const toml::node& node, std::string_view path) {
+    if (const toml::table* table = node.as_table()) {
+      read_section(*table, path);
+      return;
+    }
+    const std::string header = '[' + std::string(path) + ']';
+    if (node.is_array_of_tables()) {
+      fail(node.source(), path, "is one section; write " + header + " instead of [" + header + ']');
+    } else {
+      fail(node.source(), path, describe(node) + " is not a section; write " + header + " and its keys below");
+    }
+  }
+
+  // True if the value was stored.
+  bool read_value(const KeySpec& key, const toml::node& node) {
+    std::optional<std::string> message;
+    if (const auto* integer = node.as_integer()) {
+      message = assign_integer(key, integer->get(), config_);
+    } else if (const auto* text = node.as_string(); text == nullptr) {
+      message = wrong_type_message(key, describe(node));
+    } else if (key.type == KeyType::kUnsigned) {
+      message = quoted(text->get()) + " is a string; write " + allowed_text(key) + ", without quotes";
+    } else {
+      message = assign_text(key, text->get(), config_);
+    }
+    if (message) {
+      fail(node.source(), key.path, std::move(*message));
+    }
+    return !message;
+  }
+
+  void read_backends(const toml::node& node) {
+    const toml::array* array = node.as_array();
+    if (array == nullptr) {
+      fail(node.source(), kBackendsSection,
+           describe(node) + " is not a list of backends; write [[backends]] once for each");
+      return;
+    }
+    for (const toml::node& element : *array) {
+      const toml::table* table = element.as_table();
+      if (table == nullptr) {
+        fail(element.source(), kBackendsSection,
+             describe(element) + R"( is not a backend; write [[backends]] and below it url = "http://host:port")");
+      } else if (config_.backends.size() == kBackendsMax) {
+        fail(element.source(), kBackendsSection, "there are more than " + std::to_string(kBackendsMax));
+        return;
+      } else {
+        read_backend(*table);
+      }
+    }
+  }
+
+  void read_backend(const toml::table& table) {
+    config_.backends.emplace_back();
+    read_section(table, kBackendsSection);
+    for (const KeySpec& key : all_keys()) {
+      if (key.section() == kBackendsSection && key.required && !table.contains(key.name())) {
+        fail(table.source(), key.path,
+             "is missing; write " + std::string(key.name()) + " = \"" + allowed_text(key) + '"');
+      }
+    }
+    const Backend& backend = config_.backends.back();
+    if (backend.url.empty()) {
+      return;  // Missing or wrong, and said so.
+    }
+    const toml::node* url = table.get("url");
+    const toml::source_region where = url != nullptr ? url->source() : table.source();
+    const auto [first, is_new] = lines_.try_emplace(backend_identity(backend), where.begin.line);
+    if (!is_new) {
+      fail(where, "backends.url", backend.url + " is listed twice, first in line " + std::to_string(first->second));
+    }
+  }
+
+  std::string file_name_;
+  Config config_;
+  ConfigErrors errors_;
+  std::size_t left_out_ = 0;
+  std::map<std::string, unsigned> lines_;  // of the backends read so far, by identity
+};
+
+}  // namespace
+
+Checked<Config> load_text(std::string_view text, std::string_view file_name) {
+  const Checked<std::string> clean = clean_text(text);
+  if (!clean) {
+    ConfigError error = clean.errors().front();
+    error.file = file_name;
+    return error;
+  }
+  const toml::parse_result result = toml::parse(std::string_view(clean.value()));
+  if (!result) {
+    const toml::source_position where = result.error().source().begin;
+    return ConfigError{.file = std::string(file_name),
+                       .line = where.line,
+                       .column = where.column,
+
+                       .message = printable(result.error().description())};
+  }
+  return Reader(file_name).read(result.table());
+}
+
+Checked<Config> load_file(const std::string& path) {
+  Checked<std::string> text = read_file(path, kFileBytesMax);
+  if (!text) {
+    return text.errors();
+  }
+  return load_text(text.value(), path);
+}
+
+}  // namespace lb::config

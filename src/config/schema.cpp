@@ -1,0 +1,266 @@
+#include "config/schema.hpp"
+
+#include <array>
+#include <type_traits>
+#include <vector>
+
+#include "config/url.hpp"
+
+namespace lb::config {
+namespace {
+
+constexpr std::uint64_t kSecond = 1'000;
+constexpr std::uint64_t kMinute = 60 * kSecond;
+constexpr std::uint64_t kHour = 60 * kMinute;
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kMiB = 1024 * kKiB;
+
+constexpr std::array<std::string_view, 6> kLogLevels = {"trace", "debug", "info", "warning", "error", "off"};
+
+std::string address_problem(std::string_view text) {
+  return is_ip_address(text) ? "" : "is not an IP address";
+}
+std::string url_problem(std::string_view text) {
+  return parse_backend_url(text).problem;
+}
+
+// Field is a stateless lambda that names the field; one spelling serves reading and writing.
+template <auto Field>
+Value get_field(const Config& config) {
+  const auto& field = Field(config);
+  using Type = std::remove_cvref_t<decltype(field)>;
+  if constexpr (std::is_same_v<Type, std::string>) {
+    return field;
+  } else if constexpr (std::is_same_v<Type, Duration>) {
+    return static_cast<std::uint64_t>(field.count());
+  } else {
+    return static_cast<std::uint64_t>(field);
+  }
+}
+
+template <auto Field>
+void set_field(Config& config, const Value& value) {
+  auto& field = Field(config);
+  using Type = std::remove_cvref_t<decltype(field)>;
+  if constexpr (std::is_same_v<Type, std::string>) {
+    field = std::get<std::string>(value);
+  } else if constexpr (std::is_same_v<Type, Duration>) {
+    field = Duration(static_cast<Duration::rep>(std::get<std::uint64_t>(value)));
+  } else {
+    field = static_cast<Type>(std::get<std::uint64_t>(value));
+  }
+}
+
+// One URL fills three fields; the weight stays, the keys of a table have no order.
+void set_backend_url(Config& config, const Value& value) {
+  const UrlOutcome outcome = parse_backend_url(std::get<std::string>(value));
+  if (outcome.backend) {
+    Backend& backend = config.backends.back();
+    backend.url = outcome.backend->url;
+    backend.host = outcome.backend->host;
+    backend.port = outcome.backend->port;
+  }
+}
+
+struct Range {
+  std::uint64_t min;
+  std::uint64_t max;
+  std::string_view zero_means = {};
+};
+
+template <auto Field>
+KeySpec number(std::string_view path, KeyType type, const Range& range, std::string_view help) {
+  return {.path = path,
+          .type = type,
+          .min = range.min,
+          .max = range.max,
+          .zero_means = range.zero_means,
+          .help = help,
+          .get = get_field<Field>,
+          .set = set_field<Field>};
+}
+
+template <auto Field>
+KeySpec duration(std::string_view path, const Range& range, std::string_view help) {
+  return number<Field>(path, KeyType::kDuration, range, help);
+}
+
+template <auto Field>
+KeySpec size(std::string_view path, const Range& range, std::string_view help) {
+  return number<Field>(path, KeyType::kSize, range, help);
+}
+
+template <auto Field>
+KeySpec count(std::string_view path, const Range& range, std::string_view help) {
+  return number<Field>(path, KeyType::kUnsigned, range, help);
+}
+
+constexpr Range kTimeout{1, 24 * kHour};
+
+void add_server_keys(std::vector<KeySpec>& keys) {
+  constexpr auto kAddress = [](auto& c) -> auto& { return c.server.address; };
+  keys.push_back(
+      {.path = "server.address",
+       .format = R"(an IPv4 or IPv6 address, such as "::", "0.0.0.0" or "127.0.0.1")",
+       .problem = address_problem,
+       .help = "Where to listen: :: is every address, IPv4 included; name one address to be reached only there.",
+       .get = get_field<kAddress>,
+       .set = set_field<kAddress>});
+  keys.push_back(count<[](auto& c) -> auto& { return c.server.port; }>(
+      "server.port", {0, 65'535, "any free port"},
+      "The port to listen on; 0 takes a free one and the first log line names it, which suits tests."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.server.threads; }>(
+      "server.threads", {0, 1024, "one per processor"},
+      "Worker threads; set it where the balancer shares the machine or a container is limited to fewer processors."));
+}
+
+void add_timeout_keys(std::vector<KeySpec>& keys) {
+  keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.header; }>(
+      "server.timeouts.header", kTimeout,
+      "From the first byte of a request head to its last; lower it against clients that trickle, raise it for very "
+      "slow links."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.body_idle; }>(
+      "server.timeouts.body_idle", kTimeout,
+      "Between two reads of a request body; raise it for clients that pause in the middle of an upload."));
+  keys.push_back(duration<[](auto& c) -> auto& {
+    return c.server.timeouts.write_idle;
+  }>("server.timeouts.write_idle", kTimeout,
+     "Between two successful writes, to a client or a backend; raise it for receivers that stop reading for a while."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.keep_alive_idle; }>(
+      "server.timeouts.keep_alive_idle", kTimeout,
+      "How long a client connection may stay open without a request; lower it when idle connections use too much "
+      "memory."));
+  keys.push_back(duration<[](auto& c) -> auto& {
+    return c.server.timeouts.connect;
+  }>("server.timeouts.connect", kTimeout,
+     "Name lookup and TCP connect to a backend; raise it for backends far away, lower it to try the next one sooner."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.first_response_byte; }>(
+      "server.timeouts.first_response_byte", kTimeout,
+      "From the request written to the first byte of the answer; raise it for requests that compute longer, such as "
+      "reports."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.response_idle; }>(
+      "server.timeouts.response_idle", kTimeout,
+      "Between two reads of an answer; raise it for event streams and long polls that are silent for longer."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.tunnel_idle; }>(
+      "server.timeouts.tunnel_idle", kTimeout,
+      "How long an upgraded connection (WebSocket) may carry no byte either way; raise it for ones without pings."));
+}
+
+void add_limit_keys(std::vector<KeySpec>& keys) {
+  keys.push_back(size<[](auto& c) -> auto& { return c.server.limits.header_bytes; }>(
+      "server.limits.header_bytes", {kKiB, kMiB},
+      "The longest head of a request or an answer; raise it for large cookies, knowing that every connection may use "
+      "as much."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.server.limits.header_count; }>(
+      "server.limits.header_count", {1, 1000},
+      "The most fields in one head; raise it for clients that send very many."));
+  keys.push_back(size<[](auto& c) -> auto& { return c.server.limits.body_bytes; }>(
+      "server.limits.body_bytes", {0, kUnbounded, "no limit"},
+      "The longest request body; set it to what your largest upload needs to refuse anything longer with 413."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.server.limits.connections; }>(
+      "server.limits.connections", {1, 1'000'000},
+      "Client connections at once; keep it below half of the open files allowed, for each may need one to a backend "
+      "too."));
+}
+
+void add_backend_keys(std::vector<KeySpec>& keys) {
+  constexpr auto kUrl = [](auto& c) -> auto& { return c.backends.back().url; };
+  keys.push_back({.path = "backends.url",
+                  .format = "http://host[:port]",
+                  .problem = url_problem,
+                  .shown = without_userinfo,
+                  .required = true,
+                  .help = "Where the backend listens: a name, an IPv4 or [IPv6] address, and a port unless it is 80.",
+                  .get = get_field<kUrl>,
+                  .set = set_backend_url});
+  keys.push_back(count<[](auto& c) -> auto& { return c.backends.back().weight; }>(
+      "backends.weight", {1, 256}, "Its share of the traffic relative to the others; raise it for a larger machine."));
+}
+
+void add_upstream_keys(std::vector<KeySpec>& keys) {
+  keys.push_back(count<[](auto& c) -> auto& { return c.retry.attempts; }>(
+      "retry.attempts", {1, 10},
+      "Forwarded exchanges per request, the first included; 1 turns retries off, more help only with more backends."));
+  keys.push_back(size<[](auto& c) -> auto& { return c.retry.body_bytes; }>(
+      "retry.body_bytes", {0, 16 * kMiB, "requests with a body are not repeated"},
+      "How much of a request body is kept for another attempt; raise it if larger uploads should survive a failing "
+      "backend."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.health.interval; }>(
+      "health.interval", {100, 24 * kHour},
+      "Between two rounds of TCP checks of every backend; lower it to have a recovered backend back sooner."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.health.timeout; }>(
+      "health.timeout", {10, kMinute}, "How long one check may take; raise it for backends far away."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.health.failures; }>(
+      "health.failures", {1, 100},
+      "Consecutive failed attempts that mark a backend down; raise it if single failures are normal for yours."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.pool.idle_connections; }>(
+      "pool.idle_connections", {0, 10'000, "a new connection for each request"},
+      "Idle connections kept per backend and worker thread; raise it when many new connections to backends are "
+      "opened."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.pool.idle_timeout; }>(
+      "pool.idle_timeout", {1, kHour},
+      "How long an idle connection to a backend is kept; keep it below the time after which the backend closes its "
+      "own."));
+}
+
+std::vector<KeySpec> make_keys() {
+  constexpr auto kLevel = [](auto& c) -> auto& { return c.log_level; };
+  std::vector<KeySpec> keys;
+  add_server_keys(keys);
+  add_timeout_keys(keys);
+  add_limit_keys(keys);
+  keys.push_back(duration<[](auto& c) -> auto& { return c.shutdown_grace; }>(
+      "shutdown.grace", {0, kHour},
+      "How long requests in flight may take to end after SIGTERM; keep it below what your supervisor waits before it "
+      "kills."));
+  add_backend_keys(keys);
+  add_upstream_keys(keys);
+  keys.push_back(
+      {.path = "log.level",
+       .type = KeyType::kEnum,
+       .choices = kLogLevels,
+       .help = "The least severe message that is logged; debug and trace show single requests and cost speed.",
+       .get = get_field<kLevel>,
+       .set = set_field<kLevel>});
+  return keys;
+}
+
+std::vector<std::string_view> make_sections() {
+  std::vector<std::string_view> sections;
+  for (const KeySpec& key : all_keys()) {
+    if (sections.empty() || sections.back() != key.section()) {
+      sections.push_back(key.section());
+    }
+  }
+  return sections;
+}
+
+}  // namespace
+
+std::string_view KeySpec::section() const {
+  return path.substr(0, path.rfind('.'));
+}
+std::string_view KeySpec::name() const {
+  return path.substr(path.rfind('.') + 1);
+}
+
+std::span<const KeySpec> all_keys() {
+  static const std::vector<KeySpec> keys = make_keys();
+  return keys;
+}
+
+std::span<const std::string_view> all_sections() {
+  static const std::vector<std::string_view> sections = make_sections();
+  return sections;
+}
+
+const KeySpec* find_key(std::string_view path) {
+  for (const KeySpec& key : all_keys()) {
+    if (key.path == path) {
+      return &key;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace lb::config

@@ -1,0 +1,144 @@
+#include "http/framing.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "http/text.hpp"
+
+namespace lb::http {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::Result;
+
+Error malformed(std::string_view detail) noexcept { return {ErrorKind::malformed, base::Side::internal, detail}; }
+
+// The framing fields as they stand; both views' bytes belong to the head.
+struct FramingFields {
+  std::optional<std::uint64_t> content_length;
+  bool chunked = false;
+};
+
+Result<FramingFields> read_framing_fields(Version version, const std::vector<Field>& fields) {
+  FramingFields found;
+  bool coded = false;
+  for (const Field& field : fields) {
+    if (field.id == FieldId::content_length) {
+      if (found.content_length) return malformed("repeated Content-Length");
+      found.content_length = parse_decimal(field.value);
+      if (!found.content_length) return malformed("malformed Content-Length");
+    } else if (field.id == FieldId::transfer_encoding) {
+      if (coded) return malformed("repeated Transfer-Encoding");
+      coded = true;
+      // Any obfuscated spelling ("xchunked", "chunked;x", "\vchunked") is not this word and is therefore refused.
+      if (!equals_ignoring_case(field.value, "chunked")) {
+        const bool chunked_last = field.value.size() > 7 && field.value.find(',') != std::string_view::npos &&
+                                  equals_ignoring_case(trimmed(field.value.substr(field.value.rfind(',') + 1)), "chunked");
+        bool chunked_before = false;
+        if (chunked_last) chunked_before = list_contains(field.value.substr(0, field.value.rfind(',')), "chunked");
+        if (chunked_last && !chunked_before) {
+          return Error{ErrorKind::unsupported_coding, base::Side::internal, "transfer coding other than chunked"};
+        }
+        return malformed("Transfer-Encoding does not end in a single chunked");
+      }
+      found.chunked = true;
+    }
+  }
+  if (coded && found.content_length) return malformed("Content-Length together with Transfer-Encoding");
+  if (coded && version == Version::http_1_0) return malformed("Transfer-Encoding in HTTP/1.0");
+  return found;
+}
+
+bool is_host_char(char c) noexcept {
+  // reg-name, IP-literal and port of RFC 3986 section 3.2: unreserved, sub-delims, pct-encoded, brackets, colon. No
+  // userinfo.
+  constexpr std::string_view kOthers = "-._~!$&'()*+,;=%[]:";
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || kOthers.find(c) != std::string_view::npos;
+}
+
+}  // namespace
+
+bool is_host(std::string_view value) noexcept {
+  if (!std::ranges::all_of(value, is_host_char)) return false;
+  std::string_view port;
+  if (value.starts_with('[')) {
+    const std::size_t close = value.find(']');
+    if (close == std::string_view::npos || close == 1) return false;
+    port = value.substr(close + 1);
+    if (!port.empty() && port.front() != ':') return false;
+    if (!port.empty()) port.remove_prefix(1);
+  } else {
+    if (value.find_first_of("[]") != std::string_view::npos) return false;
+    const std::size_t colon = value.find(':');
+    if (colon == 0) return false;
+    if (colon != std::string_view::npos) port = value.substr(colon + 1);
+  }
+  return port.size() <= 5 && std::ranges::all_of(port, is_digit);
+}
+
+Result<Framing> request_framing(const RequestHead& head) {
+  const auto found = read_framing_fields(head.version, head.fields);
+  if (!found) return found.error();
+  if (found->chunked) return Framing{BodyKind::chunked, 0};
+  if (found->content_length && *found->content_length > 0) return Framing{BodyKind::length, *found->content_length};
+  return Framing{};
+}
+
+Result<Framing> response_framing(const ResponseHead& head, Method method) {
+  const auto found = read_framing_fields(head.version, head.fields);
+  if (!found) return malformed(found.error().detail);
+  // No body, whatever the fields say (RFC 9112 section 6.3, rules 1 and 2).
+  const bool interim = head.status < 200;
+  if (interim || head.status == 204 || head.status == 304 || method == Method::head) {
+    // A coding here is forbidden (RFC 9112 section 6.1) and shows that the backend counts differently.
+    if (found->chunked && (interim || head.status == 204)) return malformed("Transfer-Encoding where there is no body");
+    return Framing{};
+  }
+  if (found->chunked) return Framing{BodyKind::chunked, 0};
+  if (found->content_length) {
+    return *found->content_length == 0 ? Framing{} : Framing{BodyKind::length, *found->content_length};
+  }
+  return Framing{BodyKind::until_close, 0};
+}
+
+ConnectionOptions connection_options(Version version, const std::vector<Field>& fields) {
+  bool close = false;
+  bool keep_alive = false;
+  bool upgrade_named = false;
+  bool upgrade_field = false;
+  ConnectionOptions options;
+  for (const Field& field : fields) {
+    if (field.id == FieldId::connection) {
+      close = close || list_contains(field.value, "close");
+      keep_alive = keep_alive || list_contains(field.value, "keep-alive");
+      upgrade_named = upgrade_named || list_contains(field.value, "upgrade");
+    } else if (field.id == FieldId::upgrade) {
+      upgrade_field = true;
+    } else if (field.id == FieldId::te) {
+      options.accepts_trailers = options.accepts_trailers || list_contains(field.value, "trailers");
+    }
+  }
+  options.keep_alive = !close && (version == Version::http_1_1 || keep_alive);
+  options.upgrade = upgrade_named && upgrade_field && version == Version::http_1_1;
+  return options;
+}
+
+Result<void> check_request_fields(const RequestHead& head) {
+  bool host_seen = false;
+  for (const Field& field : head.fields) {
+    if (field.id == FieldId::host) {
+      if (host_seen) return malformed("repeated Host");
+      host_seen = true;
+      if (!is_host(field.value)) return malformed("malformed Host");
+    } else if (field.id == FieldId::connection) {
+      for (const std::string_view name : {"content-length", "transfer-encoding", "host"}) {
+        if (list_contains(field.value, name)) return malformed("Connection names a field that is not an option");
+      }
+    }
+  }
+  if (!host_seen && head.version == Version::http_1_1) return malformed("missing Host");
+  return {};
+}
+
+}  // namespace lb::http

@@ -1,0 +1,49 @@
+// Where a message ends (RFC 9112 section 6), decided in this one place for requests and responses. What is ambiguous is
+// rejected, never repaired: a repaired message is one that the backend may read differently.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/error.hpp"
+#include "http/message.hpp"
+
+namespace lb::http {
+
+enum class BodyKind : std::uint8_t {
+  none,
+  length,       // exactly `length` bytes
+  chunked,
+  until_close,  // responses only: the connection's end ends the body
+};
+
+struct Framing {
+  BodyKind kind = BodyKind::none;
+  std::uint64_t length = 0;
+};
+
+// What the Connection, Upgrade and TE fields of a head ask for.
+struct ConnectionOptions {
+  bool keep_alive = true;         // RFC 9112 section 9.3, the version's default included
+  bool upgrade = false;           // Connection names upgrade and there is an Upgrade field (RFC 9110 section 7.8)
+  bool accepts_trailers = false;  // TE: trailers, named in Connection or not
+};
+
+// RFC 9112 section 6.3 for a request. Errors: malformed (400), unsupported_coding (501).
+[[nodiscard]] base::Result<Framing> request_framing(const RequestHead& head);
+
+// RFC 9112 section 6.3 for the final or interim response to a request with `method`. Errors: malformed.
+[[nodiscard]] base::Result<Framing> response_framing(const ResponseHead& head, Method method);
+
+[[nodiscard]] ConnectionOptions connection_options(Version version, const std::vector<Field>& fields);
+
+// uri-host [ ":" port ] of RFC 3986 section 3.2, without user information; empty is allowed (RFC 9112 section 3.2).
+[[nodiscard]] bool is_host(std::string_view value) noexcept;
+
+// Whether the request's Host is what RFC 9112 section 3.2 demands: exactly one in HTTP/1.1, at most one in HTTP/1.0,
+// a host with an optional port. Also refuses Connection fields that name Host or a framing field (RFC 9110 section
+// 7.6.1: never options), by which a front and a back could be made to disagree. Error: malformed.
+[[nodiscard]] base::Result<void> check_request_fields(const RequestHead& head);
+
+}  // namespace lb::http

@@ -1,0 +1,188 @@
+#include "http/h1_parser.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <llhttp.h>
+
+#include "base/check.hpp"
+#include "http/text.hpp"
+
+namespace lb::http {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using base::Result;
+
+// Stops llhttp behind the head: bodies are framed by http/framing, and the bytes behind the head stay in the caller's buffer.
+int pause_after_head(llhttp_t*) { return HPE_PAUSED; }
+
+const llhttp_settings_t& settings() noexcept {
+  static const llhttp_settings_t instance = [] {
+    llhttp_settings_t value;
+    llhttp_settings_init(&value);
+    value.on_headers_complete = &pause_after_head;
+    return value;
+  }();
+  return instance;
+}
+
+Error malformed(std::string_view detail) noexcept { return {ErrorKind::malformed, base::Side::internal, detail}; }
+
+// The length of the head including its empty line; 0 when there is none. llhttp has accepted these bytes, so that the
+// first CRLF CRLF is the end of the head, whatever follows.
+std::size_t find_head_end(std::string_view text) noexcept {
+  const std::size_t at = text.find("\r\n\r\n");
+  return at == std::string_view::npos ? 0 : at + 4;
+}
+
+// Cuts one line off the front; it ends with CRLF and holds neither a CR nor an LF of its own.
+Result<std::string_view> cut_line(std::string_view& rest) noexcept {
+  const std::size_t end = rest.find('\n');
+  if (end == std::string_view::npos || end == 0 || rest[end - 1] != '\r') return malformed("bare LF in the head");
+  const std::string_view line = rest.substr(0, end - 1);
+  if (line.find('\r') != std::string_view::npos) return malformed("bare CR in the head");
+  rest.remove_prefix(end + 1);
+  return line;
+}
+
+Result<void> cut_fields(std::string_view rest, std::size_t count_max, std::vector<Field>& fields) {
+  fields.clear();
+  for (;;) {
+    const auto line = cut_line(rest);
+    if (!line) return line.error();
+    if (line->empty()) break;
+    if (line->front() == ' ' || line->front() == '\t') return malformed("folded header line");  // RFC 9112 section 5.2
+    const std::size_t colon = line->find(':');
+    if (colon == std::string_view::npos) return malformed("header line without a colon");
+    const std::string_view name = line->substr(0, colon);
+    if (!is_token(name)) return malformed("invalid header field name");  // RFC 9112 section 5.1: no space before ':'
+    const std::string_view value = trimmed(line->substr(colon + 1));
+    if (!is_field_value(value)) return malformed("control character in a header field");
+    if (fields.size() == count_max) return Error{ErrorKind::header_too_large, base::Side::internal, "too many header fields"};
+    fields.push_back({field_id(name), name, value});
+  }
+  if (!rest.empty()) return malformed("bytes behind the empty line");
+  return {};
+}
+
+Result<Version> cut_version(std::string_view text) noexcept {
+  if (text == "HTTP/1.1") return Version::http_1_1;
+  if (text == "HTTP/1.0") return Version::http_1_0;
+  const bool well_formed = text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
+  if (well_formed) return Error{ErrorKind::unsupported_version, base::Side::internal, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+  return malformed("malformed HTTP version");
+}
+
+bool is_target(std::string_view target) noexcept {
+  // Visible ASCII, and no fragment: it is never sent (RFC 9112 section 3.2), and programs disagree on what it means.
+  return !target.empty() && std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+}
+
+}  // namespace
+
+struct HeadParser::Grammar {
+  llhttp_t state;
+};
+
+HeadParser::HeadParser(Kind kind, HeadLimits limits) : kind_(kind), limits_(limits), grammar_(std::make_unique<Grammar>()) {
+  reset();
+}
+HeadParser::~HeadParser() = default;
+HeadParser::HeadParser(HeadParser&&) noexcept = default;
+HeadParser& HeadParser::operator=(HeadParser&&) noexcept = default;
+
+void HeadParser::reset() noexcept {
+  llhttp_init(&grammar_->state, kind_ == Kind::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
+  fed_ = 0;
+  head_bytes_ = 0;
+}
+
+HeadParser::Progress HeadParser::fail(ErrorKind kind, std::string_view detail) noexcept {
+  error_ = Error{kind, base::Side::internal, detail};
+  return Progress::failed;
+}
+
+HeadParser::Progress HeadParser::feed(std::string_view text) {
+  LB_CHECK(text.size() >= fed_);
+  const std::string_view fresh = text.substr(fed_, limits_.bytes + 1 > fed_ ? limits_.bytes + 1 - fed_ : 0);
+  const llhttp_errno_t outcome = llhttp_execute(&grammar_->state, fresh.data(), fresh.size());
+  fed_ += fresh.size();
+  const std::string_view seen = text.substr(0, fed_);
+  if (outcome == HPE_PAUSED) {
+    head_bytes_ = find_head_end(seen);
+    if (head_bytes_ == 0) return fail(ErrorKind::malformed, "bare CR or LF in the head");
+  } else if (outcome != HPE_OK) {
+    const Progress progress = fail_from_grammar(seen);
+    if (progress != Progress::need_more) return progress;
+  }
+  if ((head_bytes_ == 0 ? fed_ : head_bytes_) > limits_.bytes) {
+    // 414 when it is the request line that does not end (RFC 9110 section 15.5.15), 431 otherwise.
+    const bool first_line = kind_ == Kind::request && seen.substr(0, limits_.bytes).find('\n') == std::string_view::npos;
+    return first_line ? fail(ErrorKind::target_too_long, "request line too long")
+                      : fail(ErrorKind::header_too_large, "header section too large");
+  }
+  return head_bytes_ == 0 ? Progress::need_more : Progress::complete;
+}
+
+// What llhttp refused. Where the verdict depends on bytes that have not come yet (the end of the method or of the version),
+// they are waited for: any split of the same bytes must get the same answer. llhttp's error stays meanwhile.
+HeadParser::Progress HeadParser::fail_from_grammar(std::string_view text) noexcept {
+  const auto code = llhttp_get_errno(&grammar_->state);
+  if (kind_ == Kind::request && code == HPE_INVALID_METHOD) {
+    const auto* const method_end = std::ranges::find_if_not(text, is_token_char);
+    if (method_end == text.end()) return Progress::need_more;
+    if (*method_end == ' ' && method_end != text.begin()) {
+      return fail(ErrorKind::unsupported_method, "unknown request method");  // RFC 9110 section 9.1: 501
+    }
+  }
+  if (kind_ == Kind::request && code == HPE_INVALID_VERSION) {
+    const std::size_t line_end = text.find_first_of("\r\n");
+    if (line_end == std::string_view::npos) return Progress::need_more;
+    const std::string_view line = text.substr(0, line_end);
+    const auto version = cut_version(line.substr(line.rfind(' ') + 1));
+    if (!version) return fail(version.error().kind, version.error().detail);
+  }
+  const char* reason = llhttp_get_error_reason(&grammar_->state);  // static strings of llhttp
+  return fail(ErrorKind::malformed, reason != nullptr ? std::string_view(reason) : std::string_view("malformed head"));
+}
+
+Result<void> HeadParser::cut_request(std::string_view text, RequestHead& head) const {
+  LB_CHECK(head_bytes_ != 0 && text.size() >= head_bytes_);
+  std::string_view rest = text.substr(0, head_bytes_);
+  const auto line = cut_line(rest);
+  if (!line) return line.error();
+  const std::size_t first = line->find(' ');
+  const std::size_t last = line->rfind(' ');
+  if (first == std::string_view::npos || first == last) return malformed("request line without an HTTP version");  // HTTP/0.9
+  head.method_name = line->substr(0, first);
+  head.target = line->substr(first + 1, last - first - 1);
+  const auto version = cut_version(line->substr(last + 1));
+  if (!version) return version.error();
+  if (!is_token(head.method_name)) return malformed("malformed request method");
+  if (!is_target(head.target)) return malformed("malformed request target");
+  head.version = *version;
+  head.method = method_id(head.method_name);
+  return cut_fields(rest, limits_.count, head.fields);
+}
+
+Result<void> HeadParser::cut_response(std::string_view text, ResponseHead& head) const {
+  LB_CHECK(head_bytes_ != 0 && text.size() >= head_bytes_);
+  std::string_view rest = text.substr(0, head_bytes_);
+  const auto line = cut_line(rest);
+  if (!line) return line.error();
+  // HTTP-version SP 3DIGIT SP [reason]; the last space is often missing where there is no reason.
+  if (line->size() < 12 || (*line)[8] != ' ' || (line->size() > 12 && (*line)[12] != ' ')) return malformed("malformed status line");
+  const auto version = cut_version(line->substr(0, 8));
+  if (!version) return version.error();
+  const auto status = parse_decimal(line->substr(9, 3));
+  if (!status || *status < 100) return malformed("malformed status code");
+  head.version = *version;
+  head.status = static_cast<unsigned>(*status);
+  head.reason = line->size() > 13 ? line->substr(13) : std::string_view();
+  if (!is_field_value(head.reason)) return malformed("control character in the status line");
+  return cut_fields(rest, limits_.count, head.fields);
+}
+
+}  // namespace lb::http

@@ -1,0 +1,48 @@
+// Writes the heads that are sent on, from parsed messages only: bytes that were not understood are never copied.
+// End-to-end fields keep their order, spelling and repetitions; hop-by-hop fields and those that Connection names are left
+// out (RFC 9110 section 7.6.1); what a gateway adds stands at the end.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "http/framing.hpp"
+#include "http/message.hpp"
+
+namespace lb::http {
+
+// The name by which this program goes in Via and Proxy-Status.
+inline constexpr std::string_view kPseudonym = "load-balancer";
+
+// What a request becomes on its way to a backend. The same for every attempt, so it is written once.
+struct ForwardedRequest {
+  std::string head;              // request line and fields, without the empty line
+  bool host_missing = false;     // an HTTP/1.0 request without Host: the backend's own name has to be added
+  bool upgrade = false;          // Upgrade is asked of the backend
+  bool expect_continue = false;  // the client waits for 100 before it sends its body (RFC 9110 section 10.1.1)
+};
+
+// `client_address`: the text of the peer's IP address, for X-Forwarded-For. `scheme`: "http" or "https" as the client used.
+// Error: malformed (a target in absolute form without a usable authority).
+[[nodiscard]] base::Result<void> write_forwarded_request(const RequestHead& head, const Framing& framing,
+                                                         const ConnectionOptions& options, std::string_view client_address,
+                                                         std::string_view scheme, ForwardedRequest& out);
+
+enum class ClientPersistence : std::uint8_t {
+  keep_alive_implied,  // HTTP/1.1: nothing is said
+  keep_alive_said,     // HTTP/1.0: Connection: keep-alive
+  close,               // Connection: close
+};
+
+// How the response goes to the client. `body` says how its end is shown there, which can differ from how the backend did it.
+struct ResponseForm {
+  BodyKind body = BodyKind::none;
+  ClientPersistence persistence = ClientPersistence::keep_alive_implied;
+  std::string_view date;  // added where the backend gave none (RFC 9110 section 6.6.1)
+};
+
+// Appends the whole head, the empty line included, to `out`. Serves interim responses (1xx) as well, which get neither
+// Date nor Connection, but for 101, which keeps its Upgrade.
+void write_forwarded_response(const ResponseHead& head, const ResponseForm& form, std::string& out);
+
+}  // namespace lb::http

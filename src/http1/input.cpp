@@ -1,0 +1,90 @@
+#include "http1/input.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace lb::http1 {
+
+void InputBuffer::consume(std::size_t bytes) noexcept {
+  LB_CHECK(bytes <= end_ - begin_);
+  begin_ += bytes;
+  if (begin_ == end_) begin_ = end_ = 0;
+}
+
+net::asio::mutable_buffer InputBuffer::room(std::size_t bytes_max) {
+  const std::size_t held = end_ - begin_;
+  LB_CHECK(held < bytes_max);
+  if (held == 0 && grow_ && block_.size() < base::kLargeBlockBytes) block_ = pool_.take(base::kLargeBlockBytes);
+  if (!block_) block_ = pool_.take(base::kSmallBlockBytes);
+  if (end_ == block_.size()) {
+    if (begin_ > 0) {
+      std::memmove(block_.data(), block_.data() + begin_, held);
+    } else {
+      // A head larger than the block: twice the room, but for the bound.
+      net::Block larger = pool_.take(std::min(block_.size() * 2, std::max(bytes_max, block_.size() + 1)));
+      std::memcpy(larger.data(), block_.data(), held);
+      block_ = std::move(larger);
+    }
+    begin_ = 0;
+    end_ = held;
+  }
+  return {block_.data() + end_, block_.size() - end_};
+}
+
+void InputBuffer::release() noexcept {
+  LB_CHECK(empty());
+  block_ = net::Block();
+  begin_ = end_ = 0;
+  grow_ = false;
+}
+
+void BodyCutter::begin(const http::Framing& framing, std::size_t trailer_count_max) noexcept {
+  framing_ = framing;
+  ended_ = framing.kind == http::BodyKind::none;
+  if (framing.kind == http::BodyKind::chunked) chunked_.reset(trailer_count_max);
+}
+
+base::Result<BodyRun> BodyCutter::take(InputBuffer& input) {
+  BodyRun run;
+  if (!ended_ && framing_.kind == http::BodyKind::chunked) return take_chunked(input);
+  if (!ended_ && !input.empty()) {
+    const std::string_view unread = input.unread();
+    run.bytes = unread.size();
+    if (framing_.kind == http::BodyKind::length) {
+      run.bytes = static_cast<std::size_t>(std::min<std::uint64_t>(framing_.length, unread.size()));
+      framing_.length -= run.bytes;
+      ended_ = framing_.length == 0;
+    }
+    run.pieces.emplace_back(unread.data(), run.bytes);
+    input.consume(run.bytes);
+  }
+  run.end = ended_;
+  return run;
+}
+
+base::Result<BodyRun> BodyCutter::take_chunked(InputBuffer& input) {
+  BodyRun run;
+  while (!input.empty() && run.pieces.size() < BodyRun::kPiecesMax && !ended_) {
+    const auto step = chunked_.next(input.unread());
+    if (!step) return step.error();
+    if (!step->data.empty()) {
+      run.pieces.emplace_back(step->data.data(), step->data.size());
+      run.bytes += step->data.size();
+    }
+    ended_ = step->event == http::ChunkedDecoder::Event::end;
+    input.consume(step->consumed);
+  }
+  run.end = ended_;
+  return run;
+}
+
+bool BodyCutter::end_of_input() noexcept {
+  if (framing_.kind != http::BodyKind::until_close || ended_) return ended_;
+  ended_ = true;
+  return true;
+}
+
+}  // namespace lb::http1

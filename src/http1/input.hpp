@@ -1,0 +1,79 @@
+// The bytes that were read from a connection and not used yet, and the body they belong to.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "http/chunked.hpp"
+#include "http/framing.hpp"
+#include "net/block_pool.hpp"
+#include "net/stream.hpp"
+
+namespace lb::http1 {
+
+// A contiguous buffer with a bound. Empty buffers hold no memory after release().
+class InputBuffer {
+ public:
+  explicit InputBuffer(net::BlockPool& pool) noexcept : pool_(pool) {}
+
+  [[nodiscard]] std::string_view unread() const noexcept { return {block_.data() + begin_, end_ - begin_}; }
+  [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
+  void consume(std::size_t bytes) noexcept;
+
+  // Room for at least one more byte, behind the unread ones; moves them when it has to. The buffer never holds more
+  // than `bytes_max` unread bytes: the caller has made sure that it holds fewer.
+  [[nodiscard]] net::asio::mutable_buffer room(std::size_t bytes_max);
+  void commit(std::size_t bytes) noexcept { end_ += bytes; }
+
+  // Gives the memory back; the buffer must be empty.
+  void release() noexcept;
+  // The next time the buffer is empty, it is exchanged for a large one: a body fills it again and again.
+  void grow_when_empty() noexcept { grow_ = true; }
+
+ private:
+  net::BlockPool& pool_;
+  net::Block block_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  bool grow_ = false;
+};
+
+// Some of a body: views into the input buffer, valid until the next read.
+struct BodyRun {
+  static constexpr std::size_t kPiecesMax = 8;
+
+  boost::container::static_vector<net::asio::const_buffer, kPiecesMax> pieces;
+  std::size_t bytes = 0;
+  bool end = false;  // nothing follows
+};
+
+// Cuts a body out of the input by its framing.
+class BodyCutter {
+ public:
+  // Begins a body. `trailer_count_max` bounds trailer fields.
+  void begin(const http::Framing& framing, std::size_t trailer_count_max) noexcept;
+
+  [[nodiscard]] bool ended() const noexcept { return ended_; }
+  [[nodiscard]] http::BodyKind kind() const noexcept { return framing_.kind; }
+  // For `length`: how many bytes are still to come.
+  [[nodiscard]] std::uint64_t bytes_left() const noexcept { return framing_.length; }
+
+  // What the input holds of the body now; may be nothing. Errors: malformed, header_too_large (of trailers).
+  [[nodiscard]] base::Result<BodyRun> take(InputBuffer& input);
+
+  // The connection ended: true if that is how this body ends.
+  [[nodiscard]] bool end_of_input() noexcept;
+
+  // After the end of a chunked body: its trailer fields, ready to be written.
+  [[nodiscard]] std::string_view trailers() const noexcept { return chunked_.trailers(); }
+
+ private:
+  base::Result<BodyRun> take_chunked(InputBuffer& input);
+
+  http::Framing framing_;
+  http::ChunkedDecoder chunked_;
+  bool ended_ = true;
+};
+
+}  // namespace lb::http1

@@ -1,0 +1,85 @@
+// What reading requests and reading responses have in common: a head, then a body, out of one buffer.
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "http/h1_parser.hpp"
+#include "http1/input.hpp"
+#include "http1/settings.hpp"
+
+namespace lb::http1 {
+
+template <net::Stream S>
+class MessageReader {
+ public:
+  // The stream and the pool outlive the reader.
+  MessageReader(S& stream, net::BlockPool& pool, http::HeadParser::Kind kind, const Settings& settings)
+      : stream_(stream),
+        settings_(settings),
+        input_(pool),
+        parser_(kind, http::HeadLimits{settings.header_bytes, settings.header_count}) {}
+
+  [[nodiscard]] InputBuffer& input() noexcept { return input_; }
+  [[nodiscard]] BodyCutter& body() noexcept { return body_; }
+  [[nodiscard]] const http::HeadParser& parser() const noexcept { return parser_; }
+  // The head that read_head() has found, until consume_head().
+  [[nodiscard]] std::string_view head_text() const noexcept { return input_.unread().substr(0, parser_.head_bytes()); }
+
+  // Reads until the buffer holds a whole head. Errors: the parser's; the stream's (closed, reset, timeout, cancelled).
+  // Awaited by its owner, who is alive meanwhile.
+  [[nodiscard]] net::Awaitable<base::Result<void>> read_head(base::Deadline deadline, base::Side side) {
+    parser_.reset();
+    for (;;) {
+      if (!input_.empty()) {
+        const auto progress = parser_.feed(input_.unread());
+        if (progress == http::HeadParser::Progress::complete) co_return base::Result<void>();
+        if (progress == http::HeadParser::Progress::failed) {
+          co_return base::Error{parser_.error().kind, side, parser_.error().detail};
+        }
+      }
+      const auto filled = co_await fill(settings_.header_bytes + 1, deadline);
+      if (!filled) co_return filled.error();
+    }
+  }
+
+  // Drops the head from the buffer, with every view into it.
+  void consume_head() noexcept { input_.consume(parser_.head_bytes()); }
+
+  // The next run of the body, waiting for it if need be; empty only at the end. Errors: malformed, header_too_large (of
+  // trailers), closed (in mid-body), reset, timeout, cancelled.
+  [[nodiscard]] net::Awaitable<base::Result<BodyRun>> read_body(base::Duration idle, base::Side side) {
+    for (;;) {
+      auto run = body_.take(input_);
+      if (!run) co_return base::Error{run.error().kind, side, run.error().detail};
+      if (run->bytes > 0 || run->end) co_return run;
+      const auto filled = co_await fill(base::kSmallBlockBytes, stream_.wheel().after(idle));
+      if (filled) continue;
+      if (filled.error().kind == base::ErrorKind::closed && body_.end_of_input()) {
+        run->end = true;
+        co_return run;
+      }
+      co_return filled.error();
+    }
+  }
+
+  // One read into the buffer, which then holds at least one byte more.
+  [[nodiscard]] net::Awaitable<base::Result<void>> fill(std::size_t bytes_max, base::Deadline deadline) {
+    const net::asio::mutable_buffer room = input_.room(bytes_max);
+    const auto bytes = co_await stream_.read_some(room, deadline);
+    if (!bytes) co_return bytes.error();
+    input_.commit(*bytes);
+    if (*bytes == room.size()) input_.grow_when_empty();
+    co_return base::Result<void>();
+  }
+
+ private:
+  S& stream_;
+  const Settings& settings_;
+  InputBuffer input_;
+  http::HeadParser parser_;
+  BodyCutter body_;
+};
+
+}  // namespace lb::http1

@@ -1,0 +1,92 @@
+// The client's side of the proxy: an HTTP/1.x connection on which requests are read and answered, one after the other.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/limits.hpp"
+#include "http1/message_reader.hpp"
+#include "net/child.hpp"
+#include "net/session_set.hpp"
+
+namespace lb::http1 {
+
+enum class Arrival : std::uint8_t {
+  request,
+  nobody,  // the client closed, or idled too long, or the server stops: there is nobody to answer
+};
+
+// Lives in the coroutine that serves it, on one worker. All errors have the side downstream.
+template <net::Stream S>
+class ServerConnection final : public net::Session {
+ public:
+  using OnGone = void (*)(void* context) noexcept;
+
+  ServerConnection(std::unique_ptr<S> stream, net::BlockPool& pool, net::SessionSet& sessions, const Settings& settings,
+                   std::string client_address);
+
+  // Waits for a request and reads its head, for request(). An error is to be answered, and ends the connection.
+  [[nodiscard]] net::Awaitable<base::Result<Arrival>> read_request();
+
+  // The request whose head was read; its views are good until consume_head().
+  [[nodiscard]] const http::RequestHead& request() const noexcept { return request_; }
+  [[nodiscard]] const http::Framing& framing() const noexcept { return framing_; }
+  [[nodiscard]] const http::ConnectionOptions& options() const noexcept { return options_; }
+  void consume_head() noexcept { reader_.consume_head(); }
+
+  // The request's body. take_buffered() gives what has come with the head, without waiting.
+  [[nodiscard]] bool body_ended() noexcept { return reader_.body().ended(); }
+  [[nodiscard]] base::Result<BodyRun> take_buffered_body();
+  [[nodiscard]] net::Awaitable<base::Result<BodyRun>> read_body();
+  [[nodiscard]] std::string_view request_trailers() noexcept { return reader_.body().trailers(); }
+
+  [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& buffers) {
+    return stream_->write(buffers, settings_.timeouts.write_idle);
+  }
+
+  // From now on, once kAbortWatchDelay has passed, `on_gone(context)` is called if the client closes or resets the
+  // connection. Quick exchanges pay one store for it. Only while nothing else reads; stop_watching() ends it.
+  void watch(OnGone on_gone, void* context) noexcept;
+  [[nodiscard]] net::Awaitable<void> stop_watching();
+
+  // Ends the connection so that the client can still read what was written (RFC 9112 section 9.6): while the client may be
+  // sending, its bytes are read and dropped for a bounded while. Closed when this returns.
+  [[nodiscard]] net::Awaitable<void> finish();
+
+  // True once the server stops: the current answer is the connection's last.
+  [[nodiscard]] bool draining() const noexcept { return sessions_.draining(); }
+  [[nodiscard]] const std::string& client_address() const noexcept { return client_address_; }
+  // For tunnels, which take the bytes as they are.
+  [[nodiscard]] S& stream() noexcept { return *stream_; }
+  [[nodiscard]] InputBuffer& input() noexcept { return reader_.input(); }
+
+  void drain() noexcept override;
+  void abort() noexcept override { stream_->abort(); }
+
+ private:
+  net::Awaitable<Arrival> wait_for_first_byte();
+  net::Awaitable<base::Result<Arrival>> skip_empty_lines(base::Deadline deadline);
+  base::Result<void> examine_head();
+  net::Awaitable<void> watch_client();
+  static void begin_watching(void* self) noexcept;
+
+  std::unique_ptr<S> stream_;
+  net::SessionSet& sessions_;
+  const Settings& settings_;
+  std::string client_address_;
+  MessageReader<S> reader_;
+  http::RequestHead request_;
+  http::Framing framing_;
+  http::ConnectionOptions options_;
+  std::uint64_t body_bytes_ = 0;  // of the current request, for the limit
+  bool idle_ = true;              // waits for a request
+  bool first_request_ = true;
+
+  net::DeadlineWheel::Entry watch_entry_;
+  net::Child watcher_;
+  OnGone on_gone_ = nullptr;
+  void* on_gone_context_ = nullptr;
+};
+
+}  // namespace lb::http1

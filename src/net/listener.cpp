@@ -1,0 +1,151 @@
+#include "net/listener.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/ip/address.hpp>
+
+#include "base/check.hpp"
+#include "base/log.hpp"
+#include "net/pause.hpp"
+
+namespace lb::net {
+namespace {
+
+bool set_flag(int descriptor, int level, int name, int value) noexcept {
+  return ::setsockopt(descriptor, level, name, &value, sizeof value) == 0;
+}
+
+std::string printable(const Tcp::endpoint& endpoint) {
+  const std::string port = std::to_string(endpoint.port());
+  return endpoint.address().is_v6() ? "[" + endpoint.address().to_string() + "]:" + port
+                                    : endpoint.address().to_string() + ":" + port;
+}
+
+// One socket that listens, or -1 with errno set.
+int listen_on(const Tcp::endpoint& endpoint, bool exclusive) noexcept {
+  const int descriptor = ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (descriptor < 0) return -1;
+  const auto refuse = [descriptor] {
+    const int cause = errno;
+    ::close(descriptor);
+    errno = cause;
+    return -1;
+  };
+  // Connections of a predecessor that still linger in TIME_WAIT do not keep the port.
+  set_flag(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (endpoint.address().is_v6()) set_flag(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, endpoint.address().is_unspecified() ? 0 : 1);
+  // Bound exclusively first and shared from then on: the kernel looks at the flag of both sockets at each bind().
+  if (!exclusive && !set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)) return refuse();
+  if (::bind(descriptor, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) return refuse();
+  if (exclusive && !set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)) return refuse();
+  if (::listen(descriptor, SOMAXCONN) != 0) return refuse();
+  return descriptor;
+}
+
+std::string explain(const Tcp::endpoint& endpoint, int cause) {
+  const std::string where = printable(endpoint);
+  switch (cause) {
+    case EADDRINUSE: return "cannot listen on " + where + ": another program uses this port; stop it or choose another with -port";
+    case EACCES: return "cannot listen on " + where + ": not permitted; ports below 1024 need the capability net_bind_service";
+    case EADDRNOTAVAIL: return "cannot listen on " + where + ": this machine has no such address";
+    default: return "cannot listen on " + where + ": " + std::strerror(cause);
+  }
+}
+
+Tcp::endpoint local_of(int descriptor) noexcept {
+  Tcp::endpoint endpoint(Tcp::v6(), 0);
+  auto size = static_cast<socklen_t>(endpoint.capacity());
+  if (::getsockname(descriptor, endpoint.data(), &size) == 0) endpoint.resize(size);
+  return endpoint;
+}
+
+}  // namespace
+
+ListenSockets::~ListenSockets() {
+  for (const int descriptor : descriptors_) {
+    if (descriptor >= 0) ::close(descriptor);
+  }
+}
+
+boost::system::result<ListenSockets, std::string> ListenSockets::open(const std::string& address, std::uint16_t port,
+                                                                      std::size_t count) {
+  boost::system::error_code code;
+  const auto parsed = asio::ip::make_address(address, code);
+  if (code) return "\"" + address + "\" is not an IP address to listen on";
+  Tcp::endpoint endpoint(parsed, port);
+  ListenSockets sockets;
+  int first = listen_on(endpoint, true);
+  if (first < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) && parsed.is_v6() && parsed.is_unspecified()) {
+    endpoint = Tcp::endpoint(asio::ip::address_v4::any(), port);
+    first = listen_on(endpoint, true);
+  }
+  if (first < 0) return explain(endpoint, errno);
+  sockets.descriptors_.push_back(first);
+  endpoint.port(local_of(first).port());
+  while (sockets.descriptors_.size() < count) {
+    const int next = listen_on(endpoint, false);
+    if (next < 0) return explain(endpoint, errno);
+    sockets.descriptors_.push_back(next);
+  }
+  return sockets;
+}
+
+Tcp::endpoint ListenSockets::local() const {
+  LB_CHECK(!descriptors_.empty() && descriptors_.front() >= 0);
+  return local_of(descriptors_.front());
+}
+
+Listener::Listener(Worker& worker, int descriptor, OnAccept on_accept)
+    : worker_(worker), acceptor_(worker.executor()), on_accept_(std::move(on_accept)) {
+  // The protocol only matters to Asio when it opens sockets itself; accepted ones carry their own.
+  acceptor_.assign(local_of(descriptor).protocol(), descriptor);
+}
+
+void Listener::start() { worker_.tasks().spawn(accept_loop()); }
+
+void Listener::stop() {
+  stopped_ = true;
+  boost::system::error_code code;
+  acceptor_.non_blocking(true, code);
+  // Closing resets what the kernel has connected but nobody accepted: those clients are taken in first.
+  for (int queued = 0; queued < SOMAXCONN && !code; ++queued) {
+    TcpSocket socket(worker_.executor());
+    Tcp::endpoint peer;
+    acceptor_.accept(socket, peer, code);
+    if (!code) on_accept_(std::move(socket), peer);
+  }
+  acceptor_.close(code);
+}
+
+Awaitable<void> Listener::accept_loop() {
+  Pause pause(worker_.executor(), worker_.wheel());
+  while (!stopped_) {
+    const bool accepted = co_await accept_one();
+    // Out of descriptors: trying again at once would spin, for the connection stays in the kernel's queue.
+    if (!accepted && !stopped_) co_await pause.until(worker_.wheel().after(base::kAcceptPause));
+  }
+}
+
+Awaitable<bool> Listener::accept_one() {
+  TcpSocket socket(worker_.executor());
+  Tcp::endpoint peer;
+  const auto [code] = co_await acceptor_.async_accept(socket, peer, use_result);
+  if (!code) {
+    complained_ = false;
+    on_accept_(std::move(socket), peer);
+    co_return true;
+  }
+  // A connection that went away while it was queued says nothing about the next one.
+  if (code == asio::error::connection_aborted || code.value() == EPROTO || stopped_) co_return true;
+  if (!complained_) base::log(base::LogLevel::warning, "cannot accept connections: " + code.message() + "; trying again");
+  complained_ = true;
+  co_return false;
+}
+
+}  // namespace lb::net

@@ -1,0 +1,57 @@
+// The seam between the HTTP code and what carries its bytes. http1, upstream and proxy are templates over a Stream; TCP is
+// one (tcp_stream.hpp), the tests have one in memory, TLS will be another.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/container/static_vector.hpp>
+
+#include "base/clock.hpp"
+#include "base/error.hpp"
+#include "net/deadline_wheel.hpp"
+#include "net/executor.hpp"
+
+namespace lb::net {
+
+// What one gathered write may consist of: a head, a chunk-size line, some runs of body, a CRLF, a last chunk.
+inline constexpr std::size_t kGatherMax = 16;
+using BufferList = boost::container::static_vector<asio::const_buffer, kGatherMax>;
+
+// What lies on a connection that nobody reads at the moment.
+enum class Probe : std::uint8_t { quiet, readable, closed };
+
+// One byte stream in each direction, used by one worker. At most one read (or wait) and one write pend at a time; the two
+// are independent of each other: cancelling or timing out one does not disturb the other. The bytes and buffers passed in
+// stay alive and unmoved until the operation has completed. Errors carry the side that the stream was made for:
+// closed, reset, timeout, cancelled, io.
+template <class S>
+concept Stream = requires(S stream, asio::mutable_buffer into, const BufferList& from, base::Deadline deadline,
+                          base::Duration idle) {
+  // At least one byte, or an error; `closed` is the orderly end.
+  { stream.read_some(into, deadline) } -> std::same_as<Awaitable<base::Result<std::size_t>>>;
+  // Until bytes (or the end) can be read; holds no buffer meanwhile.
+  { stream.wait_readable(deadline) } -> std::same_as<Awaitable<base::Result<void>>>;
+  // All bytes. `idle` bounds each wait for room, not the whole.
+  { stream.write(from, idle) } -> std::same_as<Awaitable<base::Result<void>>>;
+  // Replaces the deadline of the read or wait that pends.
+  { stream.set_read_deadline(deadline) };
+  // The read or wait that pends, or the write, ends with `cancelled`; nothing happens if none does.
+  { stream.cancel_read() };
+  { stream.cancel_write() };
+  // Never waits, consumes nothing.
+  { stream.probe() } -> std::same_as<Probe>;
+  // The peer sees the end of our bytes and can still send.
+  { stream.shutdown_send() };
+  // Everything that pends ends with `cancelled`. close() is orderly; abort() lets the peer see a reset.
+  { stream.close() };
+  { stream.abort() };
+  // Since the stream was made.
+  { stream.bytes_written() } -> std::same_as<std::uint64_t>;
+  { stream.wheel() } -> std::same_as<DeadlineWheel&>;
+  { stream.executor() } -> std::same_as<Executor>;
+};
+
+}  // namespace lb::net

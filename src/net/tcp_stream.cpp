@@ -1,0 +1,142 @@
+#include "net/tcp_stream.hpp"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace lb::net {
+
+using base::Error;
+using base::ErrorKind;
+using base::Result;
+
+TcpStream::TcpStream(TcpSocket socket, DeadlineWheel& wheel, base::Side side)
+    : socket_(std::move(socket)),
+      wheel_(wheel),
+      read_{{wheel, &TcpStream::read_expired, this}},
+      write_{{wheel, &TcpStream::write_expired, this}},
+      side_(side) {
+  boost::system::error_code ignored;  // a connection that is gone already says so on its first use
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(Tcp::no_delay(true), ignored);
+}
+
+void TcpStream::begin(Direction& direction, base::Deadline deadline) noexcept {
+  LB_CHECK(!direction.pending);
+  direction.pending = true;
+  direction.stop = Stop::none;
+  direction.deadline.arm(deadline);
+}
+
+// Asio's cancel() ends the operations of both directions; the one that was not meant begins again (see disturbed()).
+// Operations that have completed already are not affected, so that no byte is lost.
+void TcpStream::stop(Direction& direction, Stop why) noexcept {
+  if (!direction.pending || direction.stop != Stop::none) return;
+  direction.stop = why;
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void TcpStream::read_expired(void* self) noexcept {
+  auto& stream = *static_cast<TcpStream*>(self);
+  stream.stop(stream.read_, Stop::expired);
+}
+
+void TcpStream::write_expired(void* self) noexcept {
+  auto& stream = *static_cast<TcpStream*>(self);
+  stream.stop(stream.write_, Stop::expired);
+}
+
+bool TcpStream::disturbed(const Direction& direction, const boost::system::error_code& code) const noexcept {
+  return code == asio::error::operation_aborted && direction.stop == Stop::none && socket_.is_open();
+}
+
+Error TcpStream::finish(Direction& direction, const boost::system::error_code& code) noexcept {
+  direction.pending = false;
+  direction.deadline.disarm();
+  if (direction.stop == Stop::expired) return {ErrorKind::timeout, side_, "no progress within the timeout"};
+  if (direction.stop == Stop::cancelled || code == asio::error::operation_aborted || !socket_.is_open()) {
+    return {ErrorKind::cancelled, side_, "cancelled"};
+  }
+  return {base::kind_of(code), side_, base::to_string(base::kind_of(code))};
+}
+
+Awaitable<Result<std::size_t>> TcpStream::read_some(asio::mutable_buffer into, base::Deadline deadline) {
+  begin(read_, deadline);
+  for (;;) {
+    const auto [code, bytes] = co_await socket_.async_read_some(into, use_result);
+    if (disturbed(read_, code)) continue;
+    const Error error = finish(read_, code);
+    if (!code) co_return bytes;
+    co_return error;
+  }
+}
+
+Awaitable<Result<void>> TcpStream::wait_readable(base::Deadline deadline) {
+  begin(read_, deadline);
+  for (;;) {
+    const auto [code] = co_await socket_.async_wait(TcpSocket::wait_read, use_result);
+    if (disturbed(read_, code)) continue;
+    const Error error = finish(read_, code);
+    if (!code) co_return Result<void>();
+    co_return error;
+  }
+}
+
+Awaitable<Result<void>> TcpStream::write(const BufferList& from, base::Duration idle) {
+  BufferList rest = from;
+  begin(write_, base::kNever);
+  for (;;) {
+    // Written at once where there is room, which is nearly always: no turn through the event loop.
+    boost::system::error_code code;
+    std::size_t written = socket_.write_some(rest, code);
+    bytes_written_ += written;
+    while (!rest.empty() && written >= rest.front().size()) {
+      written -= rest.front().size();
+      rest.erase(rest.begin());
+    }
+    if (!rest.empty()) rest.front() += written;
+    if (!code && rest.empty()) {
+      static_cast<void>(finish(write_, code));
+      co_return Result<void>();
+    }
+    if (!code) continue;
+    if (code == asio::error::would_block || code == asio::error::try_again) {
+      write_.deadline.arm(wheel_.after(idle));
+      std::tie(code) = co_await socket_.async_wait(TcpSocket::wait_write, use_result);
+      if (!code || disturbed(write_, code)) continue;
+    }
+    co_return finish(write_, code);
+  }
+}
+
+void TcpStream::set_read_deadline(base::Deadline deadline) noexcept {
+  if (read_.pending) read_.deadline.arm(deadline);
+}
+
+Probe TcpStream::probe() noexcept {
+  char byte = 0;
+  const ssize_t bytes = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (bytes > 0) return Probe::readable;
+  return bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? Probe::quiet : Probe::closed;
+}
+
+void TcpStream::shutdown_send() noexcept {
+  boost::system::error_code ignored;
+  socket_.shutdown(TcpSocket::shutdown_send, ignored);
+}
+
+void TcpStream::close() noexcept {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+void TcpStream::abort() noexcept {
+  boost::system::error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);
+}
+
+}  // namespace lb::net

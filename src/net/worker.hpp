@@ -1,0 +1,62 @@
+// One thread with one event loop. Everything that a connection touches stays on its worker, so that nothing is locked;
+// other threads reach a worker through post() alone.
+#pragma once
+
+#include <thread>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+
+#include "net/block_pool.hpp"
+#include "net/deadline_wheel.hpp"
+#include "net/session_set.hpp"
+#include "net/task_group.hpp"
+
+namespace lb::net {
+
+class Worker {
+ public:
+  explicit Worker(const base::Clock& clock);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Starts the thread. Without it a test may run the loop itself, by io().
+  void start();
+  // Any thread: the loop ends when no coroutine is left; join() waits for that.
+  void release();
+  void join();
+
+  // Any thread.
+  template <class Function>
+  void post(Function&& function) {
+    asio::post(io_, std::forward<Function>(function));
+  }
+
+  // The rest: this worker's thread, or before start().
+  [[nodiscard]] asio::io_context& io() noexcept { return io_; }
+  [[nodiscard]] Executor executor() noexcept { return io_.get_executor(); }
+  [[nodiscard]] DeadlineWheel& wheel() noexcept { return wheel_; }
+  [[nodiscard]] BlockPool& blocks() noexcept { return blocks_; }
+  [[nodiscard]] TaskGroup& tasks() noexcept { return tasks_; }
+  [[nodiscard]] SessionSet& sessions() noexcept { return sessions_; }
+
+ private:
+  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+  static void wake_ticker(void* self) noexcept;
+  void tick();
+
+  asio::io_context io_{1};  // one thread runs it: the scheduler may skip what only several need
+  asio::executor_work_guard<Executor> work_;
+  DeadlineWheel wheel_;
+  BlockPool blocks_;
+  TaskGroup tasks_;
+  SessionSet sessions_;
+  Timer ticker_;
+  bool ticking_ = false;
+  std::thread thread_;
+};
+
+}  // namespace lb::net

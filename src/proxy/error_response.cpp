@@ -1,0 +1,87 @@
+#include "proxy/error_response.hpp"
+
+#include "http/head_writer.hpp"
+
+namespace lb::proxy {
+namespace {
+
+using base::ErrorKind;
+using base::Side;
+
+ErrorStatus downstream_status(ErrorKind kind) noexcept {
+  switch (kind) {
+    case ErrorKind::timeout: return {408, "Request Timeout", "http_request_error"};
+    case ErrorKind::method_not_allowed: return {405, "Method Not Allowed", "http_request_denied"};
+    case ErrorKind::body_too_large: return {413, "Content Too Large", "http_request_error"};
+    case ErrorKind::target_too_long: return {414, "URI Too Long", "http_request_error"};
+    case ErrorKind::header_too_large: return {431, "Request Header Fields Too Large", "http_request_error"};
+    case ErrorKind::unsupported_method:
+    case ErrorKind::unsupported_coding: return {501, "Not Implemented", "http_request_error"};
+    case ErrorKind::unsupported_version: return {505, "HTTP Version Not Supported", "http_request_error"};
+    default: return {400, "Bad Request", "http_request_error"};
+  }
+}
+
+ErrorStatus upstream_status(ErrorKind kind) noexcept {
+  switch (kind) {
+    case ErrorKind::timeout: return {504, "Gateway Timeout", "http_response_timeout"};
+    case ErrorKind::resolve_failed: return {502, "Bad Gateway", "dns_error"};
+    case ErrorKind::connect_refused: return {502, "Bad Gateway", "connection_refused"};
+    case ErrorKind::connect_failed: return {502, "Bad Gateway", "destination_ip_unroutable"};
+    case ErrorKind::connect_timeout: return {502, "Bad Gateway", "connection_timeout"};
+    case ErrorKind::closed:
+    case ErrorKind::reset: return {502, "Bad Gateway", "connection_terminated"};
+    case ErrorKind::header_too_large: return {502, "Bad Gateway", "http_response_header_section_size"};
+    case ErrorKind::unsupported_coding: return {502, "Bad Gateway", "http_response_transfer_coding"};
+    case ErrorKind::malformed:
+    case ErrorKind::unsupported_version: return {502, "Bad Gateway", "http_protocol_error"};
+    default: return {502, "Bad Gateway", "proxy_internal_error"};
+  }
+}
+
+}  // namespace
+
+ErrorStatus status_of(const base::Error& error) noexcept {
+  if (error.side == Side::downstream) return downstream_status(error.kind);
+  if (error.side == Side::upstream) return upstream_status(error.kind);
+  if (error.kind == ErrorKind::no_backend) return {503, "Service Unavailable", "destination_unavailable"};
+  if (error.kind == ErrorKind::no_resources) return {503, "Service Unavailable", "connection_limit_reached"};
+  return {500, "Internal Server Error", "proxy_internal_error"};
+}
+
+bool is_unanswerable(const base::Error& error) noexcept {
+  if (error.kind == ErrorKind::cancelled) return true;
+  return error.side == Side::downstream &&
+         (error.kind == ErrorKind::closed || error.kind == ErrorKind::reset || error.kind == ErrorKind::io);
+}
+
+std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after, AnswerBody body,
+                                std::string_view date) {
+  const ErrorStatus status = status_of(error);
+  const std::string code = std::to_string(status.status);
+  const bool json = format == ErrorFormat::json;
+  std::string text;
+  if (json) {
+    text.append("{\"status\":").append(code).append(",\"title\":\"").append(status.reason);
+    text.append("\",\"error\":\"").append(status.proxy_status).append("\"}\n");
+  } else {
+    text.append(code).append(" ").append(status.reason).append("\n");
+  }
+  std::string response;
+  response.reserve(384);
+  response.append("HTTP/1.1 ").append(code).append(" ").append(status.reason).append("\r\n");
+  response.append("Date: ").append(date).append("\r\n");
+  response.append("Content-Type: ").append(json ? "application/json" : "text/plain; charset=utf-8").append("\r\n");
+  response.append("Content-Length: ").append(std::to_string(text.size())).append("\r\n");
+  response.append("Cache-Control: no-store\r\n");
+  response.append("Proxy-Status: ").append(http::kPseudonym).append("; error=").append(status.proxy_status).append("\r\n");
+  if (status.status == 503) response.append("Retry-After: 1\r\n");
+  if (status.status == 405) response.append("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n");
+  if (after == AfterAnswer::close) response.append("Connection: close\r\n");
+  if (after == AfterAnswer::keep_alive_said) response.append("Connection: keep-alive\r\n");
+  response.append("\r\n");
+  if (body == AnswerBody::sent) response.append(text);
+  return response;
+}
+
+}  // namespace lb::proxy

@@ -1,0 +1,31 @@
+// The balancer's own answers. The only place that turns an error into a status.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.hpp"
+
+namespace lb::proxy {
+
+enum class ErrorFormat : std::uint8_t { text, json };
+enum class AfterAnswer : std::uint8_t { keep_alive, keep_alive_said, close };
+enum class AnswerBody : std::uint8_t { sent, left_out };  // left out: the answer to HEAD
+
+struct ErrorStatus {
+  unsigned status = 500;
+  std::string_view reason;
+  std::string_view proxy_status;  // the error type of RFC 9209 section 2.3
+};
+
+[[nodiscard]] ErrorStatus status_of(const base::Error& error) noexcept;
+
+// True if there is nobody to answer: the client has left, or the server is being torn down.
+[[nodiscard]] bool is_unanswerable(const base::Error& error) noexcept;
+
+// The whole response. Nothing of the request is reflected in it. `date`: for the Date field.
+[[nodiscard]] std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after, AnswerBody body,
+                                              std::string_view date);
+
+}  // namespace lb::proxy

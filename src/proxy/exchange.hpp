@@ -1,0 +1,137 @@
+// One request with its response: which backend, which attempts, what of it went where.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/log.hpp"
+#include "http/date.hpp"
+#include "http/head_writer.hpp"
+#include "http1/outgoing_body.hpp"
+#include "http1/server_connection.hpp"
+#include "net/pause.hpp"
+#include "proxy/error_response.hpp"
+#include "proxy/replay_buffer.hpp"
+#include "proxy/retry_policy.hpp"
+#include "proxy/settings.hpp"
+#include "upstream/cluster.hpp"
+#include "upstream/pool.hpp"
+
+namespace lb::proxy {
+
+// What the exchanges of one worker share. Everything here outlives them.
+template <upstream::Transport T>
+struct ExchangeContext {
+  net::Executor executor;
+  net::DeadlineWheel& wheel;
+  net::BlockPool& blocks;
+  const Settings& settings;
+  upstream::Cluster& cluster;
+  upstream::Pool<typename T::Stream>& pool;
+  T& transport;
+  http::DateCache dates;
+  std::uint64_t random_state = 0x9e3779b97f4a7c15U;       // for the jitter of pauses
+  void (*on_connect_failed)(void*, std::size_t) = nullptr;  // asks for a fresh lookup of the backend's name
+  void* on_connect_failed_context = nullptr;
+
+  [[nodiscard]] std::string_view date() noexcept { return dates.at(wheel.clock().wall_seconds()); }
+};
+
+// Used again for the next request of the same connection, so that its buffers are. One worker.
+template <upstream::Transport T>
+class Exchange {
+ public:
+  using Downstream = http1::ServerConnection<typename T::Stream>;
+  using Upstream = http1::ClientConnection<typename T::Stream>;
+
+  Exchange(ExchangeContext<T>& context, Downstream& client);
+
+  // Answers the request that the client's connection has just read. True: another one may follow on the connection.
+  // False: the connection is at its end; the caller finishes it.
+  [[nodiscard]] net::Awaitable<bool> run();
+
+  // Answers a request that could not be read at all.
+  [[nodiscard]] net::Awaitable<void> refuse_unread(const base::Error& error);
+
+ private:
+  enum class Outcome : std::uint8_t {
+    answered,  // the client has a whole answer
+    failed,    // the client has nothing of an answer; failure_ says why
+    cut,       // the client is gone, or has part of an answer and sees that it is cut
+  };
+
+  // The request.
+  base::Result<void> prepare();
+  [[nodiscard]] bool idempotent() const noexcept { return http::is_idempotent(method_); }
+
+  // Attempts.
+  net::Awaitable<std::optional<upstream::Pick>> choose();
+  net::Awaitable<Outcome> attempt(const upstream::Pick& pick);
+  net::Awaitable<std::unique_ptr<Upstream>> connect(const upstream::Pick& pick);
+  [[nodiscard]] bool may_try_again(const upstream::Pick& pick);
+  [[nodiscard]] base::Deadline connect_deadline(const upstream::Pick& pick) const noexcept;
+  Outcome fail(FailedAt at, const base::Error& error) noexcept;
+  Outcome fail_reading_answer(Upstream& backend, const base::Error& error) noexcept;
+
+  // The request's way to the backend (exchange_request.ipp).
+  net::Awaitable<void> send_request(Upstream& backend, const upstream::Pick& pick);
+  net::Awaitable<void> pump_body(Upstream& backend);
+  net::Awaitable<bool> send_body_run(Upstream& backend, const http1::BodyRun& run);
+  net::Awaitable<void> stop_request_side();
+  void record(Upstream& backend, const http1::BodyRun& run);
+  void request_sent(Upstream& backend) noexcept;
+  static void client_gone(void* self) noexcept;
+
+  // The answer's way to the client (exchange_response.ipp).
+  net::Awaitable<Outcome> relay_answer(Upstream& backend, const upstream::Pick& pick);
+  net::Awaitable<Outcome> relay_interim(Upstream& backend);
+  net::Awaitable<Outcome> relay_final(Upstream& backend, const upstream::Pick& pick);
+  net::Awaitable<Outcome> relay_tunnel(Upstream& backend, const upstream::Pick& pick);
+  Outcome cut(const upstream::Pick& pick, const base::Error& error, http::BodyKind shown_as);
+  http::ResponseForm form_of_answer(Upstream& backend);
+
+  net::Awaitable<bool> refuse(const base::Error& error);
+  void log_outcome(unsigned status, std::string_view url) const;
+
+  ExchangeContext<T>& context_;
+  Downstream& client_;
+
+  // Of the request.
+  http::Method method_ = http::Method::other;
+  http::Version version_ = http::Version::http_1_1;
+  bool keep_alive_ = false;
+  ErrorFormat error_format_ = ErrorFormat::text;
+  http::BodyKind body_kind_ = http::BodyKind::none;
+  http::ForwardedRequest forwarded_;
+  ReplayBuffer replay_;
+  base::TimePoint started_;
+
+  // Of the attempts.
+  upstream::Tried tried_;
+  unsigned attempts_ = 0;       // that count
+  unsigned pauses_ = 0;
+  bool fresh_connection_ = false;  // the pooled one was stale
+  bool last_resort_ = false;
+  base::Deadline last_resort_deadline_ = base::kNever;
+  FailedAttempt failure_;
+  base::Error error_;
+
+  // Of the attempt under way.
+  Upstream* backend_ = nullptr;
+  bool reused_ = false;
+  http1::OutgoingBody request_body_{http::BodyKind::none};
+  net::Child pump_;
+  net::Pause continue_gate_;  // also the pause before a backend is tried again
+  bool pump_stopped_ = false;
+  bool request_complete_ = false;  // sent to its end
+  bool client_gone_ = false;
+  std::optional<base::Error> client_error_;   // of reading the request's body
+  std::optional<base::Error> backend_error_;  // of writing it
+
+  // Of the answer.
+  std::string answer_head_;
+  bool keep_client_ = false;
+};
+
+}  // namespace lb::proxy

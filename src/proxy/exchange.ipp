@@ -1,0 +1,234 @@
+// Definitions of Exchange: the attempts. Included where it is instantiated.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "proxy/exchange.hpp"
+#include "proxy/exchange_request.ipp"
+#include "proxy/exchange_response.ipp"
+
+namespace lb::proxy {
+
+template <upstream::Transport T>
+Exchange<T>::Exchange(ExchangeContext<T>& context, Downstream& client)
+    : context_(context),
+      client_(client),
+      pump_(context.executor),
+      continue_gate_(context.executor, context.wheel) {}
+
+template <upstream::Transport T>
+net::Awaitable<bool> Exchange<T>::run() {
+  if (const auto prepared = prepare(); !prepared) co_return co_await refuse(prepared.error());
+  for (;;) {
+    const auto pick = co_await choose();
+    if (!pick) co_return co_await refuse(error_);
+    const Outcome outcome = co_await attempt(*pick);
+    if (outcome == Outcome::answered) co_return keep_client_;
+    if (outcome == Outcome::cut) co_return false;
+    if (!may_try_again(*pick)) co_return co_await refuse(error_);
+  }
+}
+
+// Everything that is needed of the request, before its bytes make way for its body.
+template <upstream::Transport T>
+base::Result<void> Exchange<T>::prepare() {
+  const http::RequestHead& request = client_.request();
+  const http::ConnectionOptions& options = client_.options();
+  method_ = request.method;
+  version_ = request.version;
+  keep_alive_ = options.keep_alive;
+  body_kind_ = client_.framing().kind;
+  started_ = context_.wheel.now();
+  error_format_ = ErrorFormat::text;
+  for (const http::Field& field : request.fields) {
+    if (field.id == http::FieldId::accept && field.value.find("application/json") != std::string_view::npos) {
+      error_format_ = ErrorFormat::json;
+    }
+  }
+  replay_.reset(context_.settings.replay_bytes);
+  tried_.clear();
+  attempts_ = pauses_ = 0;
+  fresh_connection_ = last_resort_ = client_gone_ = false;
+  error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
+  const auto written =
+      http::write_forwarded_request(request, client_.framing(), options, client_.client_address(), "http", forwarded_);
+  client_.consume_head();
+  if (!written) return base::Error{written.error().kind, base::Side::downstream, written.error().detail};
+  return {};
+}
+
+// The backend of the next attempt. All were tried: one comes again after a short pause, longer each time, so that a backend
+// that restarts has a moment; with jitter, so that the requests of a crowd do not come again in step.
+template <upstream::Transport T>
+net::Awaitable<std::optional<upstream::Pick>> Exchange<T>::choose() {
+  auto pick = context_.cluster.pick(tried_);
+  if (!pick && !tried_.empty()) {
+    const base::Duration pause = base::kRetryPause * (1 << std::min(pauses_++, 5U));
+    context_.random_state ^= context_.random_state << 13U;  // xorshift64, G. Marsaglia 2003
+    context_.random_state ^= context_.random_state >> 7U;
+    context_.random_state ^= context_.random_state << 17U;
+    const auto jitter = static_cast<std::int64_t>(context_.random_state % static_cast<std::uint64_t>(pause.count() + 1));
+    const base::Deadline until = context_.wheel.after(pause / 2 + base::Duration(jitter));
+    if (until >= last_resort_deadline_ && last_resort_) co_return std::nullopt;
+    continue_gate_.reset();
+    co_await continue_gate_.until(until);
+    tried_.clear();
+    pick = context_.cluster.pick(tried_);
+  }
+  if (pick && pick->last_resort && !last_resort_) {
+    // With every backend down, one connect timeout is all that a client is made to wait for the verdict.
+    last_resort_ = true;
+    last_resort_deadline_ = context_.wheel.after(context_.settings.http.timeouts.connect);
+  }
+  co_return pick;
+}
+
+template <upstream::Transport T>
+net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstream::Pick& pick) {
+  auto connection = co_await connect(pick);
+  if (!connection) co_return Outcome::failed;
+  backend_ = connection.get();
+  co_await send_request(*backend_, pick);
+  const Outcome outcome = co_await relay_answer(*backend_, pick);
+  co_await stop_request_side();
+  if (outcome == Outcome::answered && request_complete_ && backend_->reusable()) {
+    context_.pool.put(pick.index, std::move(connection));
+  }
+  backend_ = nullptr;
+  co_return outcome;
+}
+
+// A pooled connection, or a new one; none after fail().
+template <upstream::Transport T>
+net::Awaitable<std::unique_ptr<typename Exchange<T>::Upstream>> Exchange<T>::connect(const upstream::Pick& pick) {
+  std::unique_ptr<Upstream> connection;
+  if (!fresh_connection_) connection = context_.pool.take(pick.index);
+  reused_ = connection != nullptr;
+  if (!connection) {
+    auto stream = co_await context_.transport.connect(pick.index, connect_deadline(pick));
+    if (!stream) {
+      fail(FailedAt::nothing_sent, stream.error());
+      failure_.request_written = false;
+      co_return nullptr;
+    }
+    connection = std::make_unique<Upstream>(std::move(*stream), context_.blocks, context_.settings.http);
+  }
+  connection->begin(method_);
+  co_return connection;
+}
+
+template <upstream::Transport T>
+base::Deadline Exchange<T>::connect_deadline(const upstream::Pick& pick) const noexcept {
+  const base::Deadline own = context_.wheel.after(context_.settings.http.timeouts.connect);
+  if (!pick.last_resort) return own;
+  // Each of those that are left gets its share, so that one that swallows packets does not hide one that has come back.
+  const base::TimePoint now = context_.wheel.now();
+  const std::size_t tried = std::min(tried_.size(), context_.cluster.size() - 1);
+  const auto left = static_cast<std::int64_t>(context_.cluster.size() - tried);
+  return std::min(own, now + std::max(last_resort_deadline_ - now, base::TimePoint::duration(0)) / left);
+}
+
+template <upstream::Transport T>
+typename Exchange<T>::Outcome Exchange<T>::fail(FailedAt at, const base::Error& error) noexcept {
+  error_ = error;
+  failure_.at = at;
+  failure_.idempotent = idempotent();
+  failure_.request_written = backend_ != nullptr && backend_->wrote_anything();
+  failure_.body_replayable = replay_.complete();
+  return Outcome::failed;
+}
+
+// What an error of reading the answer says about the attempt.
+template <upstream::Transport T>
+typename Exchange<T>::Outcome Exchange<T>::fail_reading_answer(Upstream& backend, const base::Error& error) noexcept {
+  using base::ErrorKind;
+  if (client_gone_) return Outcome::cut;
+  if (client_error_) return fail(FailedAt::no_answer, *client_error_);
+  // The backend took no more of the request and said nothing: that is what failed.
+  const base::Error& cause = error.kind == ErrorKind::cancelled && backend_error_ ? *backend_error_ : error;
+  switch (cause.kind) {
+    case ErrorKind::timeout: return fail(FailedAt::answer_timeout, cause);
+    case ErrorKind::closed:
+    case ErrorKind::reset:
+    case ErrorKind::io:
+      if (backend.answered()) return fail(FailedAt::bad_answer, cause);
+      if (reused_) return fail(FailedAt::stale, cause);
+      return fail(backend.wrote_anything() ? FailedAt::no_answer : FailedAt::nothing_sent, cause);
+    case ErrorKind::cancelled: return Outcome::cut;  // the server is being torn down
+    default: return fail(FailedAt::bad_answer, cause);
+  }
+}
+
+// Settles who is to blame for the attempt that failed, and whether there is another.
+template <upstream::Transport T>
+bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
+  if (error_.side == base::Side::downstream) return false;
+  const Verdict verdict = decide(failure_);
+  if (failure_.at == FailedAt::stale) {
+    fresh_connection_ = true;  // the same backend, unless it gave up; it has done nothing wrong
+    return verdict != Verdict::give_up;
+  }
+  fresh_connection_ = false;
+  tried_.push_back(pick.index);
+  if (error_.side == base::Side::upstream) context_.cluster.record_failure(*pick.endpoint);
+  if (failure_.at == FailedAt::nothing_sent && context_.on_connect_failed != nullptr) {
+    context_.on_connect_failed(context_.on_connect_failed_context, pick.index);
+  }
+  if (base::log_enabled(base::LogLevel::debug)) {
+    base::log(base::LogLevel::debug, "attempt at " + pick.endpoint->url() + " failed: " + std::string(error_.detail));
+  }
+  if (verdict == Verdict::give_up) return false;
+  ++attempts_;
+  // A backend that could not be reached forwarded nothing: each other one is still worth a try, whatever their number.
+  const bool others_left = failure_.at == FailedAt::nothing_sent && tried_.size() < context_.cluster.size() && pauses_ == 0;
+  return attempts_ < context_.settings.attempts || (others_left && context_.settings.attempts > 1);
+}
+
+template <upstream::Transport T>
+net::Awaitable<bool> Exchange<T>::refuse(const base::Error& error) {
+  if (is_unanswerable(error)) {
+    client_.abort();
+    co_return false;
+  }
+  // A request that was read to its end leaves a connection that can go on; after any other nobody knows where the next begins.
+  const bool keep = error.side != base::Side::downstream && keep_alive_ && client_.body_ended() && !client_.draining();
+  const AfterAnswer after = !keep                                   ? AfterAnswer::close
+                            : version_ == http::Version::http_1_0 ? AfterAnswer::keep_alive_said
+                                                                  : AfterAnswer::keep_alive;
+  const AnswerBody body = method_ == http::Method::head ? AnswerBody::left_out : AnswerBody::sent;
+  answer_head_ = make_error_response(error, error_format_, after, body, context_.date());
+  net::BufferList buffers;
+  buffers.emplace_back(answer_head_.data(), answer_head_.size());
+  const auto written = co_await client_.write(buffers);
+  log_outcome(status_of(error).status, base::to_string(error.kind));
+  co_return written.has_value() && keep;
+}
+
+template <upstream::Transport T>
+net::Awaitable<void> Exchange<T>::refuse_unread(const base::Error& error) {
+  if (is_unanswerable(error)) co_return;
+  answer_head_ = make_error_response(error, ErrorFormat::text, AfterAnswer::close, AnswerBody::sent, context_.date());
+  net::BufferList buffers;
+  buffers.emplace_back(answer_head_.data(), answer_head_.size());
+  static_cast<void>(co_await client_.write(buffers));
+  if (base::log_enabled(base::LogLevel::debug)) {
+    base::log(base::LogLevel::debug, client_.client_address() + " " + std::to_string(status_of(error).status) + ": " +
+                                         std::string(error.detail));
+  }
+}
+
+template <upstream::Transport T>
+void Exchange<T>::log_outcome(unsigned status, std::string_view what) const {
+  const base::LogLevel level = status >= 500 && what.find("://") == std::string_view::npos ? base::LogLevel::warning
+                                                                                            : base::LogLevel::debug;
+  if (!base::log_enabled(level)) return;
+  // The request line was checked to hold visible ASCII alone.
+  const std::string_view line = std::string_view(forwarded_.head).substr(0, forwarded_.head.find('\r'));
+  const auto elapsed = std::chrono::duration_cast<base::Duration>(context_.wheel.now() - started_);
+  base::log(level, client_.client_address() + " \"" + std::string(line) + "\" " + std::to_string(status) + " " + std::string(what) +
+                       " after " + std::to_string(attempts_) + " failed attempts, " + std::to_string(elapsed.count()) + " ms");
+}
+
+}  // namespace lb::proxy

@@ -1,0 +1,133 @@
+// Definitions of Exchange: the request's way to the backend. Included by exchange.ipp.
+#pragma once
+
+#include "proxy/exchange.hpp"
+
+namespace lb::proxy {
+
+// Writes the head with what there is of the body, and starts the pump for the rest. A write that fails is not the end of
+// the attempt: the backend may have answered before it closed, so the answer is read all the same.
+template <upstream::Transport T>
+net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream::Pick& pick) {
+  request_body_ = http1::OutgoingBody(body_kind_);
+  pump_stopped_ = request_complete_ = false;
+  client_error_.reset();
+  backend_error_.reset();
+  continue_gate_.reset();
+
+  net::BufferList buffers;
+  buffers.emplace_back(forwarded_.head.data(), forwarded_.head.size());
+  if (forwarded_.host_missing) buffers.emplace_back(pick.endpoint->host_line().data(), pick.endpoint->host_line().size());
+  buffers.emplace_back("\r\n", 2);
+
+  // A client that expects 100 has not sent its body, and the backend has to agree first (RFC 9110 section 10.1.1).
+  const bool body_waits = forwarded_.expect_continue && !client_.body_ended();
+  if (!body_waits) {
+    http1::BodyRun run = replay_.run(client_.body_ended());
+    if (run.bytes == 0 && !run.end) {
+      auto taken = client_.take_buffered_body();
+      if (!taken) {
+        client_error_ = taken.error();
+        backend.stream().close();
+        co_return;
+      }
+      run = *taken;
+      record(backend, run);
+    }
+    request_body_.append(run, client_.request_trailers(), buffers);
+    const auto written = co_await backend.write(buffers);
+    if (!written) {
+      backend_error_ = written.error();
+      if (written.error().kind == base::ErrorKind::timeout) backend.stream().close();
+      co_return;
+    }
+    if (run.end) co_return request_sent(backend);
+  } else {
+    const auto written = co_await backend.write(buffers);
+    if (!written) {
+      backend_error_ = written.error();
+      co_return;
+    }
+  }
+  pump_.start(pump_body(backend));
+}
+
+// Beside the reading of the answer: the rest of the request's body, as it comes.
+template <upstream::Transport T>
+net::Awaitable<void> Exchange<T>::pump_body(Upstream& backend) {
+  if (forwarded_.expect_continue) {
+    co_await continue_gate_.until(context_.wheel.after(base::kContinueWait));
+    const http1::BodyRun kept = replay_.run(client_.body_ended());
+    if (!pump_stopped_ && (kept.bytes > 0 || kept.end)) {
+      const bool sent = co_await send_body_run(backend, kept);
+      if (!sent) co_return;
+    }
+  }
+  while (!pump_stopped_ && !client_.body_ended()) {
+    const auto run = co_await client_.read_body();
+    if (!run) {
+      if (pump_stopped_) co_return;
+      client_error_ = run.error();
+      backend.stream().close();  // wakes whoever reads the answer
+      co_return;
+    }
+    record(backend, *run);
+    const bool sent = co_await send_body_run(backend, *run);
+    if (!sent) co_return;
+  }
+  if (!pump_stopped_) request_sent(backend);
+}
+
+template <upstream::Transport T>
+net::Awaitable<bool> Exchange<T>::send_body_run(Upstream& backend, const http1::BodyRun& run) {
+  net::BufferList buffers;
+  request_body_.append(run, client_.request_trailers(), buffers);
+  const auto written = co_await backend.write(buffers);
+  if (written) co_return true;
+  backend_error_ = written.error();
+  if (written.error().kind == base::ErrorKind::timeout) {
+    backend.stream().close();
+  } else {
+    // It takes no more; an answer that it gave before is read, but not waited for as long as usual.
+    backend.set_response_deadline(context_.wheel.after(base::kLingerTime));
+  }
+  co_return false;
+}
+
+template <upstream::Transport T>
+void Exchange<T>::record(Upstream& backend, const http1::BodyRun& run) {
+  // A method that is not idempotent is not repeated once a byte of it was written: nothing is worth keeping then.
+  if (!idempotent() && backend.wrote_anything()) return replay_.forget();
+  replay_.record(run);
+}
+
+// From here on the backend has all it needs: its clock runs, and the client has nothing to do but wait or leave.
+template <upstream::Transport T>
+void Exchange<T>::request_sent(Upstream& backend) noexcept {
+  request_complete_ = true;
+  backend.set_response_deadline(context_.wheel.after(context_.settings.http.timeouts.first_response_byte));
+  client_.watch(&Exchange::client_gone, this);
+}
+
+// RFC 9110 has no word for it; nginx, Go and Caddy do the same: a client that closes while its answer is awaited wants none.
+template <upstream::Transport T>
+void Exchange<T>::client_gone(void* self) noexcept {
+  auto& exchange = *static_cast<Exchange*>(self);
+  exchange.client_gone_ = true;
+  if (exchange.backend_ != nullptr) exchange.backend_->stream().close();
+}
+
+// After the answer: whatever still reads from the client or writes to the backend ends.
+template <upstream::Transport T>
+net::Awaitable<void> Exchange<T>::stop_request_side() {
+  if (pump_.running()) {
+    pump_stopped_ = true;
+    continue_gate_.wake();
+    client_.stream().cancel_read();
+    backend_->stream().close();
+    co_await pump_.join();
+  }
+  co_await client_.stop_watching();
+}
+
+}  // namespace lb::proxy

@@ -1,0 +1,133 @@
+// Definitions of Exchange: the answer's way to the client. Included by exchange.ipp.
+#pragma once
+
+#include "proxy/exchange.hpp"
+#include "proxy/tunnel.hpp"
+
+namespace lb::proxy {
+
+template <upstream::Transport T>
+net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_answer(Upstream& backend, const upstream::Pick& pick) {
+  for (unsigned interim = 0;; ++interim) {
+    if (interim == base::kInterimResponsesMax) {
+      co_return fail(FailedAt::bad_answer, {base::ErrorKind::malformed, base::Side::upstream, "too many interim responses"});
+    }
+    // While the body still flows, its own clocks bound the wait; see request_sent().
+    const base::Duration wait = backend_error_ ? base::kLingerTime : context_.settings.http.timeouts.first_response_byte;
+    const auto read = co_await backend.read_response(pump_.running() ? base::kNever : context_.wheel.after(wait));
+    if (!read) co_return fail_reading_answer(backend, backend_error_ && !backend.answered() ? *backend_error_ : read.error());
+    const unsigned status = backend.response().status;
+    if (status >= 200) co_return co_await relay_final(backend, pick);
+    if (status == 101) co_return co_await relay_tunnel(backend, pick);
+    const Outcome relayed = co_await relay_interim(backend);
+    if (relayed != Outcome::answered) co_return relayed;
+  }
+}
+
+// 1xx: passed on to those who can read it (RFC 9110 section 15.2).
+template <upstream::Transport T>
+net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_interim(Upstream& backend) {
+  const bool agreed = backend.response().status == 100;
+  const bool wanted = version_ == http::Version::http_1_1 && (!agreed || forwarded_.expect_continue);
+  answer_head_.clear();
+  if (wanted) http::write_forwarded_response(backend.response(), {}, answer_head_);
+  backend.consume_head();
+  if (agreed) continue_gate_.wake();
+  if (!wanted) co_return Outcome::answered;
+  net::BufferList buffers;
+  buffers.emplace_back(answer_head_.data(), answer_head_.size());
+  const auto written = co_await client_.write(buffers);
+  co_return written ? Outcome::answered : Outcome::cut;
+}
+
+// How the end of the answer is shown to the client, and whether its connection goes on.
+template <upstream::Transport T>
+http::ResponseForm Exchange<T>::form_of_answer(Upstream& backend) {
+  const bool http_1_1 = version_ == http::Version::http_1_1;
+  const http::BodyKind kind = backend.framing().kind;
+  http::ResponseForm form;
+  form.body = kind;
+  if (kind == http::BodyKind::chunked || kind == http::BodyKind::until_close) {
+    form.body = http_1_1 ? http::BodyKind::chunked : http::BodyKind::until_close;
+  }
+  // An answer that comes before the end of the request's body ends the connection: what the client still sends then has
+  // nowhere to go, and is not looked through for the next request.
+  keep_client_ = keep_alive_ && !client_.draining() && form.body != http::BodyKind::until_close && client_.body_ended();
+  form.persistence = !keep_client_ ? http::ClientPersistence::close
+                     : http_1_1    ? http::ClientPersistence::keep_alive_implied
+                                   : http::ClientPersistence::keep_alive_said;
+  form.date = context_.date();
+  return form;
+}
+
+template <upstream::Transport T>
+net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream& backend, const upstream::Pick& pick) {
+  const unsigned status = backend.response().status;
+  const http::ResponseForm form = form_of_answer(backend);
+  answer_head_.clear();
+  http::write_forwarded_response(backend.response(), form, answer_head_);
+  backend.consume_head();
+  auto run = backend.take_buffered_body();
+  if (!run) co_return fail(FailedAt::bad_answer, run.error());  // nothing of it was sent yet
+  if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
+
+  http1::OutgoingBody body(form.body);
+  net::BufferList buffers;
+  buffers.emplace_back(answer_head_.data(), answer_head_.size());
+  for (;;) {
+    body.append(*run, backend.trailers(), buffers);
+    const auto written = co_await client_.write(buffers);
+    if (!written) co_return cut(pick, written.error(), form.body);
+    if (run->end) break;
+    buffers.clear();
+    // One side is read only when the other has taken what was read before: that is all the back-pressure there is.
+    run = co_await backend.read_body();
+    if (!run) co_return cut(pick, run.error(), form.body);
+  }
+  context_.cluster.record_success(*pick.endpoint);
+  log_outcome(status, pick.endpoint->url());
+  co_return Outcome::answered;
+}
+
+// Part of the answer is with the client. Nothing can be repeated now; the client has to see that the rest is missing.
+template <upstream::Transport T>
+typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const base::Error& error, http::BodyKind shown_as) {
+  const bool client_left = error.side == base::Side::downstream || client_gone_ || client_error_;
+  if (!client_left && error.side == base::Side::upstream && error.kind != base::ErrorKind::cancelled) {
+    context_.cluster.record_failure(*pick.endpoint);
+    base::log(base::LogLevel::warning, "answer of " + pick.endpoint->url() + " broke off: " + std::string(error.detail));
+  }
+  // A body that only the connection's end delimits would look complete; a reset does not.
+  if (shown_as == http::BodyKind::until_close || client_left) {
+    client_.abort();
+  } else {
+    client_.stream().close();
+  }
+  return Outcome::cut;
+}
+
+template <upstream::Transport T>
+net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_tunnel(Upstream& backend, const upstream::Pick& pick) {
+  // Until the switch was asked for, agreed to and passed on, everything is HTTP; and a request has to be over first.
+  if (!forwarded_.upgrade || !request_complete_) {
+    co_return fail(FailedAt::bad_answer, {base::ErrorKind::malformed, base::Side::upstream, "101 that was not asked for"});
+  }
+  answer_head_.clear();
+  http::write_forwarded_response(backend.response(), {}, answer_head_);
+  backend.consume_head();
+  co_await client_.stop_watching();
+  net::BufferList buffers;
+  buffers.emplace_back(answer_head_.data(), answer_head_.size());
+  const auto written = co_await client_.write(buffers);
+  if (!written) co_return Outcome::cut;
+  if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
+  context_.cluster.record_success(*pick.endpoint);
+  log_outcome(101, pick.endpoint->url());
+
+  const http1::Timeouts& timeouts = context_.settings.http.timeouts;
+  Tunnel tunnel(client_.stream(), client_.input(), backend.stream(), backend.input(), timeouts.write_idle, timeouts.tunnel_idle);
+  co_await tunnel.run();
+  co_return Outcome::cut;  // neither connection speaks HTTP any more
+}
+
+}  // namespace lb::proxy

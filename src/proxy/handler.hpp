@@ -1,0 +1,40 @@
+// A client connection's life, as one coroutine.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "proxy/exchange.hpp"
+
+namespace lb::proxy {
+
+// One worker's proxy: what its connections share. Lives as long as the worker's coroutines.
+template <upstream::Transport T>
+class Handler {
+ public:
+  // `transport` and everything it refers to outlive the handler.
+  Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, net::SessionSet& sessions,
+          const Settings& settings, upstream::Cluster& cluster, T& transport, std::uint64_t seed);
+
+  // Serves one client until its connection ends. The coroutine owns the stream; spawn it in the worker's task group.
+  // Ended early by closing the stream (SessionSet::abort()).
+  [[nodiscard]] net::Awaitable<void> serve(std::unique_ptr<typename T::Stream> stream, std::string client_address);
+
+  // Called on this worker when a backend could not be connected to, with its index.
+  void on_connect_failed(void (*call)(void*, std::size_t), void* context) noexcept {
+    context_.on_connect_failed = call;
+    context_.on_connect_failed_context = context;
+  }
+
+  // Closes the idle connections to the backends, and keeps none from now on.
+  void close_idle() { pool_.close(); }
+  [[nodiscard]] upstream::Pool<typename T::Stream>& pool() noexcept { return pool_; }
+
+ private:
+  net::SessionSet& sessions_;
+  const Settings& settings_;
+  upstream::Pool<typename T::Stream> pool_;
+  ExchangeContext<T> context_;
+};
+
+}  // namespace lb::proxy

@@ -1,0 +1,35 @@
+// Definitions of Handler; included where it is instantiated.
+#pragma once
+
+#include <utility>
+
+#include "http1/server_connection.ipp"
+#include "proxy/exchange.ipp"
+#include "proxy/handler.hpp"
+
+namespace lb::proxy {
+
+template <upstream::Transport T>
+Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, net::SessionSet& sessions,
+                    const Settings& settings, upstream::Cluster& cluster, T& transport, std::uint64_t seed)
+    : sessions_(sessions),
+      settings_(settings),
+      pool_(wheel, cluster.size(), settings.pool),
+      context_{executor, wheel, blocks, settings, cluster, pool_, transport, {}, seed | 1U, nullptr, nullptr} {}
+
+template <upstream::Transport T>
+net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> stream, std::string client_address) {
+  http1::ServerConnection<typename T::Stream> client(std::move(stream), context_.blocks, sessions_, settings_.http,
+                                                     std::move(client_address));
+  Exchange<T> exchange(context_, client);
+  for (;;) {
+    const auto request = co_await client.read_request();
+    if (!request) co_await exchange.refuse_unread(request.error());
+    if (!request || *request == http1::Arrival::nobody) break;
+    const bool another = co_await exchange.run();
+    if (!another) break;
+  }
+  co_await client.finish();
+}
+
+}  // namespace lb::proxy

@@ -1,0 +1,67 @@
+// Bytes both ways after 101 Switching Protocols (RFC 9110 section 7.8), with half-close.
+#pragma once
+
+#include "http1/input.hpp"
+#include "net/child.hpp"
+
+namespace lb::proxy {
+
+// Two streams with what was read from each already. Everything outlives run(). Both streams are closed when it returns.
+template <net::Stream A, net::Stream B>
+class Tunnel {
+ public:
+  Tunnel(A& a, http1::InputBuffer& from_a, B& b, http1::InputBuffer& from_b, base::Duration write_idle, base::Duration idle)
+      : a_(a), b_(b), from_a_(from_a), from_b_(from_b), write_idle_(write_idle), idle_(idle), backward_(a.executor()) {}
+
+  // Until both sides have ended, one broke, or neither said anything for `idle`.
+  [[nodiscard]] net::Awaitable<void> run() {
+    last_byte_ = a_.wheel().now();
+    backward_.start(copy(b_, from_b_, a_));
+    co_await copy(a_, from_a_, b_);
+    co_await backward_.join();
+    close();
+  }
+
+ private:
+  template <class From, class To>
+  net::Awaitable<void> copy(From& from, http1::InputBuffer& input, To& to) {
+    for (;;) {
+      if (!input.empty()) {
+        net::BufferList bytes;
+        bytes.emplace_back(input.unread().data(), input.unread().size());
+        const auto written = co_await to.write(bytes, write_idle_);
+        if (!written) co_return close();
+        input.consume(bytes.front().size());
+      }
+      const net::asio::mutable_buffer room = input.room(base::kSmallBlockBytes);
+      const auto bytes = co_await from.read_some(room, last_byte_ + idle_);
+      if (bytes) {
+        input.commit(*bytes);
+        if (*bytes == room.size()) input.grow_when_empty();
+        last_byte_ = from.wheel().now();
+      } else if (bytes.error().kind == base::ErrorKind::closed) {
+        // One side has said all it had to say; the other may go on.
+        to.shutdown_send();
+        co_return;
+      } else if (bytes.error().kind != base::ErrorKind::timeout || from.wheel().now() >= last_byte_ + idle_) {
+        co_return close();
+      }
+    }
+  }
+
+  void close() noexcept {
+    a_.close();
+    b_.close();
+  }
+
+  A& a_;
+  B& b_;
+  http1::InputBuffer& from_a_;
+  http1::InputBuffer& from_b_;
+  base::Duration write_idle_;
+  base::Duration idle_;
+  base::TimePoint last_byte_;
+  net::Child backward_;
+};
+
+}  // namespace lb::proxy
