@@ -16,7 +16,14 @@ void Worker::start() {
 }
 
 void Worker::release() {
-  post([this] { work_.reset(); });
+  post([this] {
+    work_.reset();
+    // Entries that were disarmed stay linked in the wheel for a while; with nobody left to wait they keep no loop alive.
+    tasks_.when_empty([this] {
+      released_ = true;
+      ticker_.cancel();
+    });
+  });
 }
 
 void Worker::join() {
@@ -25,7 +32,7 @@ void Worker::join() {
 
 void Worker::wake_ticker(void* self) noexcept {
   auto& worker = *static_cast<Worker*>(self);
-  if (!worker.ticking_) worker.tick();
+  if (!worker.ticking_ && !worker.released_) worker.tick();
 }
 
 // One timer for all deadlines of the worker, which rests while there are none.
@@ -36,7 +43,7 @@ void Worker::tick() {
     if (code) return;
     wheel_.advance();
     ticking_ = false;
-    if (!wheel_.empty()) tick();
+    if (!wheel_.empty() && !released_) tick();
   });
 }
 

@@ -56,6 +56,7 @@ class Worker {
   SessionSet sessions_;
   Timer ticker_;
   bool ticking_ = false;
+  bool released_ = false;
   std::thread thread_;
 };
 
