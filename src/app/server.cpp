@@ -90,13 +90,13 @@ Server::Server(config::Config config)
 
 Server::~Server() = default;
 
-int Server::run() {
+std::string Server::run() {
   await_signal();
   control_.tasks().spawn(supervise());
   control_.tasks().when_empty([this] { control_.release(); });
   control_.io().run();
   for (const auto& unit : units_) unit->worker.join();
-  return exit_status_;
+  return problem_;
 }
 
 // The life of the server, from the first check of the backends to the last client.
@@ -120,8 +120,7 @@ net::Awaitable<void> Server::supervise() {
 bool Server::open_listeners() {
   auto sockets = net::ListenSockets::open(config_.server.address, config_.server.port, units_.size());
   if (!sockets) {
-    base::log(LogLevel::error, sockets.error());
-    exit_status_ = 1;
+    problem_ = sockets.error();
     return false;
   }
   const std::string where = printable(sockets->local());

@@ -38,9 +38,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Serves until SIGTERM or SIGINT, on the calling thread and those it starts. Returns the exit status: 0 after a stop,
-  // 1 if the machine refused something, which was logged.
-  [[nodiscard]] int run();
+  // Serves until SIGTERM or SIGINT, on the calling thread and those it starts. Returns nothing after a stop, or a sentence
+  // for the user about what the machine refused.
+  [[nodiscard]] std::string run();
 
   // Name lookups that still run and that the destructor would have to wait for.
   [[nodiscard]] std::size_t lookups_pending() const noexcept { return resolver_.pending(); }
@@ -70,8 +70,7 @@ class Server {
   std::atomic<std::size_t> connections_{0};
   std::size_t units_busy_ = 0;
   unsigned stop_signals_ = 0;
-  bool refused_connections_ = false;
-  int exit_status_ = 0;
+  std::string problem_;
 };
 
 }  // namespace lb::app

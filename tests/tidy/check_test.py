@@ -120,6 +120,10 @@ class Shape(unittest.TestCase):
         self.assertIn("src/net/a.hpp:1: no #pragma once", findings({"src/net/a.hpp": "// #pragma once\n"})[0])
         self.assertEqual([], findings({"src/net/a.hpp": "// What it is.\n#pragma once\n"}))
 
+    def test_reads_every_kind_of_source_file(self):
+        for name in ("a.cpp", "a.hpp", "a.ipp"):
+            self.assertEqual(1, len(findings({f"src/net/{name}": "#pragma once\nsrand(1);\n"})), name)
+
     def test_warns_of_a_long_file_and_refuses_a_longer_one(self):
         self.assertEqual([], findings({"src/net/a.cpp": "\n" * 400}))
         self.assertIn("warning: 401 lines", findings({"src/net/a.cpp": "\n" * 401})[0])

@@ -30,21 +30,26 @@ void raise_descriptor_limit() noexcept {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Not through the log, which the user may have turned off.
+int refuse(const std::string& problem) {
+  base::stop_logging();
+  print(stderr, "load-balancer: " + problem + "\n");
+  return kExitRefused;
+}
+
 int serve(config::Config config, bool demo) {
   std::unique_ptr<app::DemoBackends> backends;
   if (demo) {
     std::string problem;
     backends = app::DemoBackends::start(problem);
-    if (!backends) {
-      base::log(base::LogLevel::error, problem);
-      return kExitRefused;
-    }
+    if (!backends) return refuse(problem);
     for (const std::uint16_t port : backends->ports()) {
       config.backends.push_back({"http://127.0.0.1:" + std::to_string(port), "127.0.0.1", port, 1});
     }
   }
   app::Server server(std::move(config));
-  const int status = server.run();
+  const std::string problem = server.run();
+  const int status = problem.empty() ? EXIT_SUCCESS : refuse(problem);
   if (server.lookups_pending() > 0) {
     // Nothing interrupts a name lookup; the exit must not wait for a name server that does not answer.
     base::stop_logging();
