@@ -58,8 +58,9 @@ show_progress() {
 # explain_log LOG WHAT: the part of a build log that tells why, and one sentence. Ends the (sub)shell.
 explain_log() {
   local log="$1" what="$2"
-  if grep -q '^FAILED:' "$log"; then
-    sed -n '/^FAILED:/,$p' "$log" | head -n 60 >&2
+  # A compiler's list of candidates is longer than a screen; the lines that say what is wrong are few.
+  if grep -qE 'error:|CMake Error|undefined reference' "$log"; then
+    grep -E -A 4 'error:|CMake Error|undefined reference' "$log" | head -n 60 >&2
   else
     tail -n 40 "$log" >&2
   fi

@@ -61,7 +61,8 @@ void DemoBackends::listen(net::ListenSockets sockets, unsigned number) {
 }
 
 net::Awaitable<void> DemoBackends::serve(std::unique_ptr<net::TcpStream> stream, unsigned number) {
-  http1::ServerConnection<net::TcpStream> client(std::move(stream), worker_.blocks(), worker_.sessions(), settings_, "");
+  http1::ServerConnection<net::TcpStream> client(std::move(stream), worker_.blocks(), worker_.sessions(), settings_,
+                                                 "");
   for (;;) {
     const auto request = co_await client.read_request();
     if (!request || *request == http1::Arrival::nobody) break;
@@ -73,15 +74,16 @@ net::Awaitable<void> DemoBackends::serve(std::unique_ptr<net::TcpStream> stream,
       const auto run = co_await client.read_body();
       if (!run) co_return client.abort();
     }
-    const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " +
-                             std::to_string(page.size()) + "\r\n" + (keep_alive ? "" : "Connection: close\r\n") + "\r\n";
+    const std::string head =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + std::to_string(page.size()) +
+        "\r\n" + (keep_alive ? "" : "Connection: close\r\n") + "\r\n";
     net::BufferList buffers;
     buffers.emplace_back(head.data(), head.size());
     if (!head_only) buffers.emplace_back(page.data(), page.size());
     const auto written = co_await client.write(buffers);
     if (!written || !keep_alive) break;
   }
-  co_await client.finish();
+  co_await client.finish(http1::Linger::if_unread);
 }
 
 }  // namespace lb::app

@@ -1,10 +1,9 @@
 #include "app/server.hpp"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <csignal>
 #include <random>
+#include <sched.h>
 #include <utility>
 
 #include "base/limits.hpp"
@@ -65,11 +64,6 @@ std::string client_address_of(const net::Tcp::endpoint& peer) {
   return address.to_string();
 }
 
-constexpr std::string_view kConnectionLimitAnswer =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 24\r\n"
-    "Proxy-Status: load-balancer; error=connection_limit_reached\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
-    "503 Service Unavailable\n";
-
 }  // namespace
 
 Server::Server(config::Config config)
@@ -127,8 +121,9 @@ bool Server::open_listeners() {
   for (std::size_t i = 0; i < units_.size(); ++i) {
     WorkerUnit& unit = *units_[i];
     unit.listener = std::make_unique<net::Listener>(
-        unit.worker, sockets->release(i),
-        [this, &unit](net::TcpSocket socket, const net::Tcp::endpoint& peer) { accept(unit, std::move(socket), peer); });
+        unit.worker, sockets->release(i), [this, &unit](net::TcpSocket socket, const net::Tcp::endpoint& peer) {
+          accept(unit, std::move(socket), peer);
+        });
     unit.handler.on_connect_failed(
         [](void* self, std::size_t index) {
           auto& server = *static_cast<Server*>(self);
@@ -136,28 +131,31 @@ bool Server::open_listeners() {
         },
         this);
   }
-  base::log(LogLevel::info, "load-balancer " LB_VERSION " listening on " + where + ", " + std::to_string(units_.size()) +
-                                (units_.size() == 1 ? " worker, " : " workers, ") + std::to_string(cluster_.size()) +
-                                (cluster_.size() == 1 ? " backend" : " backends"));
+  base::log(LogLevel::info, "load-balancer " LB_VERSION " listening on " + where + ", " +
+                                std::to_string(units_.size()) + (units_.size() == 1 ? " worker, " : " workers, ") +
+                                std::to_string(cluster_.size()) + (cluster_.size() == 1 ? " backend" : " backends"));
   return true;
 }
 
 void Server::accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer) {
-  if (connections_.fetch_add(1, std::memory_order_relaxed) >= config_.server.limits.connections) {
+  const std::size_t before = connections_.fetch_add(1, std::memory_order_relaxed);
+  const std::size_t limit = config_.server.limits.connections;
+  if (before >= limit + base::kTurnedAwayMax) {
     connections_.fetch_sub(1, std::memory_order_relaxed);
-    // One try without waiting: whoever is over the limit is owed a word, not a place in memory.
-    boost::system::error_code ignored;
-    socket.non_blocking(true, ignored);
-    socket.write_some(net::asio::buffer(kConnectionLimitAnswer), ignored);
-    socket.shutdown(net::TcpSocket::shutdown_send, ignored);
-    return;
+    return;  // closes it without a word
   }
   auto stream = std::make_unique<net::TcpStream>(std::move(socket), unit.worker.wheel(), base::Side::downstream);
-  unit.worker.tasks().spawn(serve(unit, std::move(stream), client_address_of(peer)));
+  unit.worker.tasks().spawn(serve(unit, std::move(stream), client_address_of(peer),
+                                  before < limit ? Admission::admitted : Admission::turned_away));
 }
 
-net::Awaitable<void> Server::serve(WorkerUnit& unit, std::unique_ptr<net::TcpStream> stream, std::string client_address) {
-  co_await unit.handler.serve(std::move(stream), std::move(client_address));
+net::Awaitable<void> Server::serve(WorkerUnit& unit, std::unique_ptr<net::TcpStream> stream, std::string client_address,
+                                   Admission admission) {
+  if (admission == Admission::admitted) {
+    co_await unit.handler.serve(std::move(stream), std::move(client_address));
+  } else {
+    co_await unit.handler.turn_away(std::move(stream), std::move(client_address));
+  }
   connections_.fetch_sub(1, std::memory_order_relaxed);
 }
 
@@ -196,10 +194,11 @@ net::Awaitable<void> Server::shut_down() {
   for (const auto& unit : units_) unit->worker.post([this, &unit = *unit] { drain_worker(unit); });
 
   const base::Deadline deadline = control_.wheel().after(config_.shutdown_grace);
-  while (units_busy_ > 0 && stop_signals_ == 1 && control_.wheel().now() < deadline) co_await stop_wait_.until(deadline);
+  while (units_busy_ > 0 && stop_signals_ == 1 && control_.wheel().now() < deadline)
+    co_await stop_wait_.until(deadline);
   if (units_busy_ > 0) {
-    base::log(LogLevel::warning, "ending the connections that are left: " +
-                                     std::to_string(connections_.load(std::memory_order_relaxed)));
+    base::log(LogLevel::warning,
+              "ending the connections that are left: " + std::to_string(connections_.load(std::memory_order_relaxed)));
     for (const auto& unit : units_) unit->worker.post([&sessions = unit->worker.sessions()] { sessions.abort(); });
   }
   // What was aborted unwinds at once; a coroutine that connects to a backend does when that times out.

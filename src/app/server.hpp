@@ -22,7 +22,8 @@ class WorkerUnit {
   WorkerUnit(const proxy::Settings& settings, upstream::Cluster& cluster, std::uint64_t seed)
       : worker(base::system_clock()),
         transport(worker.executor(), worker.wheel(), cluster.size()),
-        handler(worker.executor(), worker.wheel(), worker.blocks(), worker.sessions(), settings, cluster, transport, seed) {}
+        handler(worker.executor(), worker.wheel(), worker.blocks(), worker.sessions(), settings, cluster, transport,
+                seed) {}
 
   net::Worker worker;
   upstream::TcpTransport transport;
@@ -38,8 +39,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Serves until SIGTERM or SIGINT, on the calling thread and those it starts. Returns nothing after a stop, or a sentence
-  // for the user about what the machine refused.
+  // Serves until SIGTERM or SIGINT, on the calling thread and those it starts. Returns nothing after a stop, or a
+  // sentence for the user about what the machine refused.
   [[nodiscard]] std::string run();
 
   // Name lookups that still run and that the destructor would have to wait for.
@@ -49,7 +50,9 @@ class Server {
   net::Awaitable<void> supervise();
   [[nodiscard]] bool open_listeners();
   void accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer);
-  net::Awaitable<void> serve(WorkerUnit& unit, std::unique_ptr<net::TcpStream> stream, std::string client_address);
+  enum class Admission : std::uint8_t { admitted, turned_away };
+  net::Awaitable<void> serve(WorkerUnit& unit, std::unique_ptr<net::TcpStream> stream, std::string client_address,
+                             Admission admission);
   void publish_addresses(std::size_t index, const net::Addresses& addresses);
 
   // Stopping, as a protocol: docs/architecture.md has the steps.

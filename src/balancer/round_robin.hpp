@@ -20,9 +20,9 @@ class RoundRobin {
  public:
   explicit RoundRobin(std::span<const unsigned> weights) : schedule_(make_schedule(weights)) {}
 
-  // The next endpoint, in order, for which eligible(index) holds; none if it holds for no endpoint. The one behind it is
-  // next, so that those that are not eligible leave no gap and give their neighbour no second turn. eligible() must be
-  // cheap and may change its mind between calls.
+  // The next endpoint, in order, for which eligible(index) holds; none if it holds for no endpoint. The one behind it
+  // is next, so that those that are not eligible leave no gap and give their neighbour no second turn. eligible() must
+  // be cheap and may change its mind between calls.
   template <class Eligible>
   [[nodiscard]] std::optional<std::uint32_t> pick(Eligible eligible) noexcept {
     std::uint32_t position = position_.load(std::memory_order_relaxed);

@@ -1,5 +1,5 @@
-// Time as values. Only this file and clock.cpp read the system's clocks; everything else is handed a Clock, so that tests
-// and simulations decide what time it is.
+// Time as values. Only this file and clock.cpp read the system's clocks; everything else is handed a Clock, so that
+// tests and simulations decide what time it is.
 #pragma once
 
 #include <chrono>

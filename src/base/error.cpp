@@ -8,34 +8,56 @@ namespace lb::base {
 
 std::string_view to_string(ErrorKind kind) noexcept {
   switch (kind) {
-    case ErrorKind::malformed: return "malformed message";
-    case ErrorKind::target_too_long: return "request target too long";
-    case ErrorKind::header_too_large: return "header section too large";
-    case ErrorKind::body_too_large: return "body too large";
-    case ErrorKind::unsupported_method: return "unknown method";
-    case ErrorKind::unsupported_coding: return "unsupported transfer coding";
-    case ErrorKind::unsupported_version: return "unsupported HTTP version";
-    case ErrorKind::method_not_allowed: return "method not allowed";
-    case ErrorKind::closed: return "connection closed";
-    case ErrorKind::reset: return "connection reset";
-    case ErrorKind::timeout: return "timed out";
-    case ErrorKind::resolve_failed: return "name lookup failed";
-    case ErrorKind::connect_refused: return "connection refused";
-    case ErrorKind::connect_failed: return "connect failed";
-    case ErrorKind::connect_timeout: return "connect timed out";
-    case ErrorKind::no_backend: return "no backend";
-    case ErrorKind::no_resources: return "out of descriptors or memory";
-    case ErrorKind::cancelled: return "cancelled";
-    case ErrorKind::io: return "input/output error";
+    case ErrorKind::malformed:
+      return "malformed message";
+    case ErrorKind::target_too_long:
+      return "request target too long";
+    case ErrorKind::header_too_large:
+      return "header section too large";
+    case ErrorKind::body_too_large:
+      return "body too large";
+    case ErrorKind::unsupported_method:
+      return "unknown method";
+    case ErrorKind::unsupported_coding:
+      return "unsupported transfer coding";
+    case ErrorKind::unsupported_version:
+      return "unsupported HTTP version";
+    case ErrorKind::method_not_allowed:
+      return "method not allowed";
+    case ErrorKind::closed:
+      return "connection closed";
+    case ErrorKind::reset:
+      return "connection reset";
+    case ErrorKind::timeout:
+      return "timed out";
+    case ErrorKind::resolve_failed:
+      return "name lookup failed";
+    case ErrorKind::connect_refused:
+      return "connection refused";
+    case ErrorKind::connect_failed:
+      return "connect failed";
+    case ErrorKind::connect_timeout:
+      return "connect timed out";
+    case ErrorKind::no_backend:
+      return "no backend";
+    case ErrorKind::no_resources:
+      return "out of descriptors or memory";
+    case ErrorKind::cancelled:
+      return "cancelled";
+    case ErrorKind::io:
+      return "input/output error";
   }
   return "unknown error";
 }
 
 std::string_view to_string(Side side) noexcept {
   switch (side) {
-    case Side::downstream: return "client";
-    case Side::upstream: return "backend";
-    case Side::internal: return "balancer";
+    case Side::downstream:
+      return "client";
+    case Side::upstream:
+      return "backend";
+    case Side::internal:
+      return "balancer";
   }
   return "unknown side";
 }
@@ -48,16 +70,22 @@ ErrorKind kind_of(const boost::system::error_code& code) noexcept {
   switch (code.value()) {
     case ECONNRESET:
     case EPIPE:
-    case ECONNABORTED: return ErrorKind::reset;
-    case ECONNREFUSED: return ErrorKind::connect_refused;
-    case ETIMEDOUT: return ErrorKind::timeout;
-    case ECANCELED: return ErrorKind::cancelled;
+    case ECONNABORTED:
+      return ErrorKind::reset;
+    case ECONNREFUSED:
+      return ErrorKind::connect_refused;
+    case ETIMEDOUT:
+      return ErrorKind::timeout;
+    case ECANCELED:
+      return ErrorKind::cancelled;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-    case EADDRNOTAVAIL: return ErrorKind::no_resources;
-    default: return ErrorKind::io;
+    case EADDRNOTAVAIL:
+      return ErrorKind::no_resources;
+    default:
+      return ErrorKind::io;
   }
 }
 

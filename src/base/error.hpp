@@ -1,4 +1,5 @@
-// What can go wrong with an exchange in normal traffic, as a value. proxy/error_response.cpp alone turns it into a status.
+// What can go wrong with an exchange in normal traffic, as a value. proxy/error_response.cpp alone turns it into a
+// status.
 #pragma once
 
 #include <cstdint>
@@ -12,28 +13,28 @@ namespace lb::base {
 
 enum class ErrorKind : std::uint8_t {
   // The peer's bytes.
-  malformed,              // not HTTP, or HTTP that must be rejected
-  target_too_long,        // request line beyond the limit
-  header_too_large,       // fields beyond the limit in bytes or number
-  body_too_large,         // request body beyond the limit
-  unsupported_method,     // a method the parser does not know
-  unsupported_coding,     // a transfer coding other than chunked
-  unsupported_version,    // HTTP/2.0 in a 1.x head and the like
-  method_not_allowed,     // CONNECT
+  malformed,            // not HTTP, or HTTP that must be rejected
+  target_too_long,      // request line beyond the limit
+  header_too_large,     // fields beyond the limit in bytes or number
+  body_too_large,       // request body beyond the limit
+  unsupported_method,   // a method the parser does not know
+  unsupported_coding,   // a transfer coding other than chunked
+  unsupported_version,  // HTTP/2.0 in a 1.x head and the like
+  method_not_allowed,   // CONNECT
   // The peer's connection.
-  closed,                 // orderly end where more was expected
-  reset,                  // connection reset or broken pipe
-  timeout,                // the deadline of the wait passed
+  closed,   // orderly end where more was expected
+  reset,    // connection reset or broken pipe
+  timeout,  // the deadline of the wait passed
   // Reaching a backend.
   resolve_failed,
   connect_refused,
   connect_failed,
   connect_timeout,
-  no_backend,             // nothing to try
+  no_backend,  // nothing to try
   // Ourselves.
-  no_resources,           // descriptors or memory ran out
-  cancelled,              // shutdown, or the other half of the exchange failed
-  io,                     // any other error of the operating system
+  no_resources,  // descriptors or memory ran out
+  cancelled,     // shutdown, or the other half of the exchange failed
+  io,            // any other error of the operating system
 };
 
 // Which peer's bytes or connection an error came from. Stamped where the error is caught from I/O, never guessed later.

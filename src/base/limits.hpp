@@ -38,6 +38,8 @@ inline constexpr Duration kLingerTime{2000};
 inline constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
 // How long a connection that was accepted, but has sent nothing yet, is waited for once the server stops.
 inline constexpr Duration kDrainNewConnection{1000};
+// Connections over the limit that are answered 503 at the same time; those beyond are closed without a word.
+inline constexpr std::size_t kTurnedAwayMax = 256;
 // How long accepting rests when the process is out of descriptors.
 inline constexpr Duration kAcceptPause{100};
 // The first round of health checks, before the port opens.

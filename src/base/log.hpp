@@ -1,5 +1,6 @@
 // The one door to spdlog. Lines go to standard error through a bounded queue and a thread of their own: a worker that
-// logs never waits for a terminal, a pipe or a disk. When the queue is full the oldest lines are dropped, not the traffic.
+// logs never waits for a terminal, a pipe or a disk. When the queue is full the oldest lines are dropped, not the
+// traffic.
 #pragma once
 
 #include <cstdint>

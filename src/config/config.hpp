@@ -12,16 +12,17 @@ namespace lb::config {
 
 using Duration = std::chrono::milliseconds;
 
-// Each clock of an exchange has its own name; see docs/configuration in config/load-balancer.toml for when to change one.
+// Each clock of an exchange has its own name; see docs/configuration in config/load-balancer.toml for when to change
+// one.
 struct Timeouts {
-  Duration header{10'000};              // first byte of a request head to its last
-  Duration body_idle{30'000};           // between two reads of a request body
-  Duration write_idle{30'000};          // between two successful writes, to client and backend alike
-  Duration keep_alive_idle{60'000};     // client connection without a request
-  Duration connect{3'000};              // name lookup and TCP connect to a backend
-  Duration first_response_byte{60'000}; // request written to first byte of the answer
-  Duration response_idle{60'000};       // between two reads of an answer
-  Duration tunnel_idle{3'600'000};      // an upgraded connection without a byte either way
+  Duration header{10'000};               // first byte of a request head to its last
+  Duration body_idle{30'000};            // between two reads of a request body
+  Duration write_idle{30'000};           // between two successful writes, to client and backend alike
+  Duration keep_alive_idle{60'000};      // client connection without a request
+  Duration connect{3'000};               // name lookup and TCP connect to a backend
+  Duration first_response_byte{60'000};  // request written to first byte of the answer
+  Duration response_idle{60'000};        // between two reads of an answer
+  Duration tunnel_idle{3'600'000};       // an upgraded connection without a byte either way
 };
 
 struct Limits {

@@ -15,7 +15,9 @@ using base::Error;
 using base::ErrorKind;
 using base::Result;
 
-Error malformed(std::string_view detail) noexcept { return {ErrorKind::malformed, base::Side::internal, detail}; }
+Error malformed(std::string_view detail) noexcept {
+  return {ErrorKind::malformed, base::Side::internal, detail};
+}
 
 int hex_value(char c) noexcept {
   if (c >= '0' && c <= '9') return c - '0';
@@ -38,8 +40,10 @@ bool is_forbidden_in_trailers(FieldId id) noexcept {
     case FieldId::te:
     case FieldId::trailer:
     case FieldId::transfer_encoding:
-    case FieldId::upgrade: return true;
-    default: return false;
+    case FieldId::upgrade:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -164,7 +168,8 @@ Result<void> ChunkedDecoder::take_trailer_line() {
   const std::string_view value = trimmed(line.substr(colon + 1));
   if (!is_field_value(value)) return malformed("control character in a trailer field");
   if (is_forbidden_in_trailers(field_id(name))) return malformed("field that is forbidden in a trailer section");
-  if (trailer_count_left_ == 0) return Error{ErrorKind::header_too_large, base::Side::internal, "too many trailer fields"};
+  if (trailer_count_left_ == 0)
+    return Error{ErrorKind::header_too_large, base::Side::internal, "too many trailer fields"};
   --trailer_count_left_;
   trailers_.append(name).append(": ").append(value).append("\r\n");
   line_.clear();

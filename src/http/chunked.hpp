@@ -1,7 +1,8 @@
 // The chunked transfer coding (RFC 9112 section 7.1), both ways.
 //
-// It is written here rather than left to llhttp because this is where request smuggling hides and the releases of llhttp
-// that we build with differ: bare LF, spaces behind the size, unbounded extensions. docs/adr/0002 has the reasons.
+// It is written here rather than left to llhttp because this is where request smuggling hides and the releases of
+// llhttp that we build with differ: bare LF, spaces behind the size, unbounded extensions. docs/adr/0002 has the
+// reasons.
 #pragma once
 
 #include <array>
@@ -27,8 +28,8 @@ class ChunkedDecoder {
   // Forgets everything; the next byte begins a new body. `trailer_count_max` bounds the trailer fields.
   void reset(std::size_t trailer_count_max) noexcept;
 
-  // Takes what it can from the front of `input`. `data` is returned for each run of body bytes; call again with the rest
-  // until need_more (all was consumed) or end. Errors are final: malformed, header_too_large.
+  // Takes what it can from the front of `input`. `data` is returned for each run of body bytes; call again with the
+  // rest until need_more (all was consumed) or end. Errors are final: malformed, header_too_large.
   [[nodiscard]] base::Result<Step> next(std::string_view input);
 
   // After `end`: the trailer section as it is to be sent on: "Name: value\r\n" for each field that may be forwarded.
@@ -36,19 +37,30 @@ class ChunkedDecoder {
   [[nodiscard]] const std::string& trailers() const noexcept { return trailers_; }
 
  private:
-  enum class State : std::uint8_t { size_start, size, extension, size_lf, data, data_cr, data_lf, trailer, trailer_lf, done };
+  enum class State : std::uint8_t {
+    size_start,
+    size,
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer,
+    trailer_lf,
+    done
+  };
 
   base::Result<void> size_byte(char c);
   base::Result<void> trailer_byte(char c);
   base::Result<void> take_trailer_line();
 
   State state_ = State::size_start;
-  std::uint64_t left_ = 0;       // of the chunk
-  std::size_t line_bytes_ = 0;   // of the size line
+  std::uint64_t left_ = 0;      // of the chunk
+  std::size_t line_bytes_ = 0;  // of the size line
   std::size_t trailer_bytes_ = 0;
   std::size_t trailer_count_left_ = 0;
   bool last_chunk_ = false;
-  std::string line_;             // a trailer line that is not complete yet
+  std::string line_;  // a trailer line that is not complete yet
   std::string trailers_;
 };
 

@@ -12,10 +12,11 @@ std::string_view DateCache::at(std::time_t seconds) noexcept {
     std::tm parts{};
     gmtime_r(&seconds, &parts);
     // Not strftime: the names must not follow the locale. The remainders only tell the compiler how wide it can get.
-    std::snprintf(text_.data(), text_.size(), "%s, %02u %s %04u %02u:%02u:%02u GMT", kDays[static_cast<std::size_t>(parts.tm_wday)],
-                  static_cast<unsigned>(parts.tm_mday) % 100U, kMonths[static_cast<std::size_t>(parts.tm_mon)],
-                  static_cast<unsigned>(parts.tm_year + 1900) % 10000U, static_cast<unsigned>(parts.tm_hour) % 100U,
-                  static_cast<unsigned>(parts.tm_min) % 100U, static_cast<unsigned>(parts.tm_sec) % 100U);
+    std::snprintf(text_.data(), text_.size(), "%s, %02u %s %04u %02u:%02u:%02u GMT",
+                  kDays[static_cast<std::size_t>(parts.tm_wday)], static_cast<unsigned>(parts.tm_mday) % 100U,
+                  kMonths[static_cast<std::size_t>(parts.tm_mon)], static_cast<unsigned>(parts.tm_year + 1900) % 10000U,
+                  static_cast<unsigned>(parts.tm_hour) % 100U, static_cast<unsigned>(parts.tm_min) % 100U,
+                  static_cast<unsigned>(parts.tm_sec) % 100U);
     seconds_ = seconds;
   }
   return {text_.data(), 29};

@@ -12,7 +12,9 @@ using base::Error;
 using base::ErrorKind;
 using base::Result;
 
-Error malformed(std::string_view detail) noexcept { return {ErrorKind::malformed, base::Side::internal, detail}; }
+Error malformed(std::string_view detail) noexcept {
+  return {ErrorKind::malformed, base::Side::internal, detail};
+}
 
 // The framing fields as they stand; both views' bytes belong to the head.
 struct FramingFields {
@@ -33,8 +35,9 @@ Result<FramingFields> read_framing_fields(Version version, const std::vector<Fie
       coded = true;
       // Any obfuscated spelling ("xchunked", "chunked;x", "\vchunked") is not this word and is therefore refused.
       if (!equals_ignoring_case(field.value, "chunked")) {
-        const bool chunked_last = field.value.size() > 7 && field.value.find(',') != std::string_view::npos &&
-                                  equals_ignoring_case(trimmed(field.value.substr(field.value.rfind(',') + 1)), "chunked");
+        const bool chunked_last =
+            field.value.size() > 7 && field.value.find(',') != std::string_view::npos &&
+            equals_ignoring_case(trimmed(field.value.substr(field.value.rfind(',') + 1)), "chunked");
         bool chunked_before = false;
         if (chunked_last) chunked_before = list_contains(field.value.substr(0, field.value.rfind(',')), "chunked");
         if (chunked_last && !chunked_before) {

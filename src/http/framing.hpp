@@ -13,7 +13,7 @@ namespace lb::http {
 
 enum class BodyKind : std::uint8_t {
   none,
-  length,       // exactly `length` bytes
+  length,  // exactly `length` bytes
   chunked,
   until_close,  // responses only: the connection's end ends the body
 };

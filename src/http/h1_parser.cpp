@@ -15,8 +15,11 @@ using base::Error;
 using base::ErrorKind;
 using base::Result;
 
-// Stops llhttp behind the head: bodies are framed by http/framing, and the bytes behind the head stay in the caller's buffer.
-int pause_after_head(llhttp_t*) { return HPE_PAUSED; }
+// Stops llhttp behind the head: bodies are framed by http/framing, and the bytes behind the head stay in the caller's
+// buffer.
+int pause_after_head(llhttp_t*) {
+  return HPE_PAUSED;
+}
 
 const llhttp_settings_t& settings() noexcept {
   static const llhttp_settings_t instance = [] {
@@ -28,7 +31,9 @@ const llhttp_settings_t& settings() noexcept {
   return instance;
 }
 
-Error malformed(std::string_view detail) noexcept { return {ErrorKind::malformed, base::Side::internal, detail}; }
+Error malformed(std::string_view detail) noexcept {
+  return {ErrorKind::malformed, base::Side::internal, detail};
+}
 
 // The length of the head including its empty line; 0 when there is none. llhttp has accepted these bytes, so that the
 // first CRLF CRLF is the end of the head, whatever follows.
@@ -60,7 +65,8 @@ Result<void> cut_fields(std::string_view rest, std::size_t count_max, std::vecto
     if (!is_token(name)) return malformed("invalid header field name");  // RFC 9112 section 5.1: no space before ':'
     const std::string_view value = trimmed(line->substr(colon + 1));
     if (!is_field_value(value)) return malformed("control character in a header field");
-    if (fields.size() == count_max) return Error{ErrorKind::header_too_large, base::Side::internal, "too many header fields"};
+    if (fields.size() == count_max)
+      return Error{ErrorKind::header_too_large, base::Side::internal, "too many header fields"};
     fields.push_back({field_id(name), name, value});
   }
   if (!rest.empty()) return malformed("bytes behind the empty line");
@@ -70,8 +76,10 @@ Result<void> cut_fields(std::string_view rest, std::size_t count_max, std::vecto
 Result<Version> cut_version(std::string_view text) noexcept {
   if (text == "HTTP/1.1") return Version::http_1_1;
   if (text == "HTTP/1.0") return Version::http_1_0;
-  const bool well_formed = text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
-  if (well_formed) return Error{ErrorKind::unsupported_version, base::Side::internal, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+  const bool well_formed =
+      text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
+  if (well_formed)
+    return Error{ErrorKind::unsupported_version, base::Side::internal, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
   return malformed("malformed HTTP version");
 }
 
@@ -86,7 +94,8 @@ struct HeadParser::Grammar {
   llhttp_t state;
 };
 
-HeadParser::HeadParser(Kind kind, HeadLimits limits) : kind_(kind), limits_(limits), grammar_(std::make_unique<Grammar>()) {
+HeadParser::HeadParser(Kind kind, HeadLimits limits)
+    : kind_(kind), limits_(limits), grammar_(std::make_unique<Grammar>()) {
   reset();
 }
 HeadParser::~HeadParser() = default;
@@ -119,15 +128,16 @@ HeadParser::Progress HeadParser::feed(std::string_view text) {
   }
   if ((head_bytes_ == 0 ? fed_ : head_bytes_) > limits_.bytes) {
     // 414 when it is the request line that does not end (RFC 9110 section 15.5.15), 431 otherwise.
-    const bool first_line = kind_ == Kind::request && seen.substr(0, limits_.bytes).find('\n') == std::string_view::npos;
+    const bool first_line =
+        kind_ == Kind::request && seen.substr(0, limits_.bytes).find('\n') == std::string_view::npos;
     return first_line ? fail(ErrorKind::target_too_long, "request line too long")
                       : fail(ErrorKind::header_too_large, "header section too large");
   }
   return head_bytes_ == 0 ? Progress::need_more : Progress::complete;
 }
 
-// What llhttp refused. Where the verdict depends on bytes that have not come yet (the end of the method or of the version),
-// they are waited for: any split of the same bytes must get the same answer. llhttp's error stays meanwhile.
+// What llhttp refused. Where the verdict depends on bytes that have not come yet (the end of the method or of the
+// version), they are waited for: any split of the same bytes must get the same answer. llhttp's error stays meanwhile.
 HeadParser::Progress HeadParser::fail_from_grammar(std::string_view text) noexcept {
   const auto code = llhttp_get_errno(&grammar_->state);
   if (kind_ == Kind::request && code == HPE_INVALID_METHOD) {
@@ -155,7 +165,8 @@ Result<void> HeadParser::cut_request(std::string_view text, RequestHead& head) c
   if (!line) return line.error();
   const std::size_t first = line->find(' ');
   const std::size_t last = line->rfind(' ');
-  if (first == std::string_view::npos || first == last) return malformed("request line without an HTTP version");  // HTTP/0.9
+  if (first == std::string_view::npos || first == last)
+    return malformed("request line without an HTTP version");  // HTTP/0.9
   head.method_name = line->substr(0, first);
   head.target = line->substr(first + 1, last - first - 1);
   const auto version = cut_version(line->substr(last + 1));
@@ -173,7 +184,8 @@ Result<void> HeadParser::cut_response(std::string_view text, ResponseHead& head)
   const auto line = cut_line(rest);
   if (!line) return line.error();
   // HTTP-version SP 3DIGIT SP [reason]; the last space is often missing where there is no reason.
-  if (line->size() < 12 || (*line)[8] != ' ' || (line->size() > 12 && (*line)[12] != ' ')) return malformed("malformed status line");
+  if (line->size() < 12 || (*line)[8] != ' ' || (line->size() > 12 && (*line)[12] != ' '))
+    return malformed("malformed status line");
   const auto version = cut_version(line->substr(0, 8));
   if (!version) return version.error();
   const auto status = parse_decimal(line->substr(9, 3));

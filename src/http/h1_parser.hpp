@@ -1,5 +1,5 @@
-// Reads the head of an HTTP/1.x message (RFC 9112 sections 2 to 5). llhttp decides whether the bytes obey the grammar; the
-// lines of an accepted head are then cut here, which also refuses what some releases of llhttp let through: folded
+// Reads the head of an HTTP/1.x message (RFC 9112 sections 2 to 5). llhttp decides whether the bytes obey the grammar;
+// the lines of an accepted head are then cut here, which also refuses what some releases of llhttp let through: folded
 // lines, bare CR or LF, HTTP/0.9, HTTP/2.0, white space before a colon, surplus spaces in the start line.
 //
 // Not thread-safe; no input or output; never throws on any bytes.

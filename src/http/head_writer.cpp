@@ -52,8 +52,10 @@ bool is_hop_by_hop(FieldId id) noexcept {
     case FieldId::proxy_connection:
     case FieldId::te:
     case FieldId::transfer_encoding:
-    case FieldId::upgrade: return true;
-    default: return false;
+    case FieldId::upgrade:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -66,8 +68,8 @@ std::string_view absolute_authority(std::string_view target) noexcept {
   return rest.substr(0, rest.find_first_of("/?"));
 }
 
-// An upgrade that is passed on. "h2c" is not: a backend that agreed to it would speak a protocol inside the tunnel whose
-// requests nobody here sees; leaving it out turns the request into an ordinary one (RFC 9110 section 7.8).
+// An upgrade that is passed on. "h2c" is not: a backend that agreed to it would speak a protocol inside the tunnel
+// whose requests nobody here sees; leaving it out turns the request into an ordinary one (RFC 9110 section 7.8).
 bool is_upgrade_passed_on(const std::vector<Field>& fields) noexcept {
   for (const Field& field : fields) {
     if (field.id == FieldId::upgrade && list_contains(field.value, "h2c")) return false;
@@ -137,7 +139,10 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
   if (last_forwarded_for == nullptr) append_field(out.head, "X-Forwarded-For", client_address);
   append_field(out.head, "X-Forwarded-Proto", scheme);
   if (!host.empty()) append_field(out.head, "X-Forwarded-Host", host);
-  out.head.append("Via: ").append(head.version == Version::http_1_1 ? "1.1 " : "1.0 ").append(kPseudonym).append("\r\n");
+  out.head.append("Via: ")
+      .append(head.version == Version::http_1_1 ? "1.1 " : "1.0 ")
+      .append(kPseudonym)
+      .append("\r\n");
   out.upgrade = options.upgrade && is_upgrade_passed_on(head.fields);
   append_connection(head, options, out.upgrade, out.head);
   if (framing.kind == BodyKind::chunked) append_field(out.head, "Transfer-Encoding", "chunked");
@@ -171,7 +176,8 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
   if (!dated) append_field(out, "Date", form.date);
   if (form.body == BodyKind::chunked) append_field(out, "Transfer-Encoding", "chunked");
   if (upgrade_seen) {
-    append_field(out, "Connection", form.persistence == ClientPersistence::close && !switches ? "upgrade, close" : "upgrade");
+    append_field(out, "Connection",
+                 form.persistence == ClientPersistence::close && !switches ? "upgrade, close" : "upgrade");
   } else if (!interim && form.persistence != ClientPersistence::keep_alive_implied) {
     append_field(out, "Connection", form.persistence == ClientPersistence::close ? "close" : "keep-alive");
   }

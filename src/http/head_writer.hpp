@@ -1,6 +1,6 @@
 // Writes the heads that are sent on, from parsed messages only: bytes that were not understood are never copied.
-// End-to-end fields keep their order, spelling and repetitions; hop-by-hop fields and those that Connection names are left
-// out (RFC 9110 section 7.6.1); what a gateway adds stands at the end.
+// End-to-end fields keep their order, spelling and repetitions; hop-by-hop fields and those that Connection names are
+// left out (RFC 9110 section 7.6.1); what a gateway adds stands at the end.
 #pragma once
 
 #include <string>
@@ -22,11 +22,12 @@ struct ForwardedRequest {
   bool expect_continue = false;  // the client waits for 100 before it sends its body (RFC 9110 section 10.1.1)
 };
 
-// `client_address`: the text of the peer's IP address, for X-Forwarded-For. `scheme`: "http" or "https" as the client used.
-// Error: malformed (a target in absolute form without a usable authority).
+// `client_address`: the text of the peer's IP address, for X-Forwarded-For. `scheme`: "http" or "https" as the client
+// used. Error: malformed (a target in absolute form without a usable authority).
 [[nodiscard]] base::Result<void> write_forwarded_request(const RequestHead& head, const Framing& framing,
-                                                         const ConnectionOptions& options, std::string_view client_address,
-                                                         std::string_view scheme, ForwardedRequest& out);
+                                                         const ConnectionOptions& options,
+                                                         std::string_view client_address, std::string_view scheme,
+                                                         ForwardedRequest& out);
 
 enum class ClientPersistence : std::uint8_t {
   keep_alive_implied,  // HTTP/1.1: nothing is said
@@ -34,7 +35,8 @@ enum class ClientPersistence : std::uint8_t {
   close,               // Connection: close
 };
 
-// How the response goes to the client. `body` says how its end is shown there, which can differ from how the backend did it.
+// How the response goes to the client. `body` says how its end is shown there, which can differ from how the backend
+// did it.
 struct ResponseForm {
   BodyKind body = BodyKind::none;
   ClientPersistence persistence = ClientPersistence::keep_alive_implied;

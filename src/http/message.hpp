@@ -9,9 +9,27 @@ namespace lb::http {
 
 // The fields a proxy must understand; every other field passes through unread.
 enum class FieldId : std::uint8_t {
-  other, accept, connection, content_length, date, expect, host, http2_settings, keep_alive, max_forwards,
-  proxy_authenticate, proxy_authorization, proxy_connection, te, trailer, transfer_encoding, upgrade, via,
-  x_forwarded_for, x_forwarded_host, x_forwarded_proto,
+  other,
+  accept,
+  connection,
+  content_length,
+  date,
+  expect,
+  host,
+  http2_settings,
+  keep_alive,
+  max_forwards,
+  proxy_authenticate,
+  proxy_authorization,
+  proxy_connection,
+  te,
+  trailer,
+  transfer_encoding,
+  upgrade,
+  via,
+  x_forwarded_for,
+  x_forwarded_host,
+  x_forwarded_proto,
 };
 
 // The id of a field name in any spelling of its letters.

@@ -17,6 +17,9 @@ enum class Arrival : std::uint8_t {
   nobody,  // the client closed, or idled too long, or the server stops: there is nobody to answer
 };
 
+// Whether the end of a connection waits for bytes that may still be under way.
+enum class Linger : std::uint8_t { if_unread, always };
+
 // Lives in the coroutine that serves it, on one worker. All errors have the side downstream.
 template <net::Stream S>
 class ServerConnection final : public net::Session {
@@ -50,9 +53,9 @@ class ServerConnection final : public net::Session {
   void watch(OnGone on_gone, void* context) noexcept;
   [[nodiscard]] net::Awaitable<void> stop_watching();
 
-  // Ends the connection so that the client can still read what was written (RFC 9112 section 9.6): while the client may be
-  // sending, its bytes are read and dropped for a bounded while. Closed when this returns.
-  [[nodiscard]] net::Awaitable<void> finish();
+  // Ends the connection so that the client can still read what was written (RFC 9112 section 9.6): while the client may
+  // be sending, its bytes are read and dropped for a bounded while. Closed when this returns.
+  [[nodiscard]] net::Awaitable<void> finish(Linger linger);
 
   // True once the server stops: the current answer is the connection's last.
   [[nodiscard]] bool draining() const noexcept { return sessions_.draining(); }

@@ -44,8 +44,8 @@ net::Awaitable<base::Result<Arrival>> ServerConnection<S>::read_request() {
   co_return Arrival::request;
 }
 
-// Between requests. The buffers are kept for a second, because the next request of a busy client comes at once and a read
-// that already has its buffer needs no further system call; then they are given back.
+// Between requests. The buffers are kept for a second, because the next request of a busy client comes at once and a
+// read that already has its buffer needs no further system call; then they are given back.
 template <net::Stream S>
 net::Awaitable<Arrival> ServerConnection<S>::wait_for_first_byte() {
   constexpr base::Duration kBuffersKept{1000};
@@ -67,7 +67,8 @@ net::Awaitable<Arrival> ServerConnection<S>::wait_for_first_byte() {
       if (filled) continue;
     }
     // A request that arrived in the moment in which idle connections were closed is still answered.
-    const bool raced = !filled && filled.error().kind == base::ErrorKind::cancelled && stream_->probe() == net::Probe::readable;
+    const bool raced =
+        !filled && filled.error().kind == base::ErrorKind::cancelled && stream_->probe() == net::Probe::readable;
     if (raced) continue;
     if (filled) arrival = Arrival::request;
     break;
@@ -84,7 +85,8 @@ net::Awaitable<base::Result<Arrival>> ServerConnection<S>::skip_empty_lines(base
     const std::string_view unread = input.unread();
     if (unread.starts_with("\r\n")) {
       if (++lines > base::kLeadingEmptyLinesMax) {
-        co_return base::Error{base::ErrorKind::malformed, base::Side::downstream, "too many empty lines before the request"};
+        co_return base::Error{base::ErrorKind::malformed, base::Side::downstream,
+                              "too many empty lines before the request"};
       }
       input.consume(2);
     } else if (!unread.empty() && unread != "\r") {
@@ -135,7 +137,8 @@ net::Awaitable<base::Result<BodyRun>> ServerConnection<S>::read_body() {
   if (!run) co_return run;
   body_bytes_ += run->bytes;
   if (settings_.body_bytes != 0 && body_bytes_ > settings_.body_bytes) {
-    co_return base::Error{base::ErrorKind::body_too_large, base::Side::downstream, "request body larger than the limit"};
+    co_return base::Error{base::ErrorKind::body_too_large, base::Side::downstream,
+                          "request body larger than the limit"};
   }
   co_return run;
 }
@@ -150,14 +153,16 @@ void ServerConnection<S>::watch(OnGone on_gone, void* context) noexcept {
 template <net::Stream S>
 void ServerConnection<S>::begin_watching(void* self) noexcept {
   auto& connection = *static_cast<ServerConnection*>(self);
-  if (connection.on_gone_ != nullptr && !connection.watcher_.running()) connection.watcher_.start(connection.watch_client());
+  if (connection.on_gone_ != nullptr && !connection.watcher_.running())
+    connection.watcher_.start(connection.watch_client());
 }
 
 template <net::Stream S>
 net::Awaitable<void> ServerConnection<S>::watch_client() {
   const auto readable = co_await stream_->wait_readable(base::kNever);
   // Bytes are the next request, pipelined: the client is there, and what it does behind them cannot be seen.
-  const bool gone = readable ? stream_->probe() == net::Probe::closed : readable.error().kind != base::ErrorKind::cancelled;
+  const bool gone =
+      readable ? stream_->probe() == net::Probe::closed : readable.error().kind != base::ErrorKind::cancelled;
   if (gone && on_gone_ != nullptr) on_gone_(on_gone_context_);
 }
 
@@ -171,9 +176,10 @@ net::Awaitable<void> ServerConnection<S>::stop_watching() {
 }
 
 template <net::Stream S>
-net::Awaitable<void> ServerConnection<S>::finish() {
+net::Awaitable<void> ServerConnection<S>::finish(Linger linger) {
   co_await stop_watching();
-  const bool unread = !body_ended() || !reader_.input().empty() || stream_->probe() == net::Probe::readable;
+  const bool unread =
+      linger == Linger::always || !body_ended() || !reader_.input().empty() || stream_->probe() == net::Probe::readable;
   if (unread) {
     stream_->shutdown_send();
     const base::Deadline deadline = stream_->wheel().after(base::kLingerTime);

@@ -28,10 +28,14 @@ struct ConnectTimer {
 Error connect_error(const boost::system::error_code& code, bool expired) noexcept {
   if (expired) return {ErrorKind::connect_timeout, Side::upstream, "connect timed out"};
   switch (base::kind_of(code)) {
-    case ErrorKind::connect_refused: return {ErrorKind::connect_refused, Side::upstream, "connection refused"};
-    case ErrorKind::timeout: return {ErrorKind::connect_timeout, Side::upstream, "connect timed out"};
-    case ErrorKind::no_resources: return {ErrorKind::no_resources, Side::internal, "out of descriptors or ports"};
-    default: return {ErrorKind::connect_failed, Side::upstream, "connect failed"};
+    case ErrorKind::connect_refused:
+      return {ErrorKind::connect_refused, Side::upstream, "connection refused"};
+    case ErrorKind::timeout:
+      return {ErrorKind::connect_timeout, Side::upstream, "connect timed out"};
+    case ErrorKind::no_resources:
+      return {ErrorKind::no_resources, Side::internal, "out of descriptors or ports"};
+    default:
+      return {ErrorKind::connect_failed, Side::upstream, "connect failed"};
   }
 }
 

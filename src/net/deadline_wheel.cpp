@@ -8,7 +8,9 @@ namespace lb::net {
 
 DeadlineWheel::DeadlineWheel(const base::Clock& clock) noexcept : clock_(clock), origin_(clock.now()) {}
 
-DeadlineWheel::~DeadlineWheel() { LB_CHECK(linked_count_ == 0); }
+DeadlineWheel::~DeadlineWheel() {
+  LB_CHECK(linked_count_ == 0);
+}
 
 DeadlineWheel::Entry::~Entry() {
   if (linked_) wheel_.unlink(*this);
@@ -57,7 +59,8 @@ void DeadlineWheel::unlink(Entry& entry) noexcept {
 
 void DeadlineWheel::advance() noexcept {
   const base::TimePoint time = now();
-  const std::uint64_t target = static_cast<std::uint64_t>(std::max((time - origin_) / base::kWheelTick, decltype((time - origin_) / base::kWheelTick){0}));
+  const std::uint64_t target = static_cast<std::uint64_t>(
+      std::max((time - origin_) / base::kWheelTick, decltype((time - origin_) / base::kWheelTick){0}));
   // After a long sleep each slot is visited once, not once for each tick that was missed.
   if (target > current_tick_ + kSlots) current_tick_ = target - kSlots;
   while (current_tick_ < target && linked_count_ > 0) {

@@ -1,8 +1,8 @@
 // All timeouts of one worker: a timing wheel (G. Varghese, T. Lauck, "Hashed and Hierarchical Timing Wheels", 1987).
 //
-// Setting a deadline is a store and, now and then, relinking a list node: no heap, no allocation, no system call. Entries
-// whose deadline moved later stay where they are until their slot comes round and are put on then. The precision is one
-// tick (base::kWheelTick); an entry never fires before its deadline.
+// Setting a deadline is a store and, now and then, relinking a list node: no heap, no allocation, no system call.
+// Entries whose deadline moved later stay where they are until their slot comes round and are put on then. The
+// precision is one tick (base::kWheelTick); an entry never fires before its deadline.
 //
 // One thread. The owner calls advance(); a worker does so from a timer, a test by hand.
 #pragma once

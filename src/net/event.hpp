@@ -35,7 +35,8 @@ class Event {
     if (set_) co_return;
     LB_CHECK(!waiter_);
     co_await asio::async_initiate<const asio::deferred_t, void()>(
-        [this](auto handler) { waiter_ = std::make_unique<WaiterOf<decltype(handler)>>(std::move(handler)); }, asio::deferred);
+        [this](auto handler) { waiter_ = std::make_unique<WaiterOf<decltype(handler)>>(std::move(handler)); },
+        asio::deferred);
   }
 
  private:

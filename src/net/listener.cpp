@@ -1,11 +1,10 @@
 #include "net/listener.hpp"
 
+#include <cerrno>
+#include <cstring>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/address.hpp>
@@ -39,7 +38,8 @@ int listen_on(const Tcp::endpoint& endpoint, bool exclusive) noexcept {
   };
   // Connections of a predecessor that still linger in TIME_WAIT do not keep the port.
   set_flag(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (endpoint.address().is_v6()) set_flag(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, endpoint.address().is_unspecified() ? 0 : 1);
+  if (endpoint.address().is_v6())
+    set_flag(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, endpoint.address().is_unspecified() ? 0 : 1);
   // Bound exclusively first and shared from then on: the kernel looks at the flag of both sockets at each bind().
   if (!exclusive && !set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)) return refuse();
   if (::bind(descriptor, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) return refuse();
@@ -51,10 +51,14 @@ int listen_on(const Tcp::endpoint& endpoint, bool exclusive) noexcept {
 std::string explain(const Tcp::endpoint& endpoint, int cause) {
   const std::string where = printable(endpoint);
   switch (cause) {
-    case EADDRINUSE: return "cannot listen on " + where + ": another program uses this port; stop it or choose another with -port";
-    case EACCES: return "cannot listen on " + where + ": not permitted; ports below 1024 need the capability net_bind_service";
-    case EADDRNOTAVAIL: return "cannot listen on " + where + ": this machine has no such address";
-    default: return "cannot listen on " + where + ": " + std::strerror(cause);
+    case EADDRINUSE:
+      return "cannot listen on " + where + ": another program uses this port; stop it or choose another with -port";
+    case EACCES:
+      return "cannot listen on " + where + ": not permitted; ports below 1024 need the capability net_bind_service";
+    case EADDRNOTAVAIL:
+      return "cannot listen on " + where + ": this machine has no such address";
+    default:
+      return "cannot listen on " + where + ": " + std::strerror(cause);
   }
 }
 
@@ -107,7 +111,9 @@ Listener::Listener(Worker& worker, int descriptor, OnAccept on_accept)
   acceptor_.assign(local_of(descriptor).protocol(), descriptor);
 }
 
-void Listener::start() { worker_.tasks().spawn(accept_loop()); }
+void Listener::start() {
+  worker_.tasks().spawn(accept_loop());
+}
 
 void Listener::stop() {
   stopped_ = true;
@@ -143,7 +149,8 @@ Awaitable<bool> Listener::accept_one() {
   }
   // A connection that went away while it was queued says nothing about the next one.
   if (code == asio::error::connection_aborted || code.value() == EPROTO || stopped_) co_return true;
-  if (!complained_) base::log(base::LogLevel::warning, "cannot accept connections: " + code.message() + "; trying again");
+  if (!complained_)
+    base::log(base::LogLevel::warning, "cannot accept connections: " + code.message() + "; trying again");
   complained_ = true;
   co_return false;
 }

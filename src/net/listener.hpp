@@ -27,7 +27,7 @@ class ListenSockets {
   // program, on the same port is refused, although the sockets share it among themselves.
   // Returns a sentence for the user on failure.
   [[nodiscard]] static boost::system::result<ListenSockets, std::string> open(const std::string& address,
-                                                                             std::uint16_t port, std::size_t count);
+                                                                              std::uint16_t port, std::size_t count);
 
   [[nodiscard]] std::size_t size() const noexcept { return descriptors_.size(); }
   [[nodiscard]] Tcp::endpoint local() const;

@@ -1,5 +1,5 @@
-// The seam between the HTTP code and what carries its bytes. http1, upstream and proxy are templates over a Stream; TCP is
-// one (tcp_stream.hpp), the tests have one in memory, TLS will be another.
+// The seam between the HTTP code and what carries its bytes. http1, upstream and proxy are templates over a Stream; TCP
+// is one (tcp_stream.hpp), the tests have one in memory, TLS will be another.
 #pragma once
 
 #include <concepts>
@@ -23,10 +23,10 @@ using BufferList = boost::container::static_vector<asio::const_buffer, kGatherMa
 // What lies on a connection that nobody reads at the moment.
 enum class Probe : std::uint8_t { quiet, readable, closed };
 
-// One byte stream in each direction, used by one worker. At most one read (or wait) and one write pend at a time; the two
-// are independent of each other: cancelling or timing out one does not disturb the other. The bytes and buffers passed in
-// stay alive and unmoved until the operation has completed. Errors carry the side that the stream was made for:
-// closed, reset, timeout, cancelled, io.
+// One byte stream in each direction, used by one worker. At most one read (or wait) and one write pend at a time; the
+// two are independent of each other: cancelling or timing out one does not disturb the other. The bytes and buffers
+// passed in stay alive and unmoved until the operation has completed. Errors carry the side that the stream was made
+// for: closed, reset, timeout, cancelled, io.
 template <class S>
 concept Stream = requires(S stream, asio::mutable_buffer into, const BufferList& from, base::Deadline deadline,
                           base::Duration idle) {

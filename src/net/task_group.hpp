@@ -13,8 +13,8 @@
 
 namespace lb::net {
 
-// One thread. The owner stops the tasks (by closing what they wait on) and waits until none is left before it destroys the
-// group.
+// One thread. The owner stops the tasks (by closing what they wait on) and waits until none is left before it destroys
+// the group.
 class TaskGroup {
  public:
   explicit TaskGroup(Executor executor) noexcept : executor_(std::move(executor)) {}

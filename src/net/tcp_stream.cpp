@@ -1,7 +1,6 @@
 #include "net/tcp_stream.hpp"
 
 #include <sys/socket.h>
-
 #include <utility>
 
 #include "base/check.hpp"

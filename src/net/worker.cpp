@@ -9,7 +9,9 @@ Worker::Worker(const base::Clock& clock)
   wheel_.on_first_entry(&Worker::wake_ticker, this);
 }
 
-Worker::~Worker() { LB_CHECK(!thread_.joinable()); }
+Worker::~Worker() {
+  LB_CHECK(!thread_.joinable());
+}
 
 void Worker::start() {
   thread_ = std::thread([this] { io_.run(); });
@@ -18,7 +20,8 @@ void Worker::start() {
 void Worker::release() {
   post([this] {
     work_.reset();
-    // Entries that were disarmed stay linked in the wheel for a while; with nobody left to wait they keep no loop alive.
+    // Entries that were disarmed stay linked in the wheel for a while; with nobody left to wait they keep no loop
+    // alive.
     tasks_.when_empty([this] {
       released_ = true;
       ticker_.cancel();

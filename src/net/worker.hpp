@@ -43,7 +43,8 @@ class Worker {
   [[nodiscard]] SessionSet& sessions() noexcept { return sessions_; }
 
  private:
-  using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+  using Timer =
+      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
   static void wake_ticker(void* self) noexcept;
   void tick();

@@ -10,32 +10,50 @@ using base::Side;
 
 ErrorStatus downstream_status(ErrorKind kind) noexcept {
   switch (kind) {
-    case ErrorKind::timeout: return {408, "Request Timeout", "http_request_error"};
-    case ErrorKind::method_not_allowed: return {405, "Method Not Allowed", "http_request_denied"};
-    case ErrorKind::body_too_large: return {413, "Content Too Large", "http_request_error"};
-    case ErrorKind::target_too_long: return {414, "URI Too Long", "http_request_error"};
-    case ErrorKind::header_too_large: return {431, "Request Header Fields Too Large", "http_request_error"};
+    case ErrorKind::timeout:
+      return {408, "Request Timeout", "http_request_error"};
+    case ErrorKind::method_not_allowed:
+      return {405, "Method Not Allowed", "http_request_denied"};
+    case ErrorKind::body_too_large:
+      return {413, "Content Too Large", "http_request_error"};
+    case ErrorKind::target_too_long:
+      return {414, "URI Too Long", "http_request_error"};
+    case ErrorKind::header_too_large:
+      return {431, "Request Header Fields Too Large", "http_request_error"};
     case ErrorKind::unsupported_method:
-    case ErrorKind::unsupported_coding: return {501, "Not Implemented", "http_request_error"};
-    case ErrorKind::unsupported_version: return {505, "HTTP Version Not Supported", "http_request_error"};
-    default: return {400, "Bad Request", "http_request_error"};
+    case ErrorKind::unsupported_coding:
+      return {501, "Not Implemented", "http_request_error"};
+    case ErrorKind::unsupported_version:
+      return {505, "HTTP Version Not Supported", "http_request_error"};
+    default:
+      return {400, "Bad Request", "http_request_error"};
   }
 }
 
 ErrorStatus upstream_status(ErrorKind kind) noexcept {
   switch (kind) {
-    case ErrorKind::timeout: return {504, "Gateway Timeout", "http_response_timeout"};
-    case ErrorKind::resolve_failed: return {502, "Bad Gateway", "dns_error"};
-    case ErrorKind::connect_refused: return {502, "Bad Gateway", "connection_refused"};
-    case ErrorKind::connect_failed: return {502, "Bad Gateway", "destination_ip_unroutable"};
-    case ErrorKind::connect_timeout: return {502, "Bad Gateway", "connection_timeout"};
+    case ErrorKind::timeout:
+      return {504, "Gateway Timeout", "http_response_timeout"};
+    case ErrorKind::resolve_failed:
+      return {502, "Bad Gateway", "dns_error"};
+    case ErrorKind::connect_refused:
+      return {502, "Bad Gateway", "connection_refused"};
+    case ErrorKind::connect_failed:
+      return {502, "Bad Gateway", "destination_ip_unroutable"};
+    case ErrorKind::connect_timeout:
+      return {502, "Bad Gateway", "connection_timeout"};
     case ErrorKind::closed:
-    case ErrorKind::reset: return {502, "Bad Gateway", "connection_terminated"};
-    case ErrorKind::header_too_large: return {502, "Bad Gateway", "http_response_header_section_size"};
-    case ErrorKind::unsupported_coding: return {502, "Bad Gateway", "http_response_transfer_coding"};
+    case ErrorKind::reset:
+      return {502, "Bad Gateway", "connection_terminated"};
+    case ErrorKind::header_too_large:
+      return {502, "Bad Gateway", "http_response_header_section_size"};
+    case ErrorKind::unsupported_coding:
+      return {502, "Bad Gateway", "http_response_transfer_coding"};
     case ErrorKind::malformed:
-    case ErrorKind::unsupported_version: return {502, "Bad Gateway", "http_protocol_error"};
-    default: return {502, "Bad Gateway", "proxy_internal_error"};
+    case ErrorKind::unsupported_version:
+      return {502, "Bad Gateway", "http_protocol_error"};
+    default:
+      return {502, "Bad Gateway", "proxy_internal_error"};
   }
 }
 
@@ -74,7 +92,11 @@ std::string make_error_response(const base::Error& error, ErrorFormat format, Af
   response.append("Content-Type: ").append(json ? "application/json" : "text/plain; charset=utf-8").append("\r\n");
   response.append("Content-Length: ").append(std::to_string(text.size())).append("\r\n");
   response.append("Cache-Control: no-store\r\n");
-  response.append("Proxy-Status: ").append(http::kPseudonym).append("; error=").append(status.proxy_status).append("\r\n");
+  response.append("Proxy-Status: ")
+      .append(http::kPseudonym)
+      .append("; error=")
+      .append(status.proxy_status)
+      .append("\r\n");
   if (status.status == 503) response.append("Retry-After: 1\r\n");
   if (status.status == 405) response.append("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n");
   if (after == AfterAnswer::close) response.append("Connection: close\r\n");

@@ -25,7 +25,7 @@ struct ErrorStatus {
 [[nodiscard]] bool is_unanswerable(const base::Error& error) noexcept;
 
 // The whole response. Nothing of the request is reflected in it. `date`: for the Date field.
-[[nodiscard]] std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after, AnswerBody body,
-                                              std::string_view date);
+[[nodiscard]] std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after,
+                                              AnswerBody body, std::string_view date);
 
 }  // namespace lb::proxy

@@ -31,7 +31,7 @@ struct ExchangeContext {
   upstream::Pool<typename T::Stream>& pool;
   T& transport;
   http::DateCache dates;
-  std::uint64_t random_state = 0x9e3779b97f4a7c15U;       // for the jitter of pauses
+  std::uint64_t random_state = 0x9e3779b97f4a7c15U;         // for the jitter of pauses
   void (*on_connect_failed)(void*, std::size_t) = nullptr;  // asks for a fresh lookup of the backend's name
   void* on_connect_failed_context = nullptr;
 
@@ -109,7 +109,7 @@ class Exchange {
 
   // Of the attempts.
   upstream::Tried tried_;
-  unsigned attempts_ = 0;       // that count
+  unsigned attempts_ = 0;  // that count
   unsigned pauses_ = 0;
   bool fresh_connection_ = false;  // the pooled one was stale
   bool last_resort_ = false;

@@ -13,16 +13,14 @@ namespace lb::proxy {
 
 template <upstream::Transport T>
 Exchange<T>::Exchange(ExchangeContext<T>& context, Downstream& client)
-    : context_(context),
-      client_(client),
-      pump_(context.executor),
-      continue_gate_(context.executor, context.wheel) {}
+    : context_(context), client_(client), pump_(context.executor), continue_gate_(context.executor, context.wheel) {}
 
 template <upstream::Transport T>
 net::Awaitable<bool> Exchange<T>::run() {
   if (const auto prepared = prepare(); !prepared) co_return co_await refuse(prepared.error());
-  for (;;) {
-    const auto pick = co_await choose();
+  for (std::optional<upstream::Pick> pick;;) {
+    // A stale connection is no fault of its backend, which gets the request again on a new one.
+    if (!fresh_connection_) pick = co_await choose();
     if (!pick) co_return co_await refuse(error_);
     const Outcome outcome = co_await attempt(*pick);
     if (outcome == Outcome::answered) co_return keep_client_;
@@ -59,8 +57,8 @@ base::Result<void> Exchange<T>::prepare() {
   return {};
 }
 
-// The backend of the next attempt. All were tried: one comes again after a short pause, longer each time, so that a backend
-// that restarts has a moment; with jitter, so that the requests of a crowd do not come again in step.
+// The backend of the next attempt. All were tried: one comes again after a short pause, longer each time, so that a
+// backend that restarts has a moment; with jitter, so that the requests of a crowd do not come again in step.
 template <upstream::Transport T>
 net::Awaitable<std::optional<upstream::Pick>> Exchange<T>::choose() {
   auto pick = context_.cluster.pick(tried_);
@@ -69,7 +67,8 @@ net::Awaitable<std::optional<upstream::Pick>> Exchange<T>::choose() {
     context_.random_state ^= context_.random_state << 13U;  // xorshift64, G. Marsaglia 2003
     context_.random_state ^= context_.random_state >> 7U;
     context_.random_state ^= context_.random_state << 17U;
-    const auto jitter = static_cast<std::int64_t>(context_.random_state % static_cast<std::uint64_t>(pause.count() + 1));
+    const auto jitter =
+        static_cast<std::int64_t>(context_.random_state % static_cast<std::uint64_t>(pause.count() + 1));
     const base::Deadline until = context_.wheel.after(pause / 2 + base::Duration(jitter));
     if (until >= last_resort_deadline_ && last_resort_) co_return std::nullopt;
     continue_gate_.reset();
@@ -149,15 +148,18 @@ typename Exchange<T>::Outcome Exchange<T>::fail_reading_answer(Upstream& backend
   // The backend took no more of the request and said nothing: that is what failed.
   const base::Error& cause = error.kind == ErrorKind::cancelled && backend_error_ ? *backend_error_ : error;
   switch (cause.kind) {
-    case ErrorKind::timeout: return fail(FailedAt::answer_timeout, cause);
+    case ErrorKind::timeout:
+      return fail(FailedAt::answer_timeout, cause);
     case ErrorKind::closed:
     case ErrorKind::reset:
     case ErrorKind::io:
       if (backend.answered()) return fail(FailedAt::bad_answer, cause);
       if (reused_) return fail(FailedAt::stale, cause);
       return fail(backend.wrote_anything() ? FailedAt::no_answer : FailedAt::nothing_sent, cause);
-    case ErrorKind::cancelled: return Outcome::cut;  // the server is being torn down
-    default: return fail(FailedAt::bad_answer, cause);
+    case ErrorKind::cancelled:
+      return Outcome::cut;  // the server is being torn down
+    default:
+      return fail(FailedAt::bad_answer, cause);
   }
 }
 
@@ -167,7 +169,7 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
   if (error_.side == base::Side::downstream) return false;
   const Verdict verdict = decide(failure_);
   if (failure_.at == FailedAt::stale) {
-    fresh_connection_ = true;  // the same backend, unless it gave up; it has done nothing wrong
+    fresh_connection_ = true;
     return verdict != Verdict::give_up;
   }
   fresh_connection_ = false;
@@ -182,7 +184,8 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
   if (verdict == Verdict::give_up) return false;
   ++attempts_;
   // A backend that could not be reached forwarded nothing: each other one is still worth a try, whatever their number.
-  const bool others_left = failure_.at == FailedAt::nothing_sent && tried_.size() < context_.cluster.size() && pauses_ == 0;
+  const bool others_left =
+      failure_.at == FailedAt::nothing_sent && tried_.size() < context_.cluster.size() && pauses_ == 0;
   return attempts_ < context_.settings.attempts || (others_left && context_.settings.attempts > 1);
 }
 
@@ -192,9 +195,10 @@ net::Awaitable<bool> Exchange<T>::refuse(const base::Error& error) {
     client_.abort();
     co_return false;
   }
-  // A request that was read to its end leaves a connection that can go on; after any other nobody knows where the next begins.
+  // A request that was read to its end leaves a connection that can go on; after any other nobody knows where the next
+  // begins.
   const bool keep = error.side != base::Side::downstream && keep_alive_ && client_.body_ended() && !client_.draining();
-  const AfterAnswer after = !keep                                   ? AfterAnswer::close
+  const AfterAnswer after = !keep                                 ? AfterAnswer::close
                             : version_ == http::Version::http_1_0 ? AfterAnswer::keep_alive_said
                                                                   : AfterAnswer::keep_alive;
   const AnswerBody body = method_ == http::Method::head ? AnswerBody::left_out : AnswerBody::sent;
@@ -221,14 +225,15 @@ net::Awaitable<void> Exchange<T>::refuse_unread(const base::Error& error) {
 
 template <upstream::Transport T>
 void Exchange<T>::log_outcome(unsigned status, std::string_view what) const {
-  const base::LogLevel level = status >= 500 && what.find("://") == std::string_view::npos ? base::LogLevel::warning
-                                                                                            : base::LogLevel::debug;
+  const base::LogLevel level =
+      status >= 500 && what.find("://") == std::string_view::npos ? base::LogLevel::warning : base::LogLevel::debug;
   if (!base::log_enabled(level)) return;
   // The request line was checked to hold visible ASCII alone.
   const std::string_view line = std::string_view(forwarded_.head).substr(0, forwarded_.head.find('\r'));
   const auto elapsed = std::chrono::duration_cast<base::Duration>(context_.wheel.now() - started_);
-  base::log(level, client_.client_address() + " \"" + std::string(line) + "\" " + std::to_string(status) + " " + std::string(what) +
-                       " after " + std::to_string(attempts_) + " failed attempts, " + std::to_string(elapsed.count()) + " ms");
+  base::log(level, client_.client_address() + " \"" + std::string(line) + "\" " + std::to_string(status) + " " +
+                       std::string(what) + " after " + std::to_string(attempts_) + " failed attempts, " +
+                       std::to_string(elapsed.count()) + " ms");
 }
 
 }  // namespace lb::proxy

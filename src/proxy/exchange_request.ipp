@@ -5,8 +5,8 @@
 
 namespace lb::proxy {
 
-// Writes the head with what there is of the body, and starts the pump for the rest. A write that fails is not the end of
-// the attempt: the backend may have answered before it closed, so the answer is read all the same.
+// Writes the head with what there is of the body, and starts the pump for the rest. A write that fails is not the end
+// of the attempt: the backend may have answered before it closed, so the answer is read all the same.
 template <upstream::Transport T>
 net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream::Pick& pick) {
   request_body_ = http1::OutgoingBody(body_kind_);
@@ -17,7 +17,8 @@ net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream
 
   net::BufferList buffers;
   buffers.emplace_back(forwarded_.head.data(), forwarded_.head.size());
-  if (forwarded_.host_missing) buffers.emplace_back(pick.endpoint->host_line().data(), pick.endpoint->host_line().size());
+  if (forwarded_.host_missing)
+    buffers.emplace_back(pick.endpoint->host_line().data(), pick.endpoint->host_line().size());
   buffers.emplace_back("\r\n", 2);
 
   // A client that expects 100 has not sent its body, and the backend has to agree first (RFC 9110 section 10.1.1).
@@ -109,7 +110,8 @@ void Exchange<T>::request_sent(Upstream& backend) noexcept {
   client_.watch(&Exchange::client_gone, this);
 }
 
-// RFC 9110 has no word for it; nginx, Go and Caddy do the same: a client that closes while its answer is awaited wants none.
+// RFC 9110 has no word for it; nginx, Go and Caddy do the same: a client that closes while its answer is awaited wants
+// none.
 template <upstream::Transport T>
 void Exchange<T>::client_gone(void* self) noexcept {
   auto& exchange = *static_cast<Exchange*>(self);

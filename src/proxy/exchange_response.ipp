@@ -10,12 +10,15 @@ template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_answer(Upstream& backend, const upstream::Pick& pick) {
   for (unsigned interim = 0;; ++interim) {
     if (interim == base::kInterimResponsesMax) {
-      co_return fail(FailedAt::bad_answer, {base::ErrorKind::malformed, base::Side::upstream, "too many interim responses"});
+      co_return fail(FailedAt::bad_answer,
+                     {base::ErrorKind::malformed, base::Side::upstream, "too many interim responses"});
     }
     // While the body still flows, its own clocks bound the wait; see request_sent().
-    const base::Duration wait = backend_error_ ? base::kLingerTime : context_.settings.http.timeouts.first_response_byte;
+    const base::Duration wait =
+        backend_error_ ? base::kLingerTime : context_.settings.http.timeouts.first_response_byte;
     const auto read = co_await backend.read_response(pump_.running() ? base::kNever : context_.wheel.after(wait));
-    if (!read) co_return fail_reading_answer(backend, backend_error_ && !backend.answered() ? *backend_error_ : read.error());
+    if (!read)
+      co_return fail_reading_answer(backend, backend_error_ && !backend.answered() ? *backend_error_ : read.error());
     const unsigned status = backend.response().status;
     if (status >= 200) co_return co_await relay_final(backend, pick);
     if (status == 101) co_return co_await relay_tunnel(backend, pick);
@@ -91,11 +94,13 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
 
 // Part of the answer is with the client. Nothing can be repeated now; the client has to see that the rest is missing.
 template <upstream::Transport T>
-typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const base::Error& error, http::BodyKind shown_as) {
+typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const base::Error& error,
+                                               http::BodyKind shown_as) {
   const bool client_left = error.side == base::Side::downstream || client_gone_ || client_error_;
   if (!client_left && error.side == base::Side::upstream && error.kind != base::ErrorKind::cancelled) {
     context_.cluster.record_failure(*pick.endpoint);
-    base::log(base::LogLevel::warning, "answer of " + pick.endpoint->url() + " broke off: " + std::string(error.detail));
+    base::log(base::LogLevel::warning,
+              "answer of " + pick.endpoint->url() + " broke off: " + std::string(error.detail));
   }
   // A body that only the connection's end delimits would look complete; a reset does not.
   if (shown_as == http::BodyKind::until_close || client_left) {
@@ -110,7 +115,8 @@ template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_tunnel(Upstream& backend, const upstream::Pick& pick) {
   // Until the switch was asked for, agreed to and passed on, everything is HTTP; and a request has to be over first.
   if (!forwarded_.upgrade || !request_complete_) {
-    co_return fail(FailedAt::bad_answer, {base::ErrorKind::malformed, base::Side::upstream, "101 that was not asked for"});
+    co_return fail(FailedAt::bad_answer,
+                   {base::ErrorKind::malformed, base::Side::upstream, "101 that was not asked for"});
   }
   answer_head_.clear();
   http::write_forwarded_response(backend.response(), {}, answer_head_);
@@ -125,7 +131,8 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_tunnel(Upstream
   log_outcome(101, pick.endpoint->url());
 
   const http1::Timeouts& timeouts = context_.settings.http.timeouts;
-  Tunnel tunnel(client_.stream(), client_.input(), backend.stream(), backend.input(), timeouts.write_idle, timeouts.tunnel_idle);
+  Tunnel tunnel(client_.stream(), client_.input(), backend.stream(), backend.input(), timeouts.write_idle,
+                timeouts.tunnel_idle);
   co_await tunnel.run();
   co_return Outcome::cut;  // neither connection speaks HTTP any more
 }

@@ -20,6 +20,9 @@ class Handler {
   // Ended early by closing the stream (SessionSet::abort()).
   [[nodiscard]] net::Awaitable<void> serve(std::unique_ptr<typename T::Stream> stream, std::string client_address);
 
+  // Answers 503 and ends the connection: there are too many. Ends by itself within the linger time.
+  [[nodiscard]] net::Awaitable<void> turn_away(std::unique_ptr<typename T::Stream> stream, std::string client_address);
+
   // Called on this worker when a backend could not be connected to, with its index.
   void on_connect_failed(void (*call)(void*, std::size_t), void* context) noexcept {
     context_.on_connect_failed = call;

@@ -10,8 +10,9 @@
 namespace lb::proxy {
 
 template <upstream::Transport T>
-Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, net::SessionSet& sessions,
-                    const Settings& settings, upstream::Cluster& cluster, T& transport, std::uint64_t seed)
+Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks,
+                    net::SessionSet& sessions, const Settings& settings, upstream::Cluster& cluster, T& transport,
+                    std::uint64_t seed)
     : sessions_(sessions),
       settings_(settings),
       pool_(wheel, cluster.size(), settings.pool),
@@ -29,7 +30,16 @@ net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> strea
     const bool another = co_await exchange.run();
     if (!another) break;
   }
-  co_await client.finish();
+  co_await client.finish(http1::Linger::if_unread);
+}
+
+template <upstream::Transport T>
+net::Awaitable<void> Handler<T>::turn_away(std::unique_ptr<typename T::Stream> stream, std::string client_address) {
+  http1::ServerConnection<typename T::Stream> client(std::move(stream), context_.blocks, sessions_, settings_.http,
+                                                     std::move(client_address));
+  Exchange<T> exchange(context_, client);
+  co_await exchange.refuse_unread({base::ErrorKind::no_resources, base::Side::internal, "connection limit reached"});
+  co_await client.finish(http1::Linger::always);  // its request is on the way
 }
 
 }  // namespace lb::proxy

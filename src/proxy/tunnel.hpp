@@ -10,7 +10,8 @@ namespace lb::proxy {
 template <net::Stream A, net::Stream B>
 class Tunnel {
  public:
-  Tunnel(A& a, http1::InputBuffer& from_a, B& b, http1::InputBuffer& from_b, base::Duration write_idle, base::Duration idle)
+  Tunnel(A& a, http1::InputBuffer& from_a, B& b, http1::InputBuffer& from_b, base::Duration write_idle,
+         base::Duration idle)
       : a_(a), b_(b), from_a_(from_a), from_b_(from_b), write_idle_(write_idle), idle_(idle), backward_(a.executor()) {}
 
   // Until both sides have ended, one broke, or neither said anything for `idle`.

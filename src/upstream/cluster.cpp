@@ -54,7 +54,9 @@ void Cluster::record_failure(Endpoint& endpoint) {
   log_change(endpoint, endpoint.record_failure(failures_max_), std::to_string(failures_max_) + " retries failed");
 }
 
-void Cluster::record_recovery(Endpoint& endpoint) { log_change(endpoint, endpoint.mark(HealthState::up), ""); }
+void Cluster::record_recovery(Endpoint& endpoint) {
+  log_change(endpoint, endpoint.mark(HealthState::up), "");
+}
 
 void Cluster::record_check(Endpoint& endpoint, bool passed) {
   log_change(endpoint, endpoint.mark(passed ? HealthState::up : HealthState::down), "health check failed");

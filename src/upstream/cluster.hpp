@@ -35,8 +35,8 @@ class Cluster {
   // There is at least one backend. `failures_max` consecutive failures mark an endpoint down.
   Cluster(std::vector<BackendSpec> backends, std::uint32_t failures_max);
 
-  // The next endpoint for a request that has tried `tried`: in strict round robin over those that are up; when none is up,
-  // over all. None: all of these were tried. Any thread.
+  // The next endpoint for a request that has tried `tried`: in strict round robin over those that are up; when none is
+  // up, over all. None: all of these were tried. Any thread.
   [[nodiscard]] std::optional<Pick> pick(const Tried& tried) noexcept;
 
   // What an exchange, or a check, says of an endpoint. Each change of state is logged once, by these. Any thread.

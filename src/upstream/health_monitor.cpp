@@ -41,9 +41,11 @@ net::Awaitable<void> HealthMonitor::check_all(base::Duration timeout) {
   co_await done.wait();
 }
 
-net::Awaitable<void> HealthMonitor::check(std::size_t index, base::Deadline deadline, std::size_t& left, net::Event& done) {
+net::Awaitable<void> HealthMonitor::check(std::size_t index, base::Deadline deadline, std::size_t& left,
+                                          net::Event& done) {
   co_await look_up(index, deadline);
-  const auto connected = co_await net::connect_tcp(worker_.executor(), worker_.wheel(), watched_[index].addresses, deadline);
+  const auto connected =
+      co_await net::connect_tcp(worker_.executor(), worker_.wheel(), watched_[index].addresses, deadline);
   if (!connected && connected.error().kind == base::ErrorKind::no_resources) {
     base::log(base::LogLevel::warning, "cannot check " + cluster_.spec(index).url + ": out of descriptors");
   } else if (!stopped_) {
@@ -54,7 +56,8 @@ net::Awaitable<void> HealthMonitor::check(std::size_t index, base::Deadline dead
 
 net::Awaitable<void> HealthMonitor::look_up(std::size_t index, base::Deadline deadline) {
   const BackendSpec& spec = cluster_.spec(index);
-  net::Addresses found = co_await resolver_.resolve(worker_.executor(), worker_.wheel(), spec.host, spec.port, deadline);
+  net::Addresses found =
+      co_await resolver_.resolve(worker_.executor(), worker_.wheel(), spec.host, spec.port, deadline);
   // A lookup that fails leaves the addresses that worked: name servers fail more often than backends move.
   if (found.empty() || found == watched_[index].addresses) co_return;
   watched_[index].addresses = std::move(found);

@@ -1,5 +1,5 @@
-// Active health checks: the sibling coroutine that reinstates backends. It runs on a worker of its own, beside the signal
-// handling, so that a slow lookup or a burst of traffic disturbs neither.
+// Active health checks: the sibling coroutine that reinstates backends. It runs on a worker of its own, beside the
+// signal handling, so that a slow lookup or a burst of traffic disturbs neither.
 #pragma once
 
 #include <functional>
@@ -27,16 +27,16 @@ class HealthMonitor {
   HealthMonitor(net::Worker& worker, Resolver& resolver, Cluster& cluster, HealthSettings settings,
                 OnAddresses on_addresses);
 
-  // Looks up and connects to every backend, all at once: one that answers is up, one that does not is down. Returns when
-  // all have, at the latest at the deadline. An address that is refused because of our own lack of descriptors says
-  // nothing about its backend.
+  // Looks up and connects to every backend, all at once: one that answers is up, one that does not is down. Returns
+  // when all have, at the latest at the deadline. An address that is refused because of our own lack of descriptors
+  // says nothing about its backend.
   [[nodiscard]] net::Awaitable<void> check_all(base::Duration timeout);
 
   // Waits for the interval and checks all, until stop(). A task of the worker.
   [[nodiscard]] net::Awaitable<void> run();
 
-  // Looks the backend's name up again, soon: connecting to it has failed. At most once a second for each backend; nothing
-  // happens for those that are given by address. Monitor's thread.
+  // Looks the backend's name up again, soon: connecting to it has failed. At most once a second for each backend;
+  // nothing happens for those that are given by address. Monitor's thread.
   void refresh(std::size_t index);
 
   // Ends run(). Monitor's thread.

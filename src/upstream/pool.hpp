@@ -14,9 +14,12 @@ namespace lb::upstream {
 
 // Makes connections. connect(index, deadline) reaches the endpoint with that index in the cluster.
 template <class T>
-concept Transport = net::Stream<typename T::Stream> && requires(T transport, std::size_t index, base::Deadline deadline) {
-  { transport.connect(index, deadline) } -> std::same_as<net::Awaitable<base::Result<std::unique_ptr<typename T::Stream>>>>;
-};
+concept Transport =
+    net::Stream<typename T::Stream> && requires(T transport, std::size_t index, base::Deadline deadline) {
+      {
+        transport.connect(index, deadline)
+      } -> std::same_as<net::Awaitable<base::Result<std::unique_ptr<typename T::Stream>>>>;
+    };
 
 struct PoolSettings {
   std::size_t idle_connections_max = 0;  // for each endpoint
@@ -31,8 +34,8 @@ class Pool {
   Pool(net::DeadlineWheel& wheel, std::size_t endpoints, PoolSettings settings)
       : wheel_(wheel), settings_(settings), idle_(endpoints), sweep_(wheel, &Pool::sweep_due, this) {}
 
-  // The connection that idled last, or none. It was looked at: the backend has neither closed it nor said anything on it.
-  // It may still be closed while the request is on its way.
+  // The connection that idled last, or none. It was looked at: the backend has neither closed it nor said anything on
+  // it. It may still be closed while the request is on its way.
   [[nodiscard]] std::unique_ptr<Connection> take(std::size_t index) {
     auto& idle = idle_[index];
     while (!idle.empty()) {

@@ -42,7 +42,9 @@ struct Waiting {
 
 Resolver::Resolver() : threads_(kLookupThreads) {}
 
-Resolver::~Resolver() { threads_.join(); }
+Resolver::~Resolver() {
+  threads_.join();
+}
 
 net::Awaitable<net::Addresses> Resolver::resolve(net::Executor executor, net::DeadlineWheel& wheel, std::string host,
                                                  std::uint16_t port, base::Deadline deadline) {

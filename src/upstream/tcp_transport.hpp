@@ -9,8 +9,8 @@
 
 namespace lb::upstream {
 
-// One worker's. The addresses are this worker's own copy, so that reading them needs no lock; whoever looks names up posts
-// new ones to each worker.
+// One worker's. The addresses are this worker's own copy, so that reading them needs no lock; whoever looks names up
+// posts new ones to each worker.
 class TcpTransport {
  public:
   using Stream = net::TcpStream;
@@ -21,7 +21,8 @@ class TcpTransport {
   void set_addresses(std::size_t index, net::Addresses addresses) { addresses_[index] = std::move(addresses); }
 
   // Errors: as connect_tcp().
-  [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<Stream>>> connect(std::size_t index, base::Deadline deadline) {
+  [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<Stream>>> connect(std::size_t index,
+                                                                              base::Deadline deadline) {
     return net::connect_tcp(executor_, wheel_, addresses_[index], deadline);
   }
 

@@ -1,11 +1,10 @@
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <utility>
 
 #include "app/demo.hpp"
@@ -20,7 +19,9 @@ using namespace lb;  // NOLINT(google-build-using-namespace): the program's own,
 constexpr int kExitRefused = 1;  // by the machine
 constexpr int kExitUsage = 2;    // what the user wrote
 
-void print(std::FILE* stream, const std::string& text) { std::fwrite(text.data(), 1, text.size(), stream); }
+void print(std::FILE* stream, const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stream);
+}
 
 // Each connection takes two descriptors; the usual soft limit of 1024 is made for programs that use select().
 void raise_descriptor_limit() noexcept {
@@ -78,7 +79,8 @@ int main(int argc, char** argv) {
   config::Config config = std::move(loaded).value();
   if (command_line.check) {
     const std::size_t count = config.backends.size();
-    print(stdout, "The configuration is valid: " + std::to_string(count) + (count == 1 ? " backend.\n" : " backends.\n"));
+    print(stdout,
+          "The configuration is valid: " + std::to_string(count) + (count == 1 ? " backend.\n" : " backends.\n"));
     return EXIT_SUCCESS;
   }
 
