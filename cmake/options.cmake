@@ -8,8 +8,8 @@ if(LB_WERROR)
   target_compile_options(lb_options INTERFACE -Werror)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 reports both of these inside its own coroutine frames and inside Boost, never on our lines.
-  target_compile_options(lb_options INTERFACE -Wno-null-dereference -Wno-maybe-uninitialized)
+  # GCC 12 reports these inside its own coroutine frames and inside Boost, never on our lines.
+  target_compile_options(lb_options INTERFACE -Wno-null-dereference -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
   # It numbers the temporaries in a coroutine's frame by translation unit; LTO then takes equal frames for different types.
   target_link_options(lb_options INTERFACE -Wno-odr)
   if(LB_SANITIZE)

@@ -53,6 +53,18 @@ Result<FramingFields> read_framing_fields(Version version, const std::vector<Fie
   return found;
 }
 
+// Connection options that would take away what frames or routes the message (RFC 9110 section 7.6.1: never options).
+// Whoever obeys them and whoever does not read two different messages.
+bool names_essential_field(const std::vector<Field>& fields) noexcept {
+  for (const Field& field : fields) {
+    if (field.id != FieldId::connection) continue;
+    for (const std::string_view name : {"content-length", "transfer-encoding", "host"}) {
+      if (list_contains(field.value, name)) return true;
+    }
+  }
+  return false;
+}
+
 bool is_host_char(char c) noexcept {
   // reg-name, IP-literal and port of RFC 3986 section 3.2: unreserved, sub-delims, pct-encoded, brackets, colon. No
   // userinfo.
@@ -91,6 +103,7 @@ Result<Framing> request_framing(const RequestHead& head) {
 Result<Framing> response_framing(const ResponseHead& head, Method method) {
   const auto found = read_framing_fields(head.version, head.fields);
   if (!found) return malformed(found.error().detail);
+  if (names_essential_field(head.fields)) return malformed("Connection names a field that is not an option");
   // No body, whatever the fields say (RFC 9112 section 6.3, rules 1 and 2).
   const bool interim = head.status < 200;
   if (interim || head.status == 204 || head.status == 304 || method == Method::head) {
@@ -134,12 +147,9 @@ Result<void> check_request_fields(const RequestHead& head) {
       if (host_seen) return malformed("repeated Host");
       host_seen = true;
       if (!is_host(field.value)) return malformed("malformed Host");
-    } else if (field.id == FieldId::connection) {
-      for (const std::string_view name : {"content-length", "transfer-encoding", "host"}) {
-        if (list_contains(field.value, name)) return malformed("Connection names a field that is not an option");
-      }
     }
   }
+  if (names_essential_field(head.fields)) return malformed("Connection names a field that is not an option");
   if (!host_seen && head.version == Version::http_1_1) return malformed("missing Host");
   return {};
 }

@@ -35,11 +35,10 @@ Error malformed(std::string_view detail) noexcept {
   return {ErrorKind::malformed, base::Side::internal, detail};
 }
 
-// The length of the head including its empty line; 0 when there is none. llhttp has accepted these bytes, so that the
-// first CRLF CRLF is the end of the head, whatever follows.
-std::size_t find_head_end(std::string_view text) noexcept {
-  const std::size_t at = text.find("\r\n\r\n");
-  return at == std::string_view::npos ? 0 : at + 4;
+// The length of the head that ends where llhttp has paused; 0 if it took anything but CRLF CRLF for the end (it accepts
+// a bare LF there).
+std::size_t head_end(std::string_view text, std::size_t paused_at) noexcept {
+  return text.substr(0, paused_at).ends_with("\r\n\r\n") ? paused_at : 0;
 }
 
 // Cuts one line off the front; it ends with CRLF and holds neither a CR nor an LF of its own.
@@ -120,7 +119,7 @@ HeadParser::Progress HeadParser::feed(std::string_view text) {
   fed_ += fresh.size();
   const std::string_view seen = text.substr(0, fed_);
   if (outcome == HPE_PAUSED) {
-    head_bytes_ = find_head_end(seen);
+    head_bytes_ = head_end(seen, static_cast<std::size_t>(llhttp_get_error_pos(&grammar_->state) - text.data()));
     if (head_bytes_ == 0) return fail(ErrorKind::malformed, "bare CR or LF in the head");
   } else if (outcome != HPE_OK) {
     const Progress progress = fail_from_grammar(seen);
