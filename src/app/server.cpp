@@ -4,6 +4,7 @@
 #include <csignal>
 #include <random>
 #include <sched.h>
+#include <sys/resource.h>
 #include <utility>
 
 #include "base/limits.hpp"
@@ -50,6 +51,12 @@ std::size_t processor_count() noexcept {
   return static_cast<std::size_t>(std::max(CPU_COUNT(&set), 1));
 }
 
+// How many descriptors this process may have open.
+std::size_t descriptor_limit() noexcept {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<std::size_t>(limit.rlim_cur) : SIZE_MAX;
+}
+
 std::string printable(const net::Tcp::endpoint& endpoint) {
   const std::string host = endpoint.address().to_string();
   return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
@@ -75,6 +82,7 @@ Server::Server(config::Config config)
                [this](std::size_t index, const net::Addresses& addresses) { publish_addresses(index, addresses); }),
       signals_(control_.executor()),
       stop_wait_(control_.executor(), control_.wheel()) {
+  limit_connections();
   std::random_device seed;
   const std::size_t count = config_.server.threads == 0 ? processor_count() : config_.server.threads;
   for (std::size_t i = 0; i < count; ++i) {
@@ -83,6 +91,21 @@ Server::Server(config::Config config)
 }
 
 Server::~Server() = default;
+
+// A client needs a second descriptor for its backend. Admitting more clients than that would leave all of them waiting
+// for one, so the limit follows from what the system gives.
+void Server::limit_connections() {
+  const std::size_t descriptors = descriptor_limit();
+  const std::size_t reserved = base::kDescriptorsReserved + 4 * processor_count() + config_.backends.size();
+  const std::size_t free = descriptors > reserved ? descriptors - reserved : 0;
+  turned_away_max_ = std::min(base::kTurnedAwayMax, free / 8);
+  connections_max_ = std::clamp((free - turned_away_max_) / 2, std::size_t{1}, config_.server.limits.connections);
+  if (connections_max_ < config_.server.limits.connections) {
+    base::log(LogLevel::info, "at most " + std::to_string(connections_max_) +
+                                  " client connections at once: this process may open " + std::to_string(descriptors) +
+                                  " files (ulimit -n)");
+  }
+}
 
 std::string Server::run() {
   await_signal();
@@ -139,14 +162,13 @@ bool Server::open_listeners() {
 
 void Server::accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer) {
   const std::size_t before = connections_.fetch_add(1, std::memory_order_relaxed);
-  const std::size_t limit = config_.server.limits.connections;
-  if (before >= limit + base::kTurnedAwayMax) {
+  if (before >= connections_max_ + turned_away_max_) {
     connections_.fetch_sub(1, std::memory_order_relaxed);
     return;  // closes it without a word
   }
   auto stream = std::make_unique<net::TcpStream>(std::move(socket), unit.worker.wheel(), base::Side::downstream);
   unit.worker.tasks().spawn(serve(unit, std::move(stream), client_address_of(peer),
-                                  before < limit ? Admission::admitted : Admission::turned_away));
+                                  before < connections_max_ ? Admission::admitted : Admission::turned_away));
 }
 
 net::Awaitable<void> Server::serve(WorkerUnit& unit, std::unique_ptr<net::TcpStream> stream, std::string client_address,

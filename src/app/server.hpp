@@ -48,6 +48,7 @@ class Server {
 
  private:
   net::Awaitable<void> supervise();
+  void limit_connections();
   [[nodiscard]] bool open_listeners();
   void accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer);
   enum class Admission : std::uint8_t { admitted, turned_away };
@@ -69,8 +70,10 @@ class Server {
   upstream::HealthMonitor monitor_;
   std::vector<std::unique_ptr<WorkerUnit>> units_;
   net::asio::basic_signal_set<net::Executor> signals_;
-  net::Pause stop_wait_;  // woken by signals and by workers that have drained
-  std::atomic<std::size_t> connections_{0};
+  net::Pause stop_wait_;                     // woken by signals and by workers that have drained
+  std::atomic<std::size_t> connections_{0};  // admitted or being turned away
+  std::size_t connections_max_ = 0;
+  std::size_t turned_away_max_ = 0;
   std::size_t units_busy_ = 0;
   unsigned stop_signals_ = 0;
   std::string problem_;

@@ -40,6 +40,8 @@ inline constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
 inline constexpr Duration kDrainNewConnection{1000};
 // Connections over the limit that are answered 503 at the same time; those beyond are closed without a word.
 inline constexpr std::size_t kTurnedAwayMax = 256;
+// Descriptors for everything but connections: standard streams, event loops, sockets of health checks.
+inline constexpr std::size_t kDescriptorsReserved = 24;
 // How long accepting rests when the process is out of descriptors.
 inline constexpr Duration kAcceptPause{100};
 // The first round of health checks, before the port opens.
