@@ -146,12 +146,14 @@ HeadParser::Progress HeadParser::fail_from_grammar(std::string_view text) noexce
       return fail(ErrorKind::unsupported_method, "unknown request method");  // RFC 9110 section 9.1: 501
     }
   }
-  if (kind_ == Kind::request && code == HPE_INVALID_VERSION) {
+  if (kind_ == Kind::request && (code == HPE_INVALID_VERSION || code == HPE_INVALID_CONSTANT)) {
     const std::size_t line_end = text.find_first_of("\r\n");
     if (line_end == std::string_view::npos) return Progress::need_more;
     const std::string_view line = text.substr(0, line_end);
     const auto version = cut_version(line.substr(line.rfind(' ') + 1));
     if (!version) return fail(version.error().kind, version.error().detail);
+    // The version is all right: llhttp knows the method, but as one of RTSP or ICE.
+    return fail(ErrorKind::unsupported_method, "unknown request method");
   }
   const char* reason = llhttp_get_error_reason(&grammar_->state);  // static strings of llhttp
   return fail(ErrorKind::malformed, reason != nullptr ? std::string_view(reason) : std::string_view("malformed head"));

@@ -44,7 +44,7 @@ void InputBuffer::release() noexcept {
 void BodyCutter::begin(const http::Framing& framing, std::size_t trailer_count_max) noexcept {
   framing_ = framing;
   ended_ = framing.kind == http::BodyKind::none;
-  if (framing.kind == http::BodyKind::chunked) chunked_.reset(trailer_count_max);
+  chunked_.reset(trailer_count_max);  // always: the trailers of one message must never stand behind another
 }
 
 base::Result<BodyRun> BodyCutter::take(InputBuffer& input) {
