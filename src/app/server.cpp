@@ -92,14 +92,15 @@ Server::Server(config::Config config)
 
 Server::~Server() = default;
 
-// A client needs a second descriptor for its backend. Admitting more clients than that would leave all of them waiting
-// for one, so the limit follows from what the system gives.
+// A client that is being answered needs a second descriptor, for its backend; most clients idle between their requests.
+// So three quarters of what the system gives are for clients. Should more than a third of them be busy at once, the
+// others' requests wait for a descriptor (Exchange::may_try_again).
 void Server::limit_connections() {
   const std::size_t descriptors = descriptor_limit();
   const std::size_t reserved = base::kDescriptorsReserved + 4 * processor_count() + config_.backends.size();
   const std::size_t free = descriptors > reserved ? descriptors - reserved : 0;
   turned_away_max_ = std::min(base::kTurnedAwayMax, free / 8);
-  connections_max_ = std::clamp((free - turned_away_max_) / 2, std::size_t{1}, config_.server.limits.connections);
+  connections_max_ = std::clamp((free - turned_away_max_) / 4 * 3, std::size_t{1}, config_.server.limits.connections);
   if (connections_max_ < config_.server.limits.connections) {
     base::log(LogLevel::info, "at most " + std::to_string(connections_max_) +
                                   " client connections at once: this process may open " + std::to_string(descriptors) +
@@ -112,7 +113,9 @@ std::string Server::run() {
   control_.tasks().spawn(supervise());
   control_.tasks().when_empty([this] { control_.release(); });
   control_.io().run();
-  for (const auto& unit : units_) unit->worker.join();
+  if (units_busy_ == 0) {
+    for (const auto& unit : units_) unit->worker.join();
+  }
   return problem_;
 }
 

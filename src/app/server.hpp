@@ -43,8 +43,9 @@ class Server {
   // sentence for the user about what the machine refused.
   [[nodiscard]] std::string run();
 
-  // Name lookups that still run and that the destructor would have to wait for.
-  [[nodiscard]] std::size_t lookups_pending() const noexcept { return resolver_.pending(); }
+  // After run(): whether something still runs that cannot be interrupted (a name lookup, a coroutine that did not
+  // unwind in time), so that the process has to end without destroying this object.
+  [[nodiscard]] bool still_busy() const noexcept { return resolver_.pending() > 0 || units_busy_ > 0; }
 
  private:
   net::Awaitable<void> supervise();

@@ -161,8 +161,8 @@ template <net::Stream S>
 net::Awaitable<void> ServerConnection<S>::watch_client() {
   const auto readable = co_await stream_->wait_readable(base::kNever);
   // Bytes are the next request, pipelined: the client is there, and what it does behind them cannot be seen.
-  const bool gone =
-      readable ? stream_->probe() == net::Probe::closed : readable.error().kind != base::ErrorKind::cancelled;
+  // An error is the client's reset, or abort(); stop_watching() has taken on_gone_ away before it cancels.
+  const bool gone = !readable || stream_->probe() == net::Probe::closed;
   if (gone && on_gone_ != nullptr) on_gone_(on_gone_context_);
 }
 

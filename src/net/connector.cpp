@@ -60,7 +60,8 @@ Awaitable<Result<std::unique_ptr<TcpStream>>> connect_tcp(Executor executor, Dea
     } else {
       last = connect_error(code, false);
     }
-    if (last.kind == ErrorKind::no_resources) break;
+    // Another address takes a descriptor, too; it may well have a port left.
+    if (code == asio::error::no_descriptors) break;
   }
   co_return last;
 }

@@ -112,6 +112,7 @@ class Exchange {
   unsigned attempts_ = 0;  // that count
   unsigned pauses_ = 0;
   bool fresh_connection_ = false;  // the pooled one was stale
+  bool starved_ = false;           // the process was out of descriptors
   bool last_resort_ = false;
   base::Deadline last_resort_deadline_ = base::kNever;
   FailedAttempt failure_;
@@ -123,6 +124,7 @@ class Exchange {
   http1::OutgoingBody request_body_{http::BodyKind::none};
   net::Child pump_;
   net::Pause continue_gate_;  // also the pause before a backend is tried again
+  bool body_waits_ = false;   // for the backend's 100
   bool pump_stopped_ = false;
   bool request_complete_ = false;  // sent to its end
   bool client_gone_ = false;

@@ -48,7 +48,7 @@ base::Result<void> Exchange<T>::prepare() {
   replay_.reset(context_.settings.replay_bytes);
   tried_.clear();
   attempts_ = pauses_ = 0;
-  fresh_connection_ = last_resort_ = client_gone_ = false;
+  fresh_connection_ = starved_ = last_resort_ = client_gone_ = false;
   error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
   const auto written =
       http::write_forwarded_request(request, client_.framing(), options, client_.client_address(), "http", forwarded_);
@@ -61,6 +61,10 @@ base::Result<void> Exchange<T>::prepare() {
 // backend that restarts has a moment; with jitter, so that the requests of a crowd do not come again in step.
 template <upstream::Transport T>
 net::Awaitable<std::optional<upstream::Pick>> Exchange<T>::choose() {
+  if (starved_) {
+    continue_gate_.reset();
+    co_await continue_gate_.until(context_.wheel.after(base::kRetryPause));
+  }
   auto pick = context_.cluster.pick(tried_);
   if (!pick && !tried_.empty()) {
     const base::Duration pause = base::kRetryPause * (1 << std::min(pauses_++, 5U));
@@ -173,6 +177,13 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
     return verdict != Verdict::give_up;
   }
   fresh_connection_ = false;
+  starved_ = error_.kind == base::ErrorKind::no_resources;
+  if (starved_) {
+    // Out of descriptors, which is nobody's fault but ours: idle connections give theirs up, and the request waits for
+    // one as long as it would for a connection.
+    context_.pool.drop_idle();
+    return verdict == Verdict::again && context_.wheel.now() - started_ < context_.settings.http.timeouts.connect;
+  }
   tried_.push_back(pick.index);
   if (error_.side == base::Side::upstream) context_.cluster.record_failure(*pick.endpoint);
   if (failure_.at == FailedAt::nothing_sent && context_.on_connect_failed != nullptr) {

@@ -21,9 +21,10 @@ net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream
     buffers.emplace_back(pick.endpoint->host_line().data(), pick.endpoint->host_line().size());
   buffers.emplace_back("\r\n", 2);
 
-  // A client that expects 100 has not sent its body, and the backend has to agree first (RFC 9110 section 10.1.1).
-  const bool body_waits = forwarded_.expect_continue && !client_.body_ended();
-  if (!body_waits) {
+  // A client that expects 100 and has not begun to send its body: the backend has to agree first (RFC 9110
+  // section 10.1.1).
+  body_waits_ = forwarded_.expect_continue && !client_.body_ended() && client_.input().empty();
+  if (!body_waits_) {
     http1::BodyRun run = replay_.run(client_.body_ended());
     if (run.bytes == 0 && !run.end) {
       auto taken = client_.take_buffered_body();
@@ -56,7 +57,7 @@ net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream
 // Beside the reading of the answer: the rest of the request's body, as it comes.
 template <upstream::Transport T>
 net::Awaitable<void> Exchange<T>::pump_body(Upstream& backend) {
-  if (forwarded_.expect_continue) {
+  if (body_waits_) {
     co_await continue_gate_.until(context_.wheel.after(base::kContinueWait));
     const http1::BodyRun kept = replay_.run(client_.body_ended());
     if (!pump_stopped_ && (kept.bytes > 0 || kept.end)) {

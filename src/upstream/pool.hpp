@@ -61,10 +61,15 @@ class Pool {
     }
   }
 
-  // Closes all idle connections and keeps none from now on.
-  void close() {
-    closed_ = true;
+  // Closes all idle connections.
+  void drop_idle() noexcept {
     for (auto& idle : idle_) idle.clear();
+  }
+
+  // The same, and keeps none from now on.
+  void close() noexcept {
+    closed_ = true;
+    drop_idle();
   }
 
   [[nodiscard]] std::size_t idle_count(std::size_t index) const noexcept { return idle_[index].size(); }

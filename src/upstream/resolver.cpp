@@ -17,11 +17,11 @@ namespace {
 constexpr std::size_t kLookupThreads = 4;
 
 net::Addresses look_up(net::asio::thread_pool& context, const std::string& host, std::uint16_t port) {
-  using Flags = net::Tcp::resolver;
   net::Tcp::resolver resolver(context.get_executor());
   boost::system::error_code failure;
-  const auto entries =
-      resolver.resolve(host, std::to_string(port), Flags::address_configured | Flags::numeric_service, failure);
+  // Not address_configured (AI_ADDRCONFIG): on a machine whose only interface is the loopback it hides "localhost", and
+  // an address that cannot be reached fails at once anyway.
+  const auto entries = resolver.resolve(host, std::to_string(port), net::Tcp::resolver::numeric_service, failure);
   net::Addresses addresses;
   if (failure) return addresses;
   for (const auto& entry : entries) {

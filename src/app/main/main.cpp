@@ -51,8 +51,8 @@ int serve(config::Config config, bool demo) {
   app::Server server(std::move(config));
   const std::string problem = server.run();
   const int status = problem.empty() ? EXIT_SUCCESS : refuse(problem);
-  if (server.lookups_pending() > 0) {
-    // Nothing interrupts a name lookup; the exit must not wait for a name server that does not answer.
+  if (server.still_busy()) {
+    // The exit must not wait for a name server that does not answer, or for a peer.
     base::stop_logging();
     std::_Exit(status);
   }
