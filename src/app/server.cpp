@@ -90,7 +90,12 @@ Server::Server(config::Config config)
   }
 }
 
-Server::~Server() = default;
+Server::~Server() {
+  // Without handlers the signals would kill a process that is about to end well.
+  boost::system::error_code ignored;
+  signals_.clear(ignored);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) std::signal(signal, SIG_IGN);
+}
 
 // A client that is being answered needs a second descriptor, for its backend; most clients idle between their requests.
 // So three quarters of what the system gives are for clients. Should more than a third of them be busy at once, the

@@ -82,6 +82,27 @@ Result<Version> cut_version(std::string_view text) noexcept {
   return malformed("malformed HTTP version");
 }
 
+// Methods that llhttp knows from RTSP and ICE; in HTTP they are unknown ones like any other.
+bool is_of_another_protocol(std::uint8_t method) noexcept {
+  switch (method) {
+    case HTTP_SOURCE:
+    case HTTP_DESCRIBE:
+    case HTTP_ANNOUNCE:
+    case HTTP_SETUP:
+    case HTTP_PLAY:
+    case HTTP_PAUSE:
+    case HTTP_TEARDOWN:
+    case HTTP_GET_PARAMETER:
+    case HTTP_SET_PARAMETER:
+    case HTTP_REDIRECT:
+    case HTTP_RECORD:
+    case HTTP_FLUSH:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool is_target(std::string_view target) noexcept {
   // Visible ASCII, and no fragment: it is never sent (RFC 9112 section 3.2), and programs disagree on what it means.
   return !target.empty() && std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
@@ -146,14 +167,14 @@ HeadParser::Progress HeadParser::fail_from_grammar(std::string_view text) noexce
       return fail(ErrorKind::unsupported_method, "unknown request method");  // RFC 9110 section 9.1: 501
     }
   }
-  if (kind_ == Kind::request && (code == HPE_INVALID_VERSION || code == HPE_INVALID_CONSTANT)) {
+  const bool foreign = kind_ == Kind::request && is_of_another_protocol(llhttp_get_method(&grammar_->state));
+  if (kind_ == Kind::request && (code == HPE_INVALID_VERSION || foreign)) {
     const std::size_t line_end = text.find_first_of("\r\n");
     if (line_end == std::string_view::npos) return Progress::need_more;
     const std::string_view line = text.substr(0, line_end);
     const auto version = cut_version(line.substr(line.rfind(' ') + 1));
     if (!version) return fail(version.error().kind, version.error().detail);
-    // The version is all right: llhttp knows the method, but as one of RTSP or ICE.
-    return fail(ErrorKind::unsupported_method, "unknown request method");
+    if (foreign) return fail(ErrorKind::unsupported_method, "unknown request method");
   }
   const char* reason = llhttp_get_error_reason(&grammar_->state);  // static strings of llhttp
   return fail(ErrorKind::malformed, reason != nullptr ? std::string_view(reason) : std::string_view("malformed head"));

@@ -96,6 +96,9 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   co_await send_request(*backend_, pick);
   const Outcome outcome = co_await relay_answer(*backend_, pick);
   co_await stop_request_side();
+  // Only now that the pump has ended is it certain what was written, and what could not be kept.
+  failure_.request_written = backend_->wrote_anything();
+  failure_.body_replayable = replay_.complete();
   if (outcome == Outcome::answered && request_complete_ && backend_->reusable()) {
     context_.pool.put(pick.index, std::move(connection));
   }

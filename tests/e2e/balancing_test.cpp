@@ -1,4 +1,5 @@
 // Which backend gets which request while all is well.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -50,8 +51,8 @@ TEST(Balancing, alternates_exactly_across_four_workers) {
   EXPECT_EQ(answers, expected);
 }
 
-// Goal: weights are shares, and the heavier backend's turns are spread. Method: 40 requests at 3:1; within each four in a
-// row the light one has exactly one.
+// Goal: weights are shares, and the heavier backend's turns are spread. Method: 40 requests at 3:1; within each four in
+// a row the light one has exactly one.
 TEST(Balancing, shares_by_weight) {
   ScriptedBackend heavy(always(ok("h")));
   ScriptedBackend light(always(ok("l")));

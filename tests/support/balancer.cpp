@@ -1,13 +1,12 @@
 #include "support/balancer.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
+#include <cstdlib>
+#include <memory>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <memory>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -25,19 +24,22 @@ Descriptor connect_to(const sockaddr* address, socklen_t size) {
 
 }  // namespace
 
-Balancer::Balancer(const Setup& setup) {
-  std::string toml = setup.toml;
-  for (std::size_t i = 0; i < setup.backends.size(); ++i) {
-    toml += "\n[[backends]]\nurl = \"" + setup.backends[i]->url() + "\"\n";
-    if (i < setup.weights.size()) toml += "weight = " + std::to_string(setup.weights[i]) + "\n";
+Balancer::Balancer(const Arrangement& arrangement) {
+  std::string toml = arrangement.toml;
+  for (std::size_t i = 0; i < arrangement.backends.size(); ++i) {
+    toml += "\n[[backends]]\nurl = \"" + arrangement.backends[i]->url() + "\"\n";
+    if (i < arrangement.weights.size()) toml += "weight = " + std::to_string(arrangement.weights[i]) + "\n";
   }
-  std::vector<std::string> flags{"-config", directory_.write("load-balancer.toml", toml),
-                                 "-threads", std::to_string(setup.threads), "-log-level", setup.log_level};
-  flags.insert(flags.end(), setup.flags.begin(), setup.flags.end());
+  std::vector<std::string> flags{"-config",    directory_.write("load-balancer.toml", toml),
+                                 "-threads",   std::to_string(arrangement.threads),
+                                 "-log-level", arrangement.log_level};
+  flags.insert(flags.end(), arrangement.flags.begin(), arrangement.flags.end());
   start(std::move(flags));
 }
 
-Balancer::Balancer(const std::vector<std::string>& flags) { start(flags); }
+Balancer::Balancer(const std::vector<std::string>& flags) {
+  start(flags);
+}
 
 void Balancer::start(std::vector<std::string> flags) {
   flags.insert(flags.end(), {"-port", "0"});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +13,7 @@
 
 namespace lb::support {
 
-struct Setup {
+struct Arrangement {
   std::vector<const ScriptedBackend*> backends{};
   // The rest of the configuration file: tables and keys, without [[backends]].
   std::string toml{};
@@ -26,15 +27,16 @@ struct Setup {
 class Balancer {
  public:
   // Starts the binary with a configuration file and waits until it listens.
-  explicit Balancer(const Setup& setup);
+  explicit Balancer(const Arrangement& arrangement);
   // The same with these flags alone; "-port 0" is added.
   explicit Balancer(const std::vector<std::string>& flags);
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] Process& process() noexcept { return *process_; }
   [[nodiscard]] std::string log() const { return process_->err(); }
-  [[nodiscard]] std::optional<std::string> wait_for_log(std::string_view text, Deadline deadline = within()) const {
-    return process_->wait_for_log(text, deadline);
+  [[nodiscard]] std::optional<std::string> wait_for_log(std::string_view text, std::size_t from = 0,
+                                                        Deadline deadline = within()) const {
+    return process_->wait_for_log(text, from, deadline);
   }
   void signal(int number) const { process_->signal(number); }
   [[nodiscard]] std::optional<int> wait_exit(Deadline deadline = within()) { return process_->wait_exit(deadline); }

@@ -1,17 +1,18 @@
 #include "support/process.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
+#include <fstream>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -34,7 +35,8 @@ std::vector<std::string> make_environment() {
   std::vector<std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
-    if (!text.starts_with("ASAN_OPTIONS=") && !text.starts_with("UBSAN_OPTIONS=") && !text.starts_with("TSAN_OPTIONS=")) {
+    if (!text.starts_with("ASAN_OPTIONS=") && !text.starts_with("UBSAN_OPTIONS=") &&
+        !text.starts_with("TSAN_OPTIONS=")) {
       environment.emplace_back(text);
     }
   }
@@ -54,7 +56,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 }
 
 bool has_sanitizer_report(const std::string& text) {
-  for (const char* mark : {"ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", ": runtime error: "}) {
+  for (const char* mark :
+       {"ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", ": runtime error: "}) {
     if (text.find(mark) != std::string::npos) return true;
   }
   return false;
@@ -100,7 +103,9 @@ Process::~Process() {
     }
   }
   if (reader_.joinable()) reader_.join();
-  const bool bad_end = status_ && (*status_ == kSanitizerStatus || (*status_ > 128 && *status_ != 128 + SIGKILL));
+  // A further SIGTERM may meet a process whose handler is gone already, in the last moments of its end.
+  const bool ended_by_us = status_ == 128 + SIGKILL || status_ == 128 + SIGTERM;
+  const bool bad_end = status_ && (*status_ == kSanitizerStatus || (*status_ > 128 && !ended_by_us));
   if (bad_end || has_sanitizer_report(err_)) {
     ADD_FAILURE() << "the balancer ended with status " << status_.value_or(-1) << "; its log:\n" << err_;
   } else if (testing::Test::HasFailure()) {
@@ -158,8 +163,8 @@ std::string Process::err() const {
   return err_;
 }
 
-std::optional<std::string> Process::find_line(std::string_view text) const {
-  const std::size_t at = err_.find(text);
+std::optional<std::string> Process::find_line(std::string_view text, std::size_t from) const {
+  const std::size_t at = err_.find(text, from);
   if (at == std::string::npos) return std::nullopt;
   const std::size_t end = err_.find('\n', at);
   if (end == std::string::npos) return std::nullopt;
@@ -168,10 +173,10 @@ std::optional<std::string> Process::find_line(std::string_view text) const {
   return err_.substr(begin, end - begin);
 }
 
-std::optional<std::string> Process::wait_for_log(std::string_view text, Deadline deadline) const {
+std::optional<std::string> Process::wait_for_log(std::string_view text, std::size_t from, Deadline deadline) const {
   std::unique_lock lock(mutex_);
   std::optional<std::string> line;
-  printed_.wait_until(lock, deadline, [&] { return (line = find_line(text)).has_value() || captured_; });
+  printed_.wait_until(lock, deadline, [&] { return (line = find_line(text, from)).has_value() || captured_; });
   return line;
 }
 

@@ -1,13 +1,12 @@
 // The real binary as a child process, with everything it prints.
 #pragma once
 
-#include <sys/types.h>
-
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <thread>
 #include <vector>
 
@@ -22,7 +21,8 @@ class Process {
  public:
   // Starts LB_BINARY with these arguments. It dies with the test.
   explicit Process(const std::vector<std::string>& arguments);
-  // Ends the process if it still runs, and fails the test if it does not end, or ended by a sanitizer's report or a signal.
+  // Ends the process if it still runs, and fails the test if it does not end, or ended by a sanitizer's report or a
+  // signal.
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -33,13 +33,15 @@ class Process {
 
   [[nodiscard]] std::string out() const;
   [[nodiscard]] std::string err() const;
-  // Waits until standard error holds a line with `text`; that line, without its end. Nothing: not in time.
-  [[nodiscard]] std::optional<std::string> wait_for_log(std::string_view text, Deadline deadline = within()) const;
+  // Waits until `text` was logged, at or behind the position `from` of standard error; its line, without its end.
+  // Nothing: not in time.
+  [[nodiscard]] std::optional<std::string> wait_for_log(std::string_view text, std::size_t from = 0,
+                                                        Deadline deadline = within()) const;
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
  private:
   void capture();
-  [[nodiscard]] std::optional<std::string> find_line(std::string_view text) const;
+  [[nodiscard]] std::optional<std::string> find_line(std::string_view text, std::size_t from) const;
 
   pid_t pid_ = -1;
   std::optional<int> status_;

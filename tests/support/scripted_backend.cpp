@@ -1,14 +1,13 @@
 #include "support/scripted_backend.hpp"
 
 #include <arpa/inet.h>
+#include <array>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <array>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -87,7 +86,9 @@ ScriptedBackend::ScriptedBackend(Script script)
   start();
 }
 
-ScriptedBackend::~ScriptedBackend() { stop(); }
+ScriptedBackend::~ScriptedBackend() {
+  stop();
+}
 
 void ScriptedBackend::start() {
   listener_ = bind_local(port_);

@@ -64,7 +64,8 @@ class ScriptedBackend {
   ScriptedBackend(const ScriptedBackend&) = delete;
   ScriptedBackend& operator=(const ScriptedBackend&) = delete;
 
-  // Closes the port and all connections. The port stays reserved, so that connecting is refused and nobody else gets it.
+  // Closes the port and all connections. The port stays reserved, so that connecting is refused and nobody else gets
+  // it.
   void stop();
   void start();
 

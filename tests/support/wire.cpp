@@ -1,15 +1,14 @@
 #include "support/wire.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace lb::support {
 namespace {
@@ -171,8 +170,8 @@ bool Wire::read_chunked(Message& message, Deadline deadline) {
 
 void Wire::read_body(Message& message, Kind kind, Deadline deadline) {
   const int status = message.status();
-  const bool bodiless = kind == Kind::response_to_head ||
-                        (kind == Kind::response && (status < 200 || status == 204 || status == 304));
+  const bool bodiless =
+      kind == Kind::response_to_head || (kind == Kind::response && (status < 200 || status == 204 || status == 304));
   if (bodiless) {
     message.complete = true;
   } else if (message.head.has("Transfer-Encoding")) {
@@ -227,7 +226,9 @@ bool Wire::wait_ended(Deadline deadline) {
   return ending_ != Ending::timeout;
 }
 
-void Wire::shutdown_send() { ::shutdown(socket_.get(), SHUT_WR); }
+void Wire::shutdown_send() {
+  ::shutdown(socket_.get(), SHUT_WR);
+}
 
 void Wire::close() {
   const std::scoped_lock lock(mutex_);

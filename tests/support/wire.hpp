@@ -20,8 +20,12 @@ using base::Duration;
 // Long enough for a slow machine that runs other tests and sanitizers besides; only a test that fails waits so long.
 inline constexpr Duration kPatience{20'000};
 
-[[nodiscard]] inline base::TimePoint now() noexcept { return base::system_clock().now(); }
-[[nodiscard]] inline Deadline within(Duration timeout = kPatience) noexcept { return now() + timeout; }
+[[nodiscard]] inline base::TimePoint now() noexcept {
+  return base::system_clock().now();
+}
+[[nodiscard]] inline Deadline within(Duration timeout = kPatience) noexcept {
+  return now() + timeout;
+}
 // For poll(): what is left until the deadline, rounded up, never negative.
 [[nodiscard]] int milliseconds_left(Deadline deadline) noexcept;
 
@@ -62,10 +66,11 @@ struct Head {
 
 struct Message {
   Head head;
-  std::string body;       // decoded
-  std::string framed;     // the body's bytes as they were on the connection
-  std::string trailers;   // the lines of the trailer section
-  bool complete = false;  // the framing says so; an answer that only the end of the connection delimits: it was no reset
+  std::string body;      // decoded
+  std::string framed;    // the body's bytes as they were on the connection
+  std::string trailers;  // the lines of the trailer section
+  bool complete =
+      false;  // the framing says so; an answer that only the end of the connection delimits: it was no reset
 
   [[nodiscard]] int status() const noexcept;
 };
@@ -93,7 +98,8 @@ class Wire {
   [[nodiscard]] std::string read_exactly(std::size_t size, Deadline deadline = within());
   // What came until the connection ended.
   [[nodiscard]] std::string read_to_end(Deadline deadline = within());
-  // Reads and counts without keeping, for bodies that are too large to keep. Returns the bytes read now; empty at the end.
+  // Reads and counts without keeping, for bodies that are too large to keep. Returns the bytes read now; empty at the
+  // end.
   [[nodiscard]] std::string read_some(Deadline deadline = within());
 
   // True when nothing at all, not even the end, comes within `time`: for what must not happen yet.

@@ -1,0 +1,131 @@
+#include "upstream/cluster.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/log.hpp"
+
+namespace lb::upstream {
+namespace {
+
+std::vector<BackendSpec> specs(std::size_t count) {
+  std::vector<BackendSpec> backends;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string host = "b" + std::to_string(i);
+    backends.push_back({"http://" + host + ":8080", host, 8080, 1});
+  }
+  return backends;
+}
+
+// Picks with nothing tried yet, as one text.
+std::string picks(Cluster& cluster, std::size_t count) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto pick = cluster.pick({});
+    text += pick ? std::to_string(pick->index) + (pick->last_resort ? "!" : "") : "-";
+  }
+  return text;
+}
+
+TEST(UpstreamCluster, those_that_are_up_are_picked_in_turn) {
+  Cluster cluster(specs(3), 3);
+  EXPECT_EQ(picks(cluster, 7), "0120120");
+  cluster.record_check(cluster.endpoint(1), false);
+  EXPECT_EQ(picks(cluster, 4), "2020");
+  cluster.record_check(cluster.endpoint(1), true);
+  EXPECT_EQ(picks(cluster, 4), "1201");
+}
+
+TEST(UpstreamCluster, weights_count) {
+  auto backends = specs(2);
+  backends[0].weight = 2;
+  Cluster cluster(backends, 3);
+  EXPECT_EQ(picks(cluster, 6), "010010");
+}
+
+TEST(UpstreamCluster, a_pick_names_its_endpoint) {
+  Cluster cluster(specs(2), 3);
+  const auto pick = cluster.pick({});
+  ASSERT_TRUE(pick);
+  EXPECT_EQ(pick->endpoint, &cluster.endpoint(0));
+  EXPECT_EQ(pick->endpoint->url(), "http://b0:8080");
+  EXPECT_EQ(cluster.spec(1).host, "b1");
+}
+
+TEST(UpstreamCluster, one_that_was_tried_is_not_picked_again) {
+  Cluster cluster(specs(3), 3);
+  Tried tried;
+  std::vector<bool> seen(3, false);
+  for (int i = 0; i < 3; ++i) {
+    const auto pick = cluster.pick(tried);
+    ASSERT_TRUE(pick);
+    EXPECT_FALSE(seen[pick->index]);
+    seen[pick->index] = true;
+    tried.push_back(pick->index);
+  }
+  EXPECT_FALSE(cluster.pick(tried)) << "exhausted";
+}
+
+TEST(UpstreamCluster, when_none_is_up_all_are_tried_as_a_last_resort) {
+  Cluster cluster(specs(2), 3);
+  for (std::size_t i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(i), false);
+  EXPECT_FALSE(cluster.any_up());
+  EXPECT_EQ(picks(cluster, 4), "0!1!0!1!");
+  EXPECT_FALSE(cluster.pick({0, 1}));
+  cluster.record_recovery(cluster.endpoint(1));
+  EXPECT_TRUE(cluster.any_up());
+  EXPECT_EQ(picks(cluster, 3), "111");
+}
+
+// One that is down gets no traffic as long as another one is up, even if that was tried already.
+TEST(UpstreamCluster, one_that_is_down_is_not_tried_because_the_others_were) {
+  Cluster cluster(specs(2), 3);
+  cluster.record_check(cluster.endpoint(1), false);
+  EXPECT_FALSE(cluster.pick({0}));
+}
+
+TEST(UpstreamCluster, failures_in_a_row_take_an_endpoint_out) {
+  Cluster cluster(specs(2), 2);
+  cluster.record_failure(cluster.endpoint(0));
+  cluster.record_success(cluster.endpoint(0));
+  cluster.record_failure(cluster.endpoint(0));
+  EXPECT_TRUE(cluster.endpoint(0).is_up());
+  cluster.record_failure(cluster.endpoint(0));
+  EXPECT_EQ(picks(cluster, 2), "11");
+}
+
+TEST(UpstreamCluster, the_backends_own_name_is_ready_for_requests_without_one) {
+  Cluster cluster({{"http://a", "a", 80, 1}, {"http://a:81", "a", 81, 1}, {"http://[::1]:82", "::1", 82, 1}}, 3);
+  EXPECT_EQ(cluster.endpoint(0).host_line(), "Host: a\r\n");
+  EXPECT_EQ(cluster.endpoint(1).host_line(), "Host: a:81\r\n");
+  EXPECT_EQ(cluster.endpoint(2).host_line(), "Host: [::1]:82\r\n");
+}
+
+// Goal: users find each change, once, in the words they were promised. Method: a real logger whose output is captured.
+TEST(UpstreamCluster, each_change_of_state_is_one_line_that_ends_as_promised) {
+  testing::internal::CaptureStderr();
+  base::start_logging(base::LogLevel::info);
+  Cluster cluster(specs(2), 3);
+  for (int i = 0; i < 5; ++i) cluster.record_failure(cluster.endpoint(1));
+  for (int i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(1), true);
+  for (int i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(1), false);
+  for (int i = 0; i < 2; ++i) cluster.record_recovery(cluster.endpoint(1));
+  base::stop_logging();
+  const std::string written = testing::internal::GetCapturedStderr();
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < written.size();) {
+    const std::size_t end = written.find('\n', at);
+    const std::string line = written.substr(at, end - at);
+    lines.push_back(line.substr(std::min(line.find("http://"), line.size())));
+    at = end + 1;
+  }
+  EXPECT_EQ(lines, (std::vector<std::string>{"http://b1:8080 [down] (3 retries failed)", "http://b1:8080 [up]",
+                                             "http://b1:8080 [down] (health check failed)", "http://b1:8080 [up]"}));
+}
+
+}  // namespace
+}  // namespace lb::upstream

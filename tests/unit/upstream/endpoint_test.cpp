@@ -1,0 +1,54 @@
+#include "upstream/endpoint.hpp"
+
+#include <gtest/gtest.h>
+
+namespace lb::upstream {
+namespace {
+
+TEST(UpstreamEndpoint, one_that_was_never_checked_counts_as_up) {
+  Endpoint endpoint("http://a", "Host: a\r\n");
+  EXPECT_TRUE(endpoint.is_up());
+  EXPECT_EQ(endpoint.mark(HealthState::up), Change::came_up) << "the first check is a change";
+  EXPECT_EQ(endpoint.mark(HealthState::up), Change::none);
+}
+
+TEST(UpstreamEndpoint, failures_in_a_row_mark_it_down_once) {
+  Endpoint endpoint("http://a", "");
+  EXPECT_EQ(endpoint.record_failure(3), Change::none);
+  EXPECT_EQ(endpoint.record_failure(3), Change::none);
+  EXPECT_TRUE(endpoint.is_up());
+  EXPECT_EQ(endpoint.record_failure(3), Change::went_down);
+  EXPECT_FALSE(endpoint.is_up());
+  EXPECT_EQ(endpoint.record_failure(3), Change::none);
+  EXPECT_FALSE(endpoint.is_up());
+}
+
+TEST(UpstreamEndpoint, a_success_sets_the_count_back) {
+  Endpoint endpoint("http://a", "");
+  for (int round = 0; round < 5; ++round) {
+    EXPECT_EQ(endpoint.record_failure(3), Change::none);
+    EXPECT_EQ(endpoint.record_failure(3), Change::none);
+    endpoint.record_success();
+  }
+  EXPECT_TRUE(endpoint.is_up());
+}
+
+TEST(UpstreamEndpoint, coming_up_sets_the_count_back) {
+  Endpoint endpoint("http://a", "");
+  for (int i = 0; i < 3; ++i) static_cast<void>(endpoint.record_failure(3));
+  EXPECT_EQ(endpoint.mark(HealthState::up), Change::came_up);
+  EXPECT_EQ(endpoint.record_failure(3), Change::none);
+  EXPECT_EQ(endpoint.record_failure(3), Change::none);
+  EXPECT_EQ(endpoint.record_failure(3), Change::went_down);
+}
+
+TEST(UpstreamEndpoint, a_success_alone_does_not_bring_it_back) {
+  Endpoint endpoint("http://a", "");
+  EXPECT_EQ(endpoint.mark(HealthState::down), Change::went_down);
+  endpoint.record_success();
+  EXPECT_FALSE(endpoint.is_up());
+  EXPECT_EQ(endpoint.mark(HealthState::down), Change::none);
+}
+
+}  // namespace
+}  // namespace lb::upstream
