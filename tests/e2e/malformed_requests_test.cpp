@@ -209,7 +209,7 @@ TEST(MalformedRequest, bad_chunks) {
       {"no CRLF behind the data", chunked("1\r\nab0\r\n\r\n")},
       {"size too small", chunked("1\r\nabc\r\n0\r\n\r\n")},
       {"bare LF in an extension", chunked("1;a\nb\r\na\r\n0\r\n\r\n")},
-      {"NUL in an extension", chunked(std::string("1;\0\r\na\r\n0\r\n\r\n", 15))},
+      {"NUL in an extension", chunked(std::string("1;\0\r\na\r\n0\r\n\r\n", 13))},
       {"long extension", chunked("1;" + std::string(8000, 'x') + "\r\na\r\n0\r\n\r\n")},
       {"length in the trailers", chunked("0\r\nContent-Length: 5\r\n\r\n")},
       {"coding in the trailers", chunked("0\r\nTransfer-Encoding: chunked\r\n\r\n")},
