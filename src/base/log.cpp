@@ -62,8 +62,8 @@ void start_logging(LogLevel level) {
 
 void stop_logging() noexcept {
   g_level.store(LogLevel::off, std::memory_order_relaxed);
+  g_thread.reset();  // joins once the queue is empty; only then is the sink nobody else's
   g_logger.reset();
-  g_thread.reset();  // joins after the queue is empty
 }
 
 bool log_enabled(LogLevel level) noexcept {
