@@ -69,7 +69,8 @@ TEST(NetListenSockets, every_address_takes_ipv4_too) {
   ASSERT_TRUE(sockets) << sockets.error();
   asio::io_context io;
   EXPECT_TRUE(connects(io, "127.0.0.1", sockets->local().port()));
-  if (sockets->local().address().is_v6()) {
+  // A host can have IPv6 sockets without having the address ::1, as containers often do.
+  if (sockets->local().address().is_v6() && ListenSockets::open("::1", 0, 1)) {
     EXPECT_TRUE(connects(io, "::1", sockets->local().port()));
   }
 }
