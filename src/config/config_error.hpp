@@ -55,7 +55,7 @@ class Checked {
 // neither a terminal nor a log line can be taken over by what stands in a file.
 std::string printable(std::string_view text);
 
-// The same in double quotes.
-std::string quoted(std::string_view text);
+// The same in double quotes. (Not "quoted": with a std::string the compiler would find std::quoted as well.)
+std::string in_quotes(std::string_view text);
 
 }  // namespace lb::config

@@ -70,7 +70,7 @@ class Parser {
       if (looks_like_flag(argument)) {
         parse_flag(without_dashes(argument));
       } else {
-        fail("", quoted(argument) + " is not a flag; flags start with a dash, -help lists them");
+        fail("", in_quotes(argument) + " is not a flag; flags start with a dash, -help lists them");
       }
     }
     return std::move(result_);
@@ -128,7 +128,7 @@ class Parser {
 
   void set_switch(const FlagSpec& flag, const std::string& shown, std::string_view value) {
     if (value != "true" && value != "false") {
-      fail(shown, quoted(value) + " is not one of true, false");
+      fail(shown, in_quotes(value) + " is not one of true, false");
       return;
     }
     result_.*flag.target = value == "true";

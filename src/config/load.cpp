@@ -34,7 +34,7 @@ bool is_section(std::string_view path) {
 std::string describe(const toml::node& node) {
   switch (node.type()) {
     case toml::node_type::string:
-      return quoted(node.as_string()->get());
+      return in_quotes(node.as_string()->get());
     case toml::node_type::boolean:
       return node.as_boolean()->get() ? "true" : "false";
     case toml::node_type::integer:
@@ -192,7 +192,7 @@ class Reader {
     } else if (const auto* text = node.as_string(); text == nullptr) {
       message = wrong_type_message(key, describe(node));
     } else if (key.type == KeyType::kUnsigned) {
-      message = quoted(text->get()) + " is a string; write " + allowed_text(key) + ", without quotes";
+      message = in_quotes(text->get()) + " is a string; write " + allowed_text(key) + ", without quotes";
     } else {
       message = assign_text(key, text->get(), config_);
     }

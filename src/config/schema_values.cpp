@@ -57,10 +57,10 @@ std::string out_of_range_message(const KeySpec& key, const std::string& found) {
 std::optional<std::string> assign_amount(const KeySpec& key, std::string_view text, Config& config) {
   const Amount amount = key.type == KeyType::kDuration ? parse_duration(text) : parse_size(text);
   if (!amount.ok()) {
-    return quoted(text) + ' ' + amount.problem + advice(key);
+    return in_quotes(text) + ' ' + amount.problem + advice(key);
   }
   if (!in_range(key, amount.amount)) {
-    return out_of_range_message(key, quoted(text));
+    return out_of_range_message(key, in_quotes(text));
   }
   key.set(config, amount.amount);
   return std::nullopt;
@@ -71,7 +71,7 @@ std::optional<std::string> assign_digits(const KeySpec& key, std::string_view te
   const char* const text_end = text.data() + text.size();
   const auto [end, error] = std::from_chars(text.data(), text_end, number);
   if (text.empty() || error != std::errc{} || end != text_end || !in_range(key, number)) {
-    return out_of_range_message(key, quoted(text));
+    return out_of_range_message(key, in_quotes(text));
   }
   key.set(config, number);
   return std::nullopt;
@@ -80,7 +80,7 @@ std::optional<std::string> assign_digits(const KeySpec& key, std::string_view te
 std::optional<std::string> assign_choice(const KeySpec& key, std::string_view text, Config& config) {
   if (std::find(key.choices.begin(), key.choices.end(), text) == key.choices.end()) {
     const std::optional<std::string_view> nearest = nearest_name(text, key.choices);
-    return quoted(text) + " is not " + allowed_text(key) +
+    return in_quotes(text) + " is not " + allowed_text(key) +
            (nearest ? "; did you mean " + std::string(*nearest) + '?' : std::string());
   }
   key.set(config, std::string(text));
@@ -89,7 +89,7 @@ std::optional<std::string> assign_choice(const KeySpec& key, std::string_view te
 
 std::optional<std::string> assign_string(const KeySpec& key, std::string_view text, Config& config) {
   if (const std::string problem = key.problem(text); !problem.empty()) {
-    return quoted(key.shown != nullptr ? key.shown(text) : text) + ' ' + problem + advice(key);
+    return in_quotes(key.shown != nullptr ? key.shown(text) : text) + ' ' + problem + advice(key);
   }
   key.set(config, std::string(text));
   return std::nullopt;

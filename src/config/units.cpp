@@ -115,7 +115,7 @@ Amount unit_problem(std::string_view unit) {
   if (unit.empty()) {
     return {.problem = "has no unit"};
   }
-  return {.problem = "has an unknown unit " + quoted(unit)};
+  return {.problem = "has an unknown unit " + in_quotes(unit)};
 }
 
 std::string format(std::uint64_t amount, std::span<const Unit> units) {

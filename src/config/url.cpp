@@ -61,7 +61,7 @@ std::string name_problem(std::string_view host) {
     label = rest.substr(0, dot);
     if (label.empty() || label.size() > kLabelBytesMax || label.front() == '-' || label.back() == '-' ||
         !std::all_of(label.begin(), label.end(), is_name_character)) {
-      return "has an invalid host name " + quoted(host);
+      return "has an invalid host name " + in_quotes(host);
     }
     if (dot == std::string_view::npos) {
       break;
@@ -70,7 +70,7 @@ std::string name_problem(std::string_view host) {
   }
   // No top-level domain is a number, so this was meant as an address: 10.0.0.256.
   if (std::all_of(label.begin(), label.end(), is_digit)) {
-    return "has an invalid IPv4 address " + quoted(host);
+    return "has an invalid IPv4 address " + in_quotes(host);
   }
   return {};
 }
@@ -88,7 +88,7 @@ std::string set_host(std::string_view host, Backend& backend) {
 
 std::string set_ipv6_host(std::string_view address, Backend& backend) {
   if (!to_ipv6(address)) {
-    return "has an invalid IPv6 address " + quoted(address);
+    return "has an invalid IPv6 address " + in_quotes(address);
   }
   backend.host = to_lower(address);
   backend.url = "http://[" + backend.host + ']';
@@ -99,7 +99,7 @@ std::string set_port(std::string_view text, Backend& backend) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (text.empty() || error != std::errc{} || end != text.data() + text.size() || port == 0) {
-    return "has the port " + quoted(text) + ", which is not a whole number between 1 and 65535";
+    return "has the port " + in_quotes(text) + ", which is not a whole number between 1 and 65535";
   }
   backend.port = port;
   backend.url += ':' + std::to_string(port);
@@ -119,7 +119,7 @@ std::string set_authority(std::string_view authority, Backend& backend) {
       return problem;
     }
     return rest.starts_with(':') ? set_port(rest.substr(1), backend)
-                                 : "has " + quoted(rest) + " after its IPv6 address";
+                                 : "has " + in_quotes(rest) + " after its IPv6 address";
   }
   const std::size_t colon = authority.find(':');
   if (colon != std::string_view::npos && authority.find(':', colon + 1) != std::string_view::npos) {
@@ -144,7 +144,7 @@ std::string scheme_problem(std::string_view scheme) {
   if (name == "https") {
     return "uses https, which is not supported yet";
   }
-  return name.empty() ? "has no scheme before ://" : "uses the scheme " + quoted(name) + ", which is not supported";
+  return name.empty() ? "has no scheme before ://" : "uses the scheme " + in_quotes(name) + ", which is not supported";
 }
 
 // What follows the authority, from its first '/', '?' or '#' on.
@@ -155,7 +155,7 @@ std::string tail_problem(std::string_view tail) {
   if (tail.find('?') != std::string_view::npos) {
     return "has a query (?), which a backend cannot have";
   }
-  return tail.empty() || tail == "/" ? "" : "has the path " + quoted(tail) + "; a path prefix is not supported yet";
+  return tail.empty() || tail == "/" ? "" : "has the path " + in_quotes(tail) + "; a path prefix is not supported yet";
 }
 
 bool is_space_or_control(char c) {
