@@ -140,6 +140,13 @@ net::Awaitable<void> Server::supervise() {
   boost::system::error_code ignored;
   signals_.cancel(ignored);
   for (const auto& unit : units_) unit->worker.release();
+  // Two turns of the loop, for this coroutine and the monitor's to end. Checks and lookups under way are not waited
+  // for: they may take as long as their timeouts.
+  control_.post([this] { control_.post([this] { abandon_checks(); }); });
+}
+
+void Server::abandon_checks() {
+  if (control_.tasks().size() > 0) control_.io().stop();
 }
 
 bool Server::open_listeners() {

@@ -43,12 +43,15 @@ class Server {
   // sentence for the user about what the machine refused.
   [[nodiscard]] std::string run();
 
-  // After run(): whether something still runs that cannot be interrupted (a name lookup, a coroutine that did not
-  // unwind in time), so that the process has to end without destroying this object.
-  [[nodiscard]] bool still_busy() const noexcept { return resolver_.pending() > 0 || units_busy_ > 0; }
+  // After run(): whether something was left under way (a name lookup, a health check, a coroutine that did not unwind
+  // in time), so that the process has to end without destroying this object.
+  [[nodiscard]] bool still_busy() const noexcept {
+    return resolver_.pending() > 0 || units_busy_ > 0 || control_.tasks().size() > 0;
+  }
 
  private:
   net::Awaitable<void> supervise();
+  void abandon_checks();
   void limit_connections();
   [[nodiscard]] bool open_listeners();
   void accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer);

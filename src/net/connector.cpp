@@ -1,5 +1,6 @@
 #include "net/connector.hpp"
 
+#include <cerrno>
 #include <utility>
 
 namespace lb::net {
@@ -25,8 +26,14 @@ struct ConnectTimer {
   bool expired = false;
 };
 
-Error connect_error(const boost::system::error_code& code, bool expired) noexcept {
+// What a failed connect() to `address` says.
+Error connect_error(const boost::system::error_code& code, const Tcp::endpoint& address, bool expired) noexcept {
   if (expired) return {ErrorKind::connect_timeout, Side::upstream, "connect timed out"};
+  // EADDRNOTAVAIL: for IPv4 our ports to that address ran out; for IPv6 it nearly always means a host without IPv6, as
+  // containers are, to which the backend is simply not reachable.
+  if (code.value() == EADDRNOTAVAIL && address.address().is_v6()) {
+    return {ErrorKind::connect_failed, Side::upstream, "no route over IPv6"};
+  }
   switch (base::kind_of(code)) {
     case ErrorKind::connect_refused:
       return {ErrorKind::connect_refused, Side::upstream, "connection refused"};
@@ -56,9 +63,9 @@ Awaitable<Result<std::unique_ptr<TcpStream>>> connect_tcp(Executor executor, Dea
       std::tie(code) = co_await socket.async_connect(addresses[i], use_result);
       timer.entry.disarm();
       if (!code && !timer.expired) co_return std::make_unique<TcpStream>(std::move(socket), wheel, Side::upstream);
-      last = connect_error(code, timer.expired);
+      last = connect_error(code, addresses[i], timer.expired);
     } else {
-      last = connect_error(code, false);
+      last = connect_error(code, addresses[i], false);
     }
     // Another address takes a descriptor, too; it may well have a port left.
     if (code == asio::error::no_descriptors) break;

@@ -40,6 +40,7 @@ class Worker {
   [[nodiscard]] DeadlineWheel& wheel() noexcept { return wheel_; }
   [[nodiscard]] BlockPool& blocks() noexcept { return blocks_; }
   [[nodiscard]] TaskGroup& tasks() noexcept { return tasks_; }
+  [[nodiscard]] const TaskGroup& tasks() const noexcept { return tasks_; }
   [[nodiscard]] SessionSet& sessions() noexcept { return sessions_; }
 
  private:

@@ -123,13 +123,13 @@ void Exchange<T>::client_gone(void* self) noexcept {
 // After the answer: whatever still reads from the client or writes to the backend ends.
 template <upstream::Transport T>
 net::Awaitable<void> Exchange<T>::stop_request_side() {
-  if (pump_.running()) {
+  if (pump_.running() && !request_complete_) {
     pump_stopped_ = true;
     continue_gate_.wake();
     client_.stream().cancel_read();
     backend_->stream().close();
-    co_await pump_.join();
   }
+  co_await pump_.join();
   co_await client_.stop_watching();
 }
 

@@ -13,12 +13,15 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_answer(Upstream
       co_return fail(FailedAt::bad_answer,
                      {base::ErrorKind::malformed, base::Side::upstream, "too many interim responses"});
     }
-    // While the body still flows, its own clocks bound the wait; see request_sent().
+    // While the body still flows, its own clocks bound the wait, and whoever ends the flow sets this deadline. It may
+    // have ended before this read began; so the outcome counts, not whether the pump's coroutine still runs.
+    const bool body_flows = !request_complete_ && !backend_error_;
     const base::Duration wait =
         backend_error_ ? base::kLingerTime : context_.settings.http.timeouts.first_response_byte;
-    const auto read = co_await backend.read_response(pump_.running() ? base::kNever : context_.wheel.after(wait));
-    if (!read)
+    const auto read = co_await backend.read_response(body_flows ? base::kNever : context_.wheel.after(wait));
+    if (!read) {
       co_return fail_reading_answer(backend, backend_error_ && !backend.answered() ? *backend_error_ : read.error());
+    }
     const unsigned status = backend.response().status;
     if (status >= 200) co_return co_await relay_final(backend, pick);
     if (status == 101) co_return co_await relay_tunnel(backend, pick);

@@ -127,6 +127,19 @@ TEST(RetryTable, get_that_only_meets_silence_is_504) {
   EXPECT_EQ(silent.request_count(), 2U);
 }
 
+// Goal: the answer's clock runs as well when the whole body came in the same segment as the head, in more chunks than
+// are taken at once; before, the exchange then waited for ever. Method: as many chunks as take one, two and three
+// turns.
+TEST(RetryTable, silence_after_a_body_of_many_chunks_is_504) {
+  ScriptedBackend silent(&say_nothing);
+  Balancer balancer({.backends = {&silent}, .toml = "[server.timeouts]\nfirst_response_byte = \"300ms\"\n"});
+  for (const int chunks : {3, 8, 9, 20}) {
+    std::string request = "POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (int i = 0; i < chunks; ++i) request += "1\r\na\r\n";
+    EXPECT_EQ(ask_once(balancer, request + "0\r\n\r\n").status(), 504) << chunks << " chunks";
+  }
+}
+
 // Goal: once bytes of an answer went out nothing is repeated, and the client can tell that the rest is missing. Method:
 // the answer breaks off under each framing; for the client of 1.0, whose only delimiter is the end of the connection,
 // the end must not look orderly.

@@ -1,8 +1,12 @@
 // Signals: an orderly end, a quick end, and none.
+#include <arpa/inet.h>
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <string>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -102,6 +106,51 @@ TEST(Shutdown, grace_period_bounds_the_wait) {
   balancer.signal(SIGTERM);
   EXPECT_EQ(balancer.wait_exit(), 0);
   EXPECT_TRUE(client.wait_ended());
+}
+
+// An address that swallows connection requests: a listener whose queue is full.
+class BlackHole {
+ public:
+  BlackHole() {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address_;
+    auto* const address = reinterpret_cast<sockaddr*>(&address_);
+    EXPECT_EQ(::bind(listener_, address, size), 0);
+    EXPECT_EQ(::listen(listener_, 0), 0);
+    EXPECT_EQ(::getsockname(listener_, address, &size), 0);
+    for (int& filler : fillers_) {
+      filler = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+      ::connect(filler, address, size);
+    }
+  }
+  ~BlackHole() {
+    for (const int filler : fillers_) ::close(filler);
+    ::close(listener_);
+  }
+  BlackHole(const BlackHole&) = delete;
+  BlackHole& operator=(const BlackHole&) = delete;
+
+  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(ntohs(address_.sin_port)); }
+
+ private:
+  int listener_ = -1;
+  std::array<int, 4> fillers_{};
+  sockaddr_in address_{};
+};
+
+// Goal: a health check under way does not hold the end up; before, the process stayed for the check's timeout and took
+// no further signal. Method: a backend that swallows the check's connection request, and 20 s for it.
+TEST(Shutdown, does_not_wait_for_a_health_check) {
+  const BlackHole backend;
+  Balancer balancer(
+      {.toml = "[health]\ninterval = \"100ms\"\ntimeout = \"20s\"\n[[backends]]\nurl = \"" + backend.url() + "\"\n"});
+  ASSERT_TRUE(balancer.wait_for_log("[down] (health check failed)"));
+  // Long enough for the next round to begin; should it not have begun, the test is easier, never wrong.
+  static_cast<void>(balancer.wait_exit(within(Duration(300))));
+  balancer.signal(SIGTERM);
+  EXPECT_EQ(balancer.wait_exit(within(Duration(8000))), 0);
 }
 
 // Goal: a tunnel and a streaming answer count as in flight. Method: both go on after the signal and end by themselves.
