@@ -157,13 +157,17 @@ void ServerConnection<S>::begin_watching(void* self) noexcept {
     connection.watcher_.start(connection.watch_client());
 }
 
+// Bytes that come meanwhile are the next request, pipelined, or the beginning of a tunnel: they are kept, up to a block
+// of them, because only behind them the client's end can be seen.
 template <net::Stream S>
 net::Awaitable<void> ServerConnection<S>::watch_client() {
-  const auto readable = co_await stream_->wait_readable(base::kNever);
-  // Bytes are the next request, pipelined: the client is there, and what it does behind them cannot be seen.
-  // An error is the client's reset, or abort(); stop_watching() has taken on_gone_ away before it cancels.
-  const bool gone = !readable || stream_->probe() == net::Probe::closed;
-  if (gone && on_gone_ != nullptr) on_gone_(on_gone_context_);
+  while (reader_.input().unread().size() < base::kSmallBlockBytes) {
+    const auto filled = co_await reader_.fill(base::kSmallBlockBytes, base::kNever);
+    if (filled) continue;
+    // The client's end, its reset, or abort(); stop_watching() has taken on_gone_ away before it cancels.
+    if (on_gone_ != nullptr) on_gone_(on_gone_context_);
+    co_return;
+  }
 }
 
 template <net::Stream S>

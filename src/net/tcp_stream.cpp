@@ -105,6 +105,7 @@ Awaitable<Result<void>> TcpStream::write(const BufferList& from, base::Duration 
     if (code == asio::error::would_block || code == asio::error::try_again) {
       write_.deadline.arm(wheel_.after(idle));
       std::tie(code) = co_await socket_.async_wait(TcpSocket::wait_write, use_result);
+      if (!code && write_.stop == Stop::expired) write_.stop = Stop::none;  // there is room: it came too late
       if (!code || disturbed(write_, code)) continue;
     }
     co_return finish(write_, code);

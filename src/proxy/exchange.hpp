@@ -51,6 +51,9 @@ class Exchange {
   // False: the connection is at its end; the caller finishes it.
   [[nodiscard]] net::Awaitable<bool> run();
 
+  // Between requests: gives back what a request's body took.
+  void rest() noexcept { replay_.release(); }
+
   // Answers a request that could not be read at all.
   [[nodiscard]] net::Awaitable<void> refuse_unread(const base::Error& error);
 

@@ -28,6 +28,7 @@ net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> strea
     if (!request) co_await exchange.refuse_unread(request.error());
     if (!request || *request == http1::Arrival::nobody) break;
     const bool another = co_await exchange.run();
+    exchange.rest();
     if (!another) break;
   }
   co_await client.finish(http1::Linger::if_unread);

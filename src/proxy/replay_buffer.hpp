@@ -16,6 +16,12 @@ class ReplayBuffer {
     complete_ = true;
   }
 
+  // Gives back the memory that a body took, before the connection idles.
+  void release() noexcept {
+    bytes_ = std::string();
+    complete_ = true;
+  }
+
   // Keeps a copy of the run; once the whole grows beyond the bound, nothing is kept any more.
   void record(const http1::BodyRun& run) {
     if (!complete_) return;

@@ -158,6 +158,23 @@ TEST(ClientConnection, client_that_leaves_ends_the_waiting_exchange) {
   }
 }
 
+// Goal: the same when the client had begun its next request before it left; before, nobody looked behind those bytes.
+// Method: half a head more, then its end.
+TEST(ClientConnection, client_that_pipelines_and_leaves_ends_the_waiting_exchange) {
+  Gate ended;
+  ScriptedBackend backend([&ended](Connection& connection) {
+    if (connection.read_request() && connection.wait_ended()) ended.open();
+  });
+  Balancer balancer({.backends = {&backend}});
+  Client client(balancer);
+  client.send(get());
+  ASSERT_TRUE(backend.wait_for_requests(1));
+  client.send("GET /next HTTP/1.1\r\n");
+  client.close();
+  EXPECT_TRUE(ended.wait(within(Duration(10'000))));
+  EXPECT_EQ(backend.request_count(), 1U);
+}
+
 // Goal: the same while the answer streams. Method: an endless answer; the backend's writing fails soon after the client
 // has gone.
 TEST(ClientConnection, client_that_leaves_ends_the_streaming_answer) {
