@@ -26,8 +26,8 @@ COPY --from=build /opt/load-balancer/packages /usr/share/load-balancer/packages
 RUN apt-get update \
     && xargs apt-get install --yes --no-install-recommends < /usr/share/load-balancer/packages \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
-    && groupadd --system --gid 10001 load-balancer \
-    && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin load-balancer
+    && groupadd --gid 10001 load-balancer \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin load-balancer
 COPY --from=build /opt/load-balancer/bin/load-balancer /usr/local/bin/load-balancer
 
 # By number, so that an orchestrator can see that it is not root.
