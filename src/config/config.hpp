@@ -12,8 +12,7 @@ namespace lb::config {
 
 using Duration = std::chrono::milliseconds;
 
-// Each clock of an exchange has its own name; see docs/configuration in config/load-balancer.toml for when to change
-// one.
+// Each clock of an exchange has its own name; config/load-balancer.toml says when to change one.
 struct Timeouts {
   Duration header{10'000};               // first byte of a request head to its last
   Duration body_idle{30'000};            // between two reads of a request body

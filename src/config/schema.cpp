@@ -159,8 +159,8 @@ void add_limit_keys(std::vector<KeySpec>& keys) {
       "The longest request body; set it to what your largest upload needs to refuse anything longer with 413."));
   keys.push_back(count<[](auto& c) -> auto& { return c.server.limits.connections; }>(
       "server.limits.connections", {1, 1'000'000},
-      "Client connections at once; keep it below half of the open files allowed, for each may need one to a backend "
-      "too."));
+      "Client connections at once; never more than three quarters of the open files allowed (ulimit -n) are taken, for "
+      "backends need theirs."));
 }
 
 void add_backend_keys(std::vector<KeySpec>& keys) {

@@ -73,13 +73,12 @@ Result<void> cut_fields(std::string_view rest, std::size_t count_max, std::vecto
 }
 
 Result<Version> cut_version(std::string_view text) noexcept {
-  if (text == "HTTP/1.1") return Version::http_1_1;
-  if (text == "HTTP/1.0") return Version::http_1_0;
   const bool well_formed =
       text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
-  if (well_formed)
-    return Error{ErrorKind::unsupported_version, base::Side::internal, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
-  return malformed("malformed HTTP version");
+  if (!well_formed) return malformed("malformed HTTP version");
+  if (text[5] != '1') return Error{ErrorKind::unsupported_version, base::Side::internal, "only HTTP/1 is spoken here"};
+  // RFC 9110 section 2.5: a higher minor version is read as the highest one known.
+  return text[7] == '0' ? Version::http_1_0 : Version::http_1_1;
 }
 
 // Methods that llhttp knows from RTSP and ICE; in HTTP they are unknown ones like any other.
@@ -124,6 +123,9 @@ HeadParser& HeadParser::operator=(HeadParser&&) noexcept = default;
 
 void HeadParser::reset() noexcept {
   llhttp_init(&grammar_->state, kind_ == Kind::request ? HTTP_REQUEST : HTTP_RESPONSE, &settings());
+  // Which versions are spoken is decided by cut_version(); llhttp would refuse HTTP/1.2. (The flag is older than the
+  // function that sets it.)
+  grammar_->state.lenient_flags |= LENIENT_VERSION;
   fed_ = 0;
   head_bytes_ = 0;
 }

@@ -77,6 +77,15 @@ bool is_upgrade_passed_on(const std::vector<Field>& fields) noexcept {
   return true;
 }
 
+// RFC 9110 section 7.6.2: counted down for these two methods, and left alone for the others.
+Result<void> append_max_forwards(const Field& field, ForwardedRequest& out) {
+  const auto left = parse_decimal(field.value);
+  if (!left) return base::Error{base::ErrorKind::malformed, base::Side::internal, "malformed Max-Forwards"};
+  out.goes_no_further = out.goes_no_further || *left == 0;
+  append_field(out.head, field.name, std::to_string(*left == 0 ? 0 : *left - 1));
+  return {};
+}
+
 void append_connection(const RequestHead& head, const ConnectionOptions& options, bool upgrade, std::string& out) {
   if (options.accepts_trailers) append_field(out, "TE", "trailers");
   if (upgrade) {
@@ -115,7 +124,8 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
   }
 
   out.head.clear();
-  out.expect_continue = false;
+  out.expect_continue = out.goes_no_further = false;
+  const bool counted = head.method == Method::options || head.method == Method::trace;
   out.head.append(head.method_name).append(" ").append(head.target).append(" HTTP/1.1\r\n");
   for (const Field& field : head.fields) {
     if (is_hop_by_hop(field.id)) continue;
@@ -124,6 +134,8 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
     if (named.contains(field.name)) continue;
     if (field.id == FieldId::host) {
       append_field(out.head, field.name, host);  // RFC 9112 section 3.2.2: the target's authority wins
+    } else if (field.id == FieldId::max_forwards && counted) {
+      if (const auto appended = append_max_forwards(field, out); !appended) return appended.error();
     } else if (&field == last_forwarded_for) {
       out.head.append(field.name).append(": ").append(field.value);
       out.head.append(field.value.empty() ? "" : ", ").append(client_address).append("\r\n");

@@ -20,10 +20,11 @@ struct ForwardedRequest {
   bool host_missing = false;     // an HTTP/1.0 request without Host: the backend's own name has to be added
   bool upgrade = false;          // Upgrade is asked of the backend
   bool expect_continue = false;  // the client waits for 100 before it sends its body (RFC 9110 section 10.1.1)
+  bool goes_no_further = false;  // Max-Forwards has counted down to 0: the proxy itself answers (section 7.6.2)
 };
 
 // `client_address`: the text of the peer's IP address, for X-Forwarded-For. `scheme`: "http" or "https" as the client
-// used. Error: malformed (a target in absolute form without a usable authority).
+// used. Error: malformed (a target in absolute form without a usable authority; Max-Forwards that is no number).
 [[nodiscard]] base::Result<void> write_forwarded_request(const RequestHead& head, const Framing& framing,
                                                          const ConnectionOptions& options,
                                                          std::string_view client_address, std::string_view scheme,

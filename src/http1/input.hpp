@@ -55,9 +55,6 @@ class BodyCutter {
   void begin(const http::Framing& framing, std::size_t trailer_count_max) noexcept;
 
   [[nodiscard]] bool ended() const noexcept { return ended_; }
-  [[nodiscard]] http::BodyKind kind() const noexcept { return framing_.kind; }
-  // For `length`: how many bytes are still to come.
-  [[nodiscard]] std::uint64_t bytes_left() const noexcept { return framing_.length; }
 
   // What the input holds of the body now; may be nothing. Errors: malformed, header_too_large (of trailers).
   [[nodiscard]] base::Result<BodyRun> take(InputBuffer& input);

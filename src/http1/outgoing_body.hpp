@@ -13,8 +13,6 @@ class OutgoingBody {
  public:
   explicit OutgoingBody(http::BodyKind kind) noexcept : kind_(kind) {}
 
-  [[nodiscard]] http::BodyKind kind() const noexcept { return kind_; }
-
   // Appends to `out` what stands for `run` on the connection: for chunked one chunk of all its pieces and, at the end,
   // the last chunk with `trailers`. The buffers point into the run, the trailers and this object, until the next call.
   void append(const BodyRun& run, std::string_view trailers, net::BufferList& out) {

@@ -57,6 +57,14 @@ ErrorStatus upstream_status(ErrorKind kind) noexcept {
   }
 }
 
+// TRACE passes, but is not answered here: nothing of a request is reflected in what the balancer says itself.
+constexpr std::string_view kAllow = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
+
+std::string_view connection_line(AfterAnswer after) noexcept {
+  if (after == AfterAnswer::close) return "Connection: close\r\n";
+  return after == AfterAnswer::keep_alive_said ? "Connection: keep-alive\r\n" : "";
+}
+
 }  // namespace
 
 ErrorStatus status_of(const base::Error& error) noexcept {
@@ -98,11 +106,16 @@ std::string make_error_response(const base::Error& error, ErrorFormat format, Af
       .append(status.proxy_status)
       .append("\r\n");
   if (status.status == 503) response.append("Retry-After: 1\r\n");
-  if (status.status == 405) response.append("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n");
-  if (after == AfterAnswer::close) response.append("Connection: close\r\n");
-  if (after == AfterAnswer::keep_alive_said) response.append("Connection: keep-alive\r\n");
-  response.append("\r\n");
+  if (status.status == 405) response.append(kAllow);
+  response.append(connection_line(after)).append("\r\n");
   if (body == AnswerBody::sent) response.append(text);
+  return response;
+}
+
+std::string make_options_response(AfterAnswer after, std::string_view date) {
+  std::string response = "HTTP/1.1 200 OK\r\n";
+  response.append("Date: ").append(date).append("\r\n");
+  response.append(kAllow).append("Content-Length: 0\r\n").append(connection_line(after)).append("\r\n");
   return response;
 }
 

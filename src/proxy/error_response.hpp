@@ -28,4 +28,7 @@ struct ErrorStatus {
 [[nodiscard]] std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after,
                                               AnswerBody body, std::string_view date);
 
+// The answer to OPTIONS that was to go no further than here (RFC 9110 section 7.6.2), as a whole response.
+[[nodiscard]] std::string make_options_response(AfterAnswer after, std::string_view date);
+
 }  // namespace lb::proxy

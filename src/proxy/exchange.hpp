@@ -95,6 +95,9 @@ class Exchange {
   http::ResponseForm form_of_answer(Upstream& backend);
 
   net::Awaitable<bool> refuse(const base::Error& error);
+  net::Awaitable<bool> answer_as_last();
+  net::Awaitable<bool> send_own_answer(AfterAnswer after);
+  [[nodiscard]] AfterAnswer after_own_answer() const noexcept;
   void log_outcome(unsigned status, std::string_view url) const;
 
   ExchangeContext<T>& context_;

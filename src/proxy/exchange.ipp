@@ -18,6 +18,7 @@ Exchange<T>::Exchange(ExchangeContext<T>& context, Downstream& client)
 template <upstream::Transport T>
 net::Awaitable<bool> Exchange<T>::run() {
   if (const auto prepared = prepare(); !prepared) co_return co_await refuse(prepared.error());
+  if (forwarded_.goes_no_further) co_return co_await answer_as_last();
   for (std::optional<upstream::Pick> pick;;) {
     // A stale connection is no fault of its backend, which gets the request again on a new one.
     if (!fresh_connection_) pick = co_await choose();
@@ -209,28 +210,46 @@ net::Awaitable<bool> Exchange<T>::refuse(const base::Error& error) {
     client_.abort();
     co_return false;
   }
-  // A request that was read to its end leaves a connection that can go on; after any other nobody knows where the next
-  // begins.
-  const bool keep = error.side != base::Side::downstream && keep_alive_ && client_.body_ended() && !client_.draining();
-  const AfterAnswer after = !keep                                 ? AfterAnswer::close
-                            : version_ == http::Version::http_1_0 ? AfterAnswer::keep_alive_said
-                                                                  : AfterAnswer::keep_alive;
+  const AfterAnswer after = error.side == base::Side::downstream ? AfterAnswer::close : after_own_answer();
   const AnswerBody body = method_ == http::Method::head ? AnswerBody::left_out : AnswerBody::sent;
   answer_head_ = make_error_response(error, error_format_, after, body, context_.date());
+  const bool another = co_await send_own_answer(after);
+  log_outcome(status_of(error).status, base::to_string(error.kind));
+  co_return another;
+}
+
+// What was to go no further than here: OPTIONS learns what is allowed; TRACE would have to be reflected.
+template <upstream::Transport T>
+net::Awaitable<bool> Exchange<T>::answer_as_last() {
+  if (method_ != http::Method::options)
+    co_return co_await refuse({base::ErrorKind::method_not_allowed, base::Side::downstream, "TRACE that ends here"});
+  const AfterAnswer after = after_own_answer();
+  answer_head_ = make_options_response(after, context_.date());
+  co_return co_await send_own_answer(after);
+}
+
+// A request that was read to its end leaves a connection that can go on; after any other nobody knows where the next
+// begins.
+template <upstream::Transport T>
+AfterAnswer Exchange<T>::after_own_answer() const noexcept {
+  if (!keep_alive_ || !client_.body_ended() || client_.draining()) return AfterAnswer::close;
+  return version_ == http::Version::http_1_0 ? AfterAnswer::keep_alive_said : AfterAnswer::keep_alive;
+}
+
+// Sends what stands in answer_head_. True: another request may follow.
+template <upstream::Transport T>
+net::Awaitable<bool> Exchange<T>::send_own_answer(AfterAnswer after) {
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
   const auto written = co_await client_.write(buffers);
-  log_outcome(status_of(error).status, base::to_string(error.kind));
-  co_return written.has_value() && keep;
+  co_return written.has_value() && after != AfterAnswer::close;
 }
 
 template <upstream::Transport T>
 net::Awaitable<void> Exchange<T>::refuse_unread(const base::Error& error) {
   if (is_unanswerable(error)) co_return;
   answer_head_ = make_error_response(error, ErrorFormat::text, AfterAnswer::close, AnswerBody::sent, context_.date());
-  net::BufferList buffers;
-  buffers.emplace_back(answer_head_.data(), answer_head_.size());
-  static_cast<void>(co_await client_.write(buffers));
+  static_cast<void>(co_await send_own_answer(AfterAnswer::close));
   if (base::log_enabled(base::LogLevel::debug)) {
     base::log(base::LogLevel::debug, client_.client_address() + " " + std::to_string(status_of(error).status) + ": " +
                                          std::string(error.detail));

@@ -95,5 +95,18 @@ TEST_F(OwnAnswers, method_not_allowed_names_the_allowed_ones) {
   EXPECT_EQ(answer.head.value("Allow").find("CONNECT"), std::string::npos);
 }
 
+// Goal: what has gone far enough ends here (RFC 9110 section 7.6.2), and nothing of it is reflected. Method: OPTIONS
+// and TRACE with Max-Forwards 0, without a backend that works; the connection lives on after the answer to OPTIONS.
+TEST_F(OwnAnswers, to_what_goes_no_further) {
+  Client client(balancer_);
+  const Message answer = client.ask("OPTIONS * HTTP/1.1\r\nHost: test\r\nMax-Forwards: 0\r\n\r\n");
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_NE(answer.head.value("Allow").find("GET"), std::string::npos);
+  EXPECT_EQ(answer.body, "");
+  const Message traced = client.ask("TRACE / HTTP/1.1\r\nHost: test\r\nMax-Forwards: 0\r\nX-Mark: secret\r\n\r\n");
+  EXPECT_EQ(traced.status(), 405);
+  EXPECT_EQ((traced.head.text + traced.body).find("secret"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace lb::e2e

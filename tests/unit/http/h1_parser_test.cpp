@@ -100,6 +100,8 @@ TEST(HttpH1Parser, requests_are_read_byte_for_byte_however_they_are_split) {
   for (const Accepted& c : {
            Accepted{"GET / HTTP/1.1\r\n\r\n", "GET / 1.1|"},
            Accepted{"GET / HTTP/1.0\r\nA:b\r\n\r\n", "GET / 1.0|A=b|"},
+           Accepted{"GET / HTTP/1.2\r\nA:b\r\n\r\n", "GET / 1.1|A=b|"},  // RFC 9110 section 2.5
+           Accepted{"GET / HTTP/1.9\r\nA:b\r\n\r\n", "GET / 1.1|A=b|"},
            Accepted{"POST /a/b?c=%20&d=[1]{}|\"<>\\^` HTTP/1.1\r\nHost: x\r\nCoNtEnT-LeNgTh: 5\r\n\r\nhello",
                     "POST /a/b?c=%20&d=[1]{}|\"<>\\^` 1.1|Host=x|CoNtEnT-LeNgTh=5|"},
            Accepted{"OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n", "OPTIONS * 1.1|Host=|"},
@@ -207,7 +209,6 @@ TEST(HttpH1Parser, unknown_methods_differ_from_garbage_and_unknown_versions_howe
            Refused{"G / HTTP/1.1\r\nHost: a\r\n\r\n", ErrorKind::unsupported_method},
            Refused{"X-Y!z / HTTP/1.1\r\nHost: a\r\n\r\n", ErrorKind::unsupported_method},
            Refused{"GET / HTTP/2.0\r\nHost: a\r\n\r\n", ErrorKind::unsupported_version},
-           Refused{"GET / HTTP/1.2\r\nHost: a\r\n\r\n", ErrorKind::unsupported_version},
            Refused{"GET / HTTP/0.9\r\nHost: a\r\n\r\n", ErrorKind::unsupported_version},
            Refused{"GET / HTTP/3.1\r\nHost: a\r\n\r\n", ErrorKind::unsupported_version},
            Refused{"G@T / HTTP/1.1\r\n\r\n", ErrorKind::malformed},
@@ -248,6 +249,7 @@ TEST(HttpH1Parser, responses_are_read_byte_for_byte_however_they_are_split) {
            Accepted{"HTTP/1.0 404 Not Found\r\nA: b\r\n\r\nbody", "1.0 404 Not Found|A=b|"},
            Accepted{"HTTP/1.1 200 \r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n", "1.1 200 |Set-Cookie=a|Set-Cookie=b|"},
            Accepted{"HTTP/1.1 200\r\n\r\n", "1.1 200 |"},
+           Accepted{"HTTP/1.2 200 OK\r\n\r\n", "1.1 200 OK|"},
            Accepted{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "1.1 100 Continue|"},
            Accepted{"HTTP/1.1 299 \xC3\xA4 b\tc\r\n\r\n", "1.1 299 \xC3\xA4 b\tc|"},
            Accepted{"HTTP/1.1 999 x\r\n\r\n", "1.1 999 x|"},
@@ -283,7 +285,6 @@ TEST(HttpH1Parser, responses_that_break_the_grammar_are_refused_however_they_are
            "HTTP/1.1 +20 OK\r\n\r\n"sv,
            "GET / HTTP/1.1\r\n\r\n"sv,
            "HTTP/2.0 200 OK\r\n\r\n"sv,
-           "HTTP/1.2 200 OK\r\n\r\n"sv,
            "http/1.1 200 OK\r\n\r\n"sv,
            "SSH-2.0-OpenSSH_9.2\r\n\r\n"sv,
            "ICY 200 OK\r\n\r\n"sv,

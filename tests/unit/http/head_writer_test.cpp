@@ -55,6 +55,17 @@ TEST(HttpHeadWriter, a_request_keeps_its_target_order_spelling_and_repetitions) 
           added("h:81"));
 }
 
+// RFC 9110 section 7.6.2.
+TEST(HttpHeadWriter, max_forwards_of_options_and_trace_counts_down) {
+  EXPECT_EQ(forwarded("TRACE / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 10\r\n\r\n").head,
+            "TRACE / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 9\r\n" + added("h"));
+  EXPECT_FALSE(forwarded("OPTIONS * HTTP/1.1\r\nHost: h\r\nMax-Forwards: 1\r\n\r\n").goes_no_further);
+  EXPECT_TRUE(forwarded("OPTIONS * HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\n\r\n").goes_no_further);
+  EXPECT_EQ(forwarded("GET / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\n\r\n").head,
+            "GET / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\n" + added("h"));
+  EXPECT_TRUE(is_refused("OPTIONS / HTTP/1.1\r\nHost: h\r\nMax-Forwards: -1\r\n\r\n"));
+}
+
 TEST(HttpHeadWriter, hop_by_hop_fields_are_left_out) {
   EXPECT_EQ(
       forwarded(

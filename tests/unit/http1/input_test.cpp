@@ -84,7 +84,6 @@ TEST_F(Http1Input, a_body_of_known_length_leaves_the_next_message_alone) {
   ASSERT_TRUE(run);
   EXPECT_EQ(text_of(*run), "hello");
   EXPECT_FALSE(run->end);
-  EXPECT_EQ(cutter.bytes_left(), 3U);
   append(input, "123GET");
   run = cutter.take(input);
   ASSERT_TRUE(run);
