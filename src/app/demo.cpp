@@ -53,7 +53,8 @@ DemoBackends::~DemoBackends() {
 void DemoBackends::listen(net::ListenSockets sockets, unsigned number) {
   ports_.push_back(sockets.local().port());
   listeners_.push_back(std::make_unique<net::Listener>(
-      worker_, sockets.release(0), [this, number](net::TcpSocket socket, const net::Tcp::endpoint&) {
+      worker_, sockets.release(0), [] { return true; },
+      [this, number](net::TcpSocket socket, const net::Tcp::endpoint&) {
         auto stream = std::make_unique<net::TcpStream>(std::move(socket), worker_.wheel(), base::Side::downstream);
         worker_.tasks().spawn(serve(std::move(stream), number));
       }));

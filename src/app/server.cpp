@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <utility>
 
+#include "app/notify.hpp"
+#include "app/settings.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 
@@ -14,34 +16,6 @@ namespace lb::app {
 namespace {
 
 using base::LogLevel;
-
-proxy::Settings make_settings(const config::Config& config) {
-  const config::Timeouts& from = config.server.timeouts;
-  proxy::Settings settings;
-  settings.http.timeouts = {.header = from.header,
-                            .body_idle = from.body_idle,
-                            .write_idle = from.write_idle,
-                            .keep_alive_idle = from.keep_alive_idle,
-                            .connect = from.connect,
-                            .first_response_byte = from.first_response_byte,
-                            .response_idle = from.response_idle,
-                            .tunnel_idle = from.tunnel_idle};
-  settings.http.header_bytes = config.server.limits.header_bytes;
-  settings.http.header_count = config.server.limits.header_count;
-  settings.http.body_bytes = config.server.limits.body_bytes;
-  settings.pool = {config.pool.idle_connections, config.pool.idle_timeout};
-  settings.attempts = config.retry.attempts;
-  settings.replay_bytes = config.retry.body_bytes;
-  return settings;
-}
-
-std::vector<upstream::BackendSpec> make_specs(const config::Config& config) {
-  std::vector<upstream::BackendSpec> specs;
-  for (const config::Backend& backend : config.backends) {
-    specs.push_back({backend.url, backend.host, backend.port, backend.weight});
-  }
-  return specs;
-}
 
 // The processors this process may use, which in a container are fewer than the machine has.
 std::size_t processor_count() noexcept {
@@ -55,6 +29,11 @@ std::size_t processor_count() noexcept {
 std::size_t descriptor_limit() noexcept {
   rlimit limit{};
   return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<std::size_t>(limit.rlim_cur) : SIZE_MAX;
+}
+
+// "1 worker", "2 workers".
+std::string counted(std::size_t count, std::string_view what) {
+  return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
 }
 
 std::string printable(const net::Tcp::endpoint& endpoint) {
@@ -71,22 +50,50 @@ std::string client_address_of(const net::Tcp::endpoint& peer) {
   return address.to_string();
 }
 
+// Keys that a running server cannot change, with what it says then.
+void warn_of_fixed_keys(const config::Server& before, const config::Server& now) {
+  const auto warn = [](std::string_view key) {
+    base::log(LogLevel::warning,
+              std::string(key) + " has changed: that takes a restart (-takeover loses no connection)");
+  };
+  if (before.address != now.address) warn("server.address");
+  if (before.port != now.port) warn("server.port");
+  if (before.threads != now.threads) warn("server.threads");
+}
+
 }  // namespace
 
-Server::Server(config::Config config)
+WorkerUnit::WorkerUnit(const proxy::Settings& its_settings, upstream::Cluster& cluster, std::uint64_t seed)
+    : settings(its_settings),
+      worker(base::system_clock()),
+      transport(worker.executor(), worker.wheel()),
+      handler(worker.executor(), worker.wheel(), worker.blocks(), worker.sessions(), settings, cluster, transport,
+              seed) {}
+
+Server::Server(config::Config config, Options options)
     : config_(std::move(config)),
-      settings_(make_settings(config_)),
-      cluster_(make_specs(config_), config_.health.failures),
+      options_(std::move(options)),
+      cluster_(make_backend_specs(config_), make_thresholds(config_.health)),
       control_(base::system_clock()),
-      monitor_(control_, resolver_, cluster_, {config_.health.interval, config_.health.timeout},
-               [this](std::size_t index, const net::Addresses& addresses) { publish_addresses(index, addresses); }),
+      book_(control_.executor(), control_.wheel(), control_.tasks(), resolver_,
+            [this](std::uint32_t slot, const net::Addresses& addresses) { publish_addresses(slot, addresses); }),
+      checker_(control_.executor(), control_.wheel(), control_.blocks(), book_),
+      monitor_(control_.executor(), control_.wheel(), control_.tasks(), cluster_, checker_,
+               make_health_settings(config_.health), std::random_device()()),
+      successor_(control_.executor(), control_.wheel(), control_.tasks(), [this] { on_taken_over(); }),
+      watch_(control_.executor(), control_.wheel(), control_.tasks(), options_.watched_file,
+             [this] { request_reload("the file has changed"); }),
       signals_(control_.executor()),
       stop_wait_(control_.executor(), control_.wheel()) {
   limit_connections();
+  checker_.set_http(make_http_check(config_.health));
+  monitor_.watch(*cluster_.members(), make_health_settings(config_.health));
+  cluster_.on_down([this] { control_.post([this] { monitor_.reconsider(); }); });
   std::random_device seed;
   const std::size_t count = config_.server.threads == 0 ? processor_count() : config_.server.threads;
+  const proxy::Settings settings = make_proxy_settings(config_);
   for (std::size_t i = 0; i < count; ++i) {
-    units_.push_back(std::make_unique<WorkerUnit>(settings_, cluster_, (std::uint64_t{seed()} << 32U) | seed()));
+    units_.push_back(std::make_unique<WorkerUnit>(settings, cluster_, (std::uint64_t{seed()} << 32U) | seed()));
   }
 }
 
@@ -105,9 +112,11 @@ void Server::limit_connections() {
   const std::size_t reserved = base::kDescriptorsReserved + 4 * processor_count() + config_.backends.size();
   const std::size_t free = descriptors > reserved ? descriptors - reserved : 0;
   turned_away_max_ = std::min(base::kTurnedAwayMax, free / 8);
-  connections_max_ = std::clamp((free - turned_away_max_) / 4 * 3, std::size_t{1}, config_.server.limits.connections);
-  if (connections_max_ < config_.server.limits.connections) {
-    base::log(LogLevel::info, "at most " + std::to_string(connections_max_) +
+  const std::size_t most =
+      std::clamp((free - turned_away_max_) / 4 * 3, std::size_t{1}, config_.server.limits.connections);
+  if (connections_max_.exchange(most) == most) return;
+  if (most < config_.server.limits.connections) {
+    base::log(LogLevel::info, "at most " + std::to_string(most) +
                                   " client connections at once: this process may open " + std::to_string(descriptors) +
                                   " files (ulimit -n)");
   }
@@ -126,16 +135,19 @@ std::string Server::run() {
 
 // The life of the server, from the first check of the backends to the last client.
 net::Awaitable<void> Server::supervise() {
-  co_await monitor_.check_all(std::min(base::kFirstRoundTime, config_.health.timeout));
+  co_await monitor_.check_now(cluster_.members()->endpoints(), first_round_time());
   if (stop_signals_ == 0 && open_listeners()) {
     for (const auto& unit : units_) {
-      unit->listener->start();
+      for (const auto& listener : unit->listeners) listener->start();
       unit->worker.start();
     }
-    control_.tasks().spawn(monitor_.run());
+    begin_to_serve();
     while (stop_signals_ == 0) co_await stop_wait_.until(base::kNever);
+    notify_supervisor("STOPPING=1");
     co_await shut_down();
     monitor_.stop();
+    successor_.stop();
+    watch_.stop();
   }
   boost::system::error_code ignored;
   signals_.cancel(ignored);
@@ -145,42 +157,77 @@ net::Awaitable<void> Server::supervise() {
   control_.post([this] { control_.post([this] { abandon_checks(); }); });
 }
 
+base::Duration Server::first_round_time() const noexcept {
+  return std::min(base::kFirstRoundTime, config_.health.timeout);
+}
+
+// The port is open: whoever waited for that is told.
+void Server::begin_to_serve() {
+  predecessor_.release();
+  successor_.offer_listeners(config_.server.address, port_, listening_);
+  if (!options_.watched_file.empty()) {
+    const std::string problem = watch_.start();
+    if (!problem.empty()) base::log(LogLevel::error, problem + "; -watch does nothing");
+  }
+  control_.tasks().spawn(monitor_.run());
+  notify_supervisor("READY=1");
+}
+
 void Server::abandon_checks() {
   if (control_.tasks().size() > 0) control_.io().stop();
 }
 
+// From a predecessor, if one is to be taken over from and there is one, or new.
+boost::system::result<net::ListenSockets, std::string> Server::listening_sockets() {
+  const config::Server& wanted = config_.server;
+  if (options_.take_over) {
+    const std::vector<int> taken = predecessor_.take_listeners(wanted.address, wanted.port);
+    if (!taken.empty()) {
+      base::log(LogLevel::info, "taking over from the process that serves this port");
+      return net::ListenSockets::adopt(taken, units_.size());
+    }
+    base::log(LogLevel::info, "there is no process to take over from");
+  }
+  return net::ListenSockets::open(wanted.address, wanted.port, units_.size());
+}
+
 bool Server::open_listeners() {
-  auto sockets = net::ListenSockets::open(config_.server.address, config_.server.port, units_.size());
+  auto sockets = listening_sockets();
   if (!sockets) {
     problem_ = sockets.error();
     return false;
   }
+  port_ = sockets->local().port();
   const std::string where = printable(sockets->local());
-  for (std::size_t i = 0; i < units_.size(); ++i) {
-    WorkerUnit& unit = *units_[i];
-    unit.listener = std::make_unique<net::Listener>(
-        unit.worker, sockets->release(i), [this, &unit](net::TcpSocket socket, const net::Tcp::endpoint& peer) {
+  // A predecessor may have had more workers: whatever waits in the queues of its sockets is served as well.
+  for (std::size_t i = 0; i < sockets->size(); ++i) {
+    WorkerUnit& unit = *units_[i % units_.size()];
+    listening_.push_back(sockets->release(i));
+    unit.listeners.push_back(std::make_unique<net::Listener>(
+        unit.worker, listening_.back(), [this] { return has_room(); },
+        [this, &unit](net::TcpSocket socket, const net::Tcp::endpoint& peer) {
           accept(unit, std::move(socket), peer);
-        });
-    unit.handler.on_connect_failed(
-        [](void* self, std::size_t index) {
+        }));
+  }
+  for (const auto& unit : units_) {
+    unit->handler.on_connect_failed(
+        [](void* self, std::uint32_t slot) {
           auto& server = *static_cast<Server*>(self);
-          server.control_.post([&server, index] { server.monitor_.refresh(index); });
+          server.control_.post([&server, slot] { server.refresh_address(slot); });
         },
         this);
   }
   base::log(LogLevel::info, "load-balancer " LB_VERSION " listening on " + where + ", " +
-                                std::to_string(units_.size()) + (units_.size() == 1 ? " worker, " : " workers, ") +
-                                std::to_string(cluster_.size()) + (cluster_.size() == 1 ? " backend" : " backends"));
+                                counted(units_.size(), "worker") + ", " + counted(cluster_.size(), "backend"));
   return true;
+}
+
+bool Server::has_room() const noexcept {
+  return connections_.load(std::memory_order_relaxed) < connections_max_ + turned_away_max_;
 }
 
 void Server::accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer) {
   const std::size_t before = connections_.fetch_add(1, std::memory_order_relaxed);
-  if (before >= connections_max_ + turned_away_max_) {
-    connections_.fetch_sub(1, std::memory_order_relaxed);
-    return;  // closes it without a word
-  }
   auto stream = std::make_unique<net::TcpStream>(std::move(socket), unit.worker.wheel(), base::Side::downstream);
   unit.worker.tasks().spawn(serve(unit, std::move(stream), client_address_of(peer),
                                   before < connections_max_ ? Admission::admitted : Admission::turned_away));
@@ -197,10 +244,81 @@ net::Awaitable<void> Server::serve(WorkerUnit& unit, std::unique_ptr<net::TcpStr
 }
 
 // Control thread. Before the workers run, and while they do: each gets a copy of its own.
-void Server::publish_addresses(std::size_t index, const net::Addresses& addresses) {
+void Server::publish_addresses(std::uint32_t slot, const net::Addresses& addresses) {
   for (const auto& unit : units_) {
-    unit->worker.post([&transport = unit->transport, index, addresses] { transport.set_addresses(index, addresses); });
+    unit->worker.post([&transport = unit->transport, slot, addresses] { transport.set_addresses(slot, addresses); });
   }
+}
+
+void Server::refresh_address(std::uint32_t slot) {
+  for (const auto& endpoint : cluster_.members()->endpoints()) {
+    if (endpoint->slot() == slot && stop_signals_ == 0) book_.refresh(endpoint);
+  }
+}
+
+// Reading the configuration again takes a while, for new backends are looked up and checked before they get traffic.
+// Whoever asks meanwhile is heard afterwards.
+void Server::request_reload(std::string_view reason) {
+  if (stop_signals_ > 0) return;
+  if (!options_.read_again) {
+    base::log(LogLevel::warning, "there is no configuration file to read again: it takes -config");
+    return;
+  }
+  base::log(LogLevel::info, std::string(reason) + ": reading the configuration again");
+  reload_asked_ = true;
+  if (!reloading_) control_.tasks().spawn(reload());
+}
+
+net::Awaitable<void> Server::reload() {
+  reloading_ = true;
+  while (std::exchange(reload_asked_, false) && stop_signals_ == 0) {
+    notify_reloading();
+    const auto loaded = options_.read_again();
+    if (loaded) {
+      co_await apply(loaded.value());
+    } else {
+      for (const config::ConfigError& error : loaded.errors()) base::log(LogLevel::error, config::render(error));
+      base::log(LogLevel::error, "the configuration was refused; the one in force stays");
+    }
+    notify_supervisor("READY=1");
+  }
+  reloading_ = false;
+}
+
+net::Awaitable<void> Server::apply(config::Config config) {
+  const std::size_t before = cluster_.size();
+  warn_of_fixed_keys(config_.server, config.server);
+  config_ = std::move(config);
+  base::LogLevel level = LogLevel::info;
+  if (base::parse_log_level(config_.log_level, level)) base::set_log_level(level);
+  limit_connections();
+  checker_.set_http(make_http_check(config_.health));
+
+  const upstream::MembersPtr members = cluster_.replace(make_backend_specs(config_), make_thresholds(config_.health));
+  std::vector<std::shared_ptr<upstream::Endpoint>> fresh;
+  for (const auto& endpoint : members->endpoints()) {
+    if (endpoint->state() == upstream::HealthState::unknown) fresh.push_back(endpoint);
+  }
+  const std::size_t added = fresh.size();
+  if (added > 0) co_await monitor_.check_now(std::move(fresh), first_round_time());
+  monitor_.watch(*members, make_health_settings(config_.health));
+  const proxy::Settings settings = make_proxy_settings(config_);
+  for (const auto& unit : units_) {
+    unit->worker.post([&unit = *unit, settings, members] {
+      unit.settings = settings;
+      unit.handler.set_members(members);
+    });
+  }
+  base::log(LogLevel::info, "the configuration is in force: " + counted(members->size(), "backend") + ", " +
+                                std::to_string(added) + " of them new, " +
+                                std::to_string(before + added - members->size()) + " removed");
+}
+
+void Server::on_taken_over() {
+  base::log(LogLevel::info, "another process has taken over the port");
+  ++stop_signals_;
+  say_stopping();
+  stop_wait_.wake();
 }
 
 void Server::await_signal() {
@@ -214,15 +332,14 @@ void Server::await_signal() {
 }
 
 void Server::on_signal(int signal) {
-  if (signal == SIGHUP) {
-    base::log(LogLevel::warning, "SIGHUP: this version reads its configuration at start only; nothing was changed");
-    return;
-  }
-  if (++stop_signals_ == 1) {
-    base::log(LogLevel::info, "stopping: requests in flight have " + std::to_string(config_.shutdown_grace.count()) +
-                                  " ms to end; a second signal ends them now");
-  }
+  if (signal == SIGHUP) return request_reload("SIGHUP");
+  if (++stop_signals_ == 1) say_stopping();
   stop_wait_.wake();
+}
+
+void Server::say_stopping() const {
+  base::log(LogLevel::info, "stopping: requests in flight have " + std::to_string(config_.shutdown_grace.count()) +
+                                " ms to end; a second signal ends them now");
 }
 
 // Stop accepting, let exchanges end, wait, force, wait.
@@ -239,14 +356,14 @@ net::Awaitable<void> Server::shut_down() {
     for (const auto& unit : units_) unit->worker.post([&sessions = unit->worker.sessions()] { sessions.abort(); });
   }
   // What was aborted unwinds at once; a coroutine that connects to a backend does when that times out.
-  const base::Deadline last = control_.wheel().after(settings_.http.timeouts.connect + base::kLingerTime);
+  const base::Deadline last = control_.wheel().after(config_.server.timeouts.connect + base::kLingerTime);
   while (units_busy_ > 0 && control_.wheel().now() < last) co_await stop_wait_.until(last);
   base::log(LogLevel::info, "stopped");
 }
 
 // Worker's thread.
 void Server::drain_worker(WorkerUnit& unit) {
-  unit.listener->stop();
+  for (const auto& listener : unit.listeners) listener->stop();
   unit.worker.sessions().drain();
   unit.handler.close_idle();
   unit.worker.tasks().when_empty([this] {

@@ -1,16 +1,21 @@
-// Wires everything: workers, listeners, backends, health checks, signals.
+// Wires everything: workers, listeners, backends, health checks, signals, reloads.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <boost/asio/signal_set.hpp>
 
+#include "app/file_watch.hpp"
+#include "app/takeover.hpp"
 #include "config/config.hpp"
+#include "config/config_error.hpp"
 #include "net/listener.hpp"
 #include "proxy/handler.hpp"
+#include "upstream/address_book.hpp"
 #include "upstream/health_monitor.hpp"
 #include "upstream/tcp_transport.hpp"
 
@@ -19,22 +24,26 @@ namespace lb::app {
 // One worker with all that is its own.
 class WorkerUnit {
  public:
-  WorkerUnit(const proxy::Settings& settings, upstream::Cluster& cluster, std::uint64_t seed)
-      : worker(base::system_clock()),
-        transport(worker.executor(), worker.wheel(), cluster.size()),
-        handler(worker.executor(), worker.wheel(), worker.blocks(), worker.sessions(), settings, cluster, transport,
-                seed) {}
+  WorkerUnit(const proxy::Settings& its_settings, upstream::Cluster& cluster, std::uint64_t seed);
 
+  proxy::Settings settings;  // written on the worker's thread
   net::Worker worker;
   upstream::TcpTransport transport;
   proxy::Handler<upstream::TcpTransport> handler;
-  std::unique_ptr<net::Listener> listener;
+  std::vector<std::unique_ptr<net::Listener>> listeners;  // more than one after a predecessor with more workers
+};
+
+struct Options {
+  // Makes the configuration anew, from the same file and flags; null if there is no file.
+  std::function<config::Checked<config::Config>()> read_again;
+  std::string watched_file;  // to be read again when it changes; empty: none
+  bool take_over = false;    // from the process that serves the same port
 };
 
 class Server {
  public:
   // `config` was checked; it names at least one backend.
-  explicit Server(config::Config config);
+  Server(config::Config config, Options options);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -51,35 +60,60 @@ class Server {
 
  private:
   net::Awaitable<void> supervise();
+  void begin_to_serve();
   void abandon_checks();
+  [[nodiscard]] base::Duration first_round_time() const noexcept;
+
+  // Client connections.
   void limit_connections();
+  [[nodiscard]] boost::system::result<net::ListenSockets, std::string> listening_sockets();
   [[nodiscard]] bool open_listeners();
+  [[nodiscard]] bool has_room() const noexcept;
   void accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer);
   enum class Admission : std::uint8_t { admitted, turned_away };
   net::Awaitable<void> serve(WorkerUnit& unit, std::unique_ptr<net::TcpStream> stream, std::string client_address,
                              Admission admission);
-  void publish_addresses(std::size_t index, const net::Addresses& addresses);
+
+  // Where the backends are.
+  void publish_addresses(std::uint32_t slot, const net::Addresses& addresses);
+  void refresh_address(std::uint32_t slot);
+
+  // Another configuration.
+  void request_reload(std::string_view reason);
+  net::Awaitable<void> reload();
+  net::Awaitable<void> apply(config::Config config);
 
   // Stopping, as a protocol: docs/architecture.md has the steps.
   void await_signal();
   void on_signal(int signal);
+  void on_taken_over();
+  void say_stopping() const;
   net::Awaitable<void> shut_down();
   void drain_worker(WorkerUnit& unit);
 
   config::Config config_;
-  proxy::Settings settings_;
+  Options options_;
   upstream::Cluster cluster_;
-  net::Worker control_;  // signals and health checks, on the thread that called run()
+  net::Worker control_;  // signals, checks, lookups, reloads: on the thread that called run()
   upstream::Resolver resolver_;
+  upstream::AddressBook book_;
+  upstream::NetworkChecker checker_;
   upstream::HealthMonitor monitor_;
+  Predecessor predecessor_;
+  Successor successor_;
+  FileWatch watch_;
   std::vector<std::unique_ptr<WorkerUnit>> units_;
+  std::vector<int> listening_;  // descriptors, which the listeners own
+  std::uint16_t port_ = 0;
   net::asio::basic_signal_set<net::Executor> signals_;
   net::Pause stop_wait_;                     // woken by signals and by workers that have drained
   std::atomic<std::size_t> connections_{0};  // admitted or being turned away
-  std::size_t connections_max_ = 0;
-  std::size_t turned_away_max_ = 0;
+  std::atomic<std::size_t> connections_max_{0};
+  std::atomic<std::size_t> turned_away_max_{0};
   std::size_t units_busy_ = 0;
   unsigned stop_signals_ = 0;
+  bool reloading_ = false;
+  bool reload_asked_ = false;
   std::string problem_;
 };
 

@@ -38,4 +38,9 @@ std::vector<std::uint32_t> make_schedule(std::span<const unsigned> weights) {
   return schedule;
 }
 
+RoundRobin::RoundRobin(std::span<const unsigned> weights, std::uint32_t next) : schedule_(make_schedule(weights)) {
+  LB_CHECK(next < weights.size());
+  position_ = static_cast<std::uint32_t>(std::ranges::find(schedule_, next) - schedule_.begin());
+}
+
 }  // namespace lb::balancer

@@ -18,7 +18,8 @@ namespace lb::balancer {
 // Any thread.
 class RoundRobin {
  public:
-  explicit RoundRobin(std::span<const unsigned> weights) : schedule_(make_schedule(weights)) {}
+  // `next`: the endpoint that is picked first.
+  explicit RoundRobin(std::span<const unsigned> weights, std::uint32_t next = 0);
 
   // The next endpoint, in order, for which eligible(index) holds; none if it holds for no endpoint. The one behind it
   // is next, so that those that are not eligible leave no gap and give their neighbour no second turn. eligible() must
@@ -38,6 +39,9 @@ class RoundRobin {
       if (position_.compare_exchange_weak(position, following(slot), std::memory_order_relaxed)) return schedule_[slot];
     }
   }
+
+  // The endpoint whose turn it is.
+  [[nodiscard]] std::uint32_t next() const noexcept { return schedule_[position_.load(std::memory_order_relaxed)]; }
 
  private:
   [[nodiscard]] std::uint32_t following(std::uint32_t slot) const noexcept {

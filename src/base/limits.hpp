@@ -38,6 +38,8 @@ inline constexpr Duration kLingerTime{2000};
 inline constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
 // How long a connection that was accepted, but has sent nothing yet, is waited for once the server stops.
 inline constexpr Duration kDrainNewConnection{1000};
+// The same for a connection whose last answer is not older than this: a busy client's next request is on its way.
+inline constexpr Duration kDrainBusyConnection{200};
 // Connections over the limit that are answered 503 at the same time; those beyond are closed without a word.
 inline constexpr std::size_t kTurnedAwayMax = 256;
 // Descriptors for everything but connections: standard streams, event loops, sockets of health checks.
@@ -48,8 +50,21 @@ inline constexpr Duration kAcceptPause{100};
 inline constexpr Duration kFirstRoundTime{1000};
 // Looking up a backend's name outside of a request.
 inline constexpr Duration kResolveTime{5000};
+// A name is looked up again at most this often because connecting to it fails.
+inline constexpr Duration kRefreshEvery{1000};
 // Addresses of one name that are used.
 inline constexpr std::size_t kAddressesMax = 16;
+// How long an address that could not be connected to comes after the others of its name.
+inline constexpr Duration kAddressAvoided{10'000};
+// What an HTTP health check reads of an answer.
+inline constexpr std::size_t kCheckBodyBytesMax = 64 * 1024;
+inline constexpr std::size_t kCheckHeaderBytesMax = 16 * 1024;
+inline constexpr std::size_t kCheckHeaderCountMax = 128;
+// How often the exchange that waits longest for a backend with room looks again: others may have given theirs up on
+// other workers.
+inline constexpr Duration kQueueLook{10};
+// Retries that a worker's budget allows on top of its share: those of a crowd that one backend took with it.
+inline constexpr unsigned kRetryReserve = 1000;
 
 static_assert(kChunkLineBytesMax < kSmallBlockBytes);
 static_assert(kTrailerBytesMax <= kSmallBlockBytes);

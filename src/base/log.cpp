@@ -60,6 +60,11 @@ void start_logging(LogLevel level) {
   g_level.store(level, std::memory_order_relaxed);
 }
 
+void set_log_level(LogLevel level) noexcept {
+  if (g_logger) g_logger->set_level(to_spdlog(level));
+  g_level.store(level, std::memory_order_relaxed);
+}
+
 void stop_logging() noexcept {
   g_level.store(LogLevel::off, std::memory_order_relaxed);
   g_thread.reset();  // joins once the queue is empty; only then is the sink nobody else's

@@ -14,6 +14,9 @@ enum class LogLevel : std::uint8_t { trace, debug, info, warning, error, off };
 // "trace" ... "off"; false when the name is none of them.
 [[nodiscard]] bool parse_log_level(std::string_view name, LogLevel& level) noexcept;
 
+// From now on. Any thread.
+void set_log_level(LogLevel level) noexcept;
+
 // Starts the queue and its thread. Call once, before the first line; without it every line is dropped.
 void start_logging(LogLevel level);
 // Writes what is queued and stops. Call once all other threads have ended.

@@ -22,6 +22,7 @@ struct Timeouts {
   Duration first_response_byte{60'000};  // request written to first byte of the answer
   Duration response_idle{60'000};        // between two reads of an answer
   Duration tunnel_idle{3'600'000};       // an upgraded connection without a byte either way
+  Duration queue{5'000};                 // a request that waits for a backend with room
 };
 
 struct Limits {
@@ -29,6 +30,7 @@ struct Limits {
   std::size_t header_count = 128;        // fields in one head
   std::uint64_t body_bytes = 0;          // request body; 0: no limit
   std::size_t connections = 100'000;     // client connections at once
+  std::size_t queue = 1'000;             // requests of one worker that wait for a backend with room
 };
 
 struct Server {
@@ -44,17 +46,29 @@ struct Backend {
   std::string host;  // name, IPv4, or IPv6 without brackets
   std::uint16_t port = 80;
   unsigned weight = 1;
+  std::uint32_t connections_max = 0;  // exchanges at once; 0: no limit
 };
 
 struct Retry {
   unsigned attempts = 3;               // forwarded exchanges per request, the first included
   std::size_t body_bytes = 64 * 1024;  // of a request body kept for another attempt
+  unsigned budget_percent = 50;        // retries, as a share of the requests; 0: any number
 };
 
 struct Health {
   Duration interval{120'000};
+  Duration down_interval{0};  // of backends that are down; 0: the same
   Duration timeout{2'000};
-  unsigned failures = 3;  // consecutive failed attempts that mark a backend down
+  unsigned jitter_percent = 5;  // of the interval, earlier or later
+  unsigned failures = 3;        // consecutive failed attempts that mark a backend down
+  unsigned rise = 1;            // consecutive passed checks that bring one back
+  unsigned fall = 1;            // consecutive failed checks that mark one down
+  std::string check = "tcp";    // or "http", and then:
+  std::string method = "GET";
+  std::string path = "/";
+  std::string host;  // empty: the backend's own
+  std::string status = "200-399";
+  std::string body;  // text that has to be in the answer's body; empty: any
 };
 
 struct Pool {

@@ -187,6 +187,9 @@ class Parser {
 // What only the merged configuration can tell. `config.backends` are those of the file.
 void check_backends(const CommandLine& flags, const Config& config, ConfigErrors& errors) {
   const std::string file = flags.config_file.value_or("");
+  if (flags.watch && !flags.config_file) {
+    errors.push_back({.key = "-watch", .message = "watches the file given by -config, and there is none"});
+  }
   if (flags.demo && flags.backends) {
     errors.push_back({.key = "-demo", .message = "brings its own backends and -backends names others; choose one"});
   } else if (flags.demo && !config.backends.empty()) {

@@ -21,6 +21,8 @@ struct Override {
 struct CommandLine {
   bool check = false;
   bool demo = false;
+  bool watch = false;
+  bool takeover = false;
   bool version = false;
   bool help = false;
   std::optional<std::string> config_file{};

@@ -15,6 +15,8 @@ constexpr std::array kFlags = {
     FlagSpec{.name = "address", .value_name = "IP", .key = "server.address", .help = "the address to listen on"},
     FlagSpec{.name = "threads", .value_name = "NUMBER", .key = "server.threads", .help = "worker threads"},
     FlagSpec{.name = "log-level", .value_name = "LEVEL", .key = "log.level", .help = "what to log"},
+    FlagSpec{.name = "watch", .target = &CommandLine::watch, .help = "read the file again whenever it changes"},
+    FlagSpec{.name = "takeover", .target = &CommandLine::takeover, .help = "take the port over from a running process"},
     FlagSpec{.name = "check", .target = &CommandLine::check, .help = "validate the configuration and exit"},
     FlagSpec{.name = "version", .target = &CommandLine::version, .help = "print the version and exit"},
     FlagSpec{.name = "help", .target = &CommandLine::help, .help = "print this page and exit"},

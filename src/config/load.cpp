@@ -85,7 +85,8 @@ std::string unknown_key_message(std::string_view section, std::string_view name)
   if (same_name != all_names.end()) {
     return "unknown key" + did_you_mean(paths[static_cast<std::size_t>(same_name - all_names.begin())]);
   }
-  if (const auto nearest = nearest_name(path, paths)) {
+  // In a known section the whole path would match too easily: most of it is right.
+  if (const auto nearest = names.empty() ? nearest_name(path, paths) : std::nullopt) {
     return "unknown key" + did_you_mean(*nearest);
   }
   if (const auto nearest = nearest_name(name, all_names)) {

@@ -1,9 +1,11 @@
 #include "config/schema.hpp"
 
+#include <algorithm>
 #include <array>
 #include <type_traits>
 #include <vector>
 
+#include "config/status_ranges.hpp"
 #include "config/url.hpp"
 
 namespace lb::config {
@@ -14,11 +16,32 @@ constexpr std::uint64_t kMinute = 60 * kSecond;
 constexpr std::uint64_t kHour = 60 * kMinute;
 constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kMiB = 1024 * kKiB;
+constexpr std::size_t kTextBytesMax = 1024;
 
+constexpr std::array<std::string_view, 2> kChecks = {"tcp", "http"};
 constexpr std::array<std::string_view, 6> kLogLevels = {"trace", "debug", "info", "warning", "error", "off"};
 
 std::string address_problem(std::string_view text) {
   return is_ip_address(text) ? "" : "is not an IP address";
+}
+std::string method_problem(std::string_view text) {
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  return !text.empty() && text.size() <= 20 && std::ranges::all_of(text, is_upper) ? "" : "is not a method";
+}
+std::string path_problem(std::string_view text) {
+  const auto is_visible = [](char c) { return c > 0x20 && c < 0x7f && c != '#'; };
+  return text.starts_with('/') && std::ranges::all_of(text, is_visible) ? "" : "is not a path";
+}
+std::string host_problem(std::string_view text) {
+  if (text.empty()) return "";
+  const UrlOutcome outcome = parse_backend_url("http://" + std::string(text));
+  return outcome.backend ? "" : "is not a host";
+}
+std::string status_problem(std::string_view text) {
+  return parse_status_ranges(text) ? "" : "is not a list of status codes";
+}
+std::string any_text(std::string_view text) {
+  return text.size() <= kTextBytesMax ? "" : "is too long";
 }
 std::string url_problem(std::string_view text) {
   return parse_backend_url(text).problem;
@@ -95,6 +118,18 @@ KeySpec count(std::string_view path, const Range& range, std::string_view help) 
   return number<Field>(path, KeyType::kUnsigned, range, help);
 }
 
+// A text with a check of its own: empty, or `is not a path`.
+template <auto Field>
+KeySpec text(std::string_view path, std::string_view format, std::string (*problem)(std::string_view),
+             std::string_view help) {
+  return {.path = path,
+          .format = format,
+          .problem = problem,
+          .help = help,
+          .get = get_field<Field>,
+          .set = set_field<Field>};
+}
+
 constexpr Range kTimeout{1, 24 * kHour};
 
 void add_server_keys(std::vector<KeySpec>& keys) {
@@ -144,6 +179,10 @@ void add_timeout_keys(std::vector<KeySpec>& keys) {
   keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.tunnel_idle; }>(
       "server.timeouts.tunnel_idle", kTimeout,
       "How long an upgraded connection (WebSocket) may carry no byte either way; raise it for ones without pings."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.queue; }>(
+      "server.timeouts.queue", kTimeout,
+      "How long a request waits for a backend below its connections_max before it is answered with 503; lower it to "
+      "fail sooner."));
 }
 
 void add_limit_keys(std::vector<KeySpec>& keys) {
@@ -161,6 +200,10 @@ void add_limit_keys(std::vector<KeySpec>& keys) {
       "server.limits.connections", {1, 1'000'000},
       "Client connections at once; never more than three quarters of the open files allowed (ulimit -n) are taken, for "
       "backends need theirs."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.server.limits.queue; }>(
+      "server.limits.queue", {0, 100'000, "nobody waits"},
+      "Requests per worker thread that may wait for a backend below its connections_max; others are answered with "
+      "503."));
 }
 
 void add_backend_keys(std::vector<KeySpec>& keys) {
@@ -175,9 +218,13 @@ void add_backend_keys(std::vector<KeySpec>& keys) {
                   .set = set_backend_url});
   keys.push_back(count<[](auto& c) -> auto& { return c.backends.back().weight; }>(
       "backends.weight", {1, 256}, "Its share of the traffic relative to the others; raise it for a larger machine."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.backends.back().connections_max; }>(
+      "backends.connections_max", {0, 1'000'000, "no limit"},
+      "Requests that it serves at once; set it where more would only slow it down, and further ones go to other "
+      "backends or wait."));
 }
 
-void add_upstream_keys(std::vector<KeySpec>& keys) {
+void add_retry_keys(std::vector<KeySpec>& keys) {
   keys.push_back(count<[](auto& c) -> auto& { return c.retry.attempts; }>(
       "retry.attempts", {1, 10},
       "Forwarded exchanges per request, the first included; 1 turns retries off, more help only with more backends."));
@@ -185,14 +232,57 @@ void add_upstream_keys(std::vector<KeySpec>& keys) {
       "retry.body_bytes", {0, 16 * kMiB, "requests with a body are not repeated"},
       "How much of a request body is kept for another attempt; raise it if larger uploads should survive a failing "
       "backend."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.retry.budget_percent; }>(
+      "retry.budget_percent", {0, 100, "no budget"},
+      "Retries per 100 requests, beyond a reserve of 1000; lower it to protect backends that fail under load."));
+}
+
+void add_health_keys(std::vector<KeySpec>& keys) {
   keys.push_back(duration<[](auto& c) -> auto& { return c.health.interval; }>(
       "health.interval", {100, 24 * kHour},
-      "Between two rounds of TCP checks of every backend; lower it to have a recovered backend back sooner."));
+      "Between two checks of every backend; lower it to have a recovered backend back sooner."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.health.down_interval; }>(
+      "health.down_interval", {0, 24 * kHour, "the same as interval"},
+      "Between two checks of a backend that is down; lower it to have that back sooner without checking all more "
+      "often."));
   keys.push_back(duration<[](auto& c) -> auto& { return c.health.timeout; }>(
       "health.timeout", {10, kMinute}, "How long one check may take; raise it for backends far away."));
   keys.push_back(count<[](auto& c) -> auto& { return c.health.failures; }>(
       "health.failures", {1, 100},
       "Consecutive failed attempts that mark a backend down; raise it if single failures are normal for yours."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.health.rise; }>(
+      "health.rise", {1, 100}, "Consecutive passed checks that bring a backend back; raise it for one that flaps."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.health.fall; }>(
+      "health.fall", {1, 100}, "Consecutive failed checks that mark a backend down; raise it if single checks fail."));
+  keys.push_back(count<[](auto& c) -> auto& { return c.health.jitter_percent; }>(
+      "health.jitter_percent", {0, 50},
+      "How much earlier or later than the interval a round of checks may come; 0 suits tests."));
+  constexpr auto kCheck = [](auto& c) -> auto& { return c.health.check; };
+  keys.push_back({.path = "health.check",
+                  .type = KeyType::kEnum,
+                  .choices = kChecks,
+                  .help =
+                      "What a check is: a TCP connection, or an HTTP request on it; choose http where a backend that "
+                      "accepts connections may still be unable to answer.",
+                  .get = get_field<kCheck>,
+                  .set = set_field<kCheck>});
+  keys.push_back(text<[](auto& c) -> auto& { return c.health.method; }>("health.method", "a method such as GET or HEAD",
+                                                                        method_problem, "The method of HTTP checks."));
+  keys.push_back(text<[](auto& c) -> auto& { return c.health.path; }>(
+      "health.path", R"(a path such as "/healthz")", path_problem,
+      "The path of HTTP checks; point it at a page that tells whether the backend can work."));
+  keys.push_back(text<[](auto& c) -> auto& { return c.health.host; }>(
+      "health.host", R"(a host such as "example.org", or "" for the backend's own)", host_problem,
+      "The Host field of HTTP checks; set it where a backend serves several sites."));
+  keys.push_back(text<[](auto& c) -> auto& { return c.health.status; }>(
+      "health.status", R"(status codes and ranges such as "200" or "200-299,304")", status_problem,
+      "The status codes that pass an HTTP check."));
+  keys.push_back(text<[](auto& c) -> auto& { return c.health.body; }>(
+      "health.body", "a text of at most 1024 bytes", any_text,
+      "A text that the first 64 KiB of the answer's body must hold to pass an HTTP check; empty: any body passes."));
+}
+
+void add_pool_keys(std::vector<KeySpec>& keys) {
   keys.push_back(count<[](auto& c) -> auto& { return c.pool.idle_connections; }>(
       "pool.idle_connections", {0, 10'000, "a new connection for each request"},
       "Idle connections kept per backend and worker thread; raise it when many new connections to backends are "
@@ -214,7 +304,9 @@ std::vector<KeySpec> make_keys() {
       "How long requests in flight may take to end after SIGTERM; keep it below what your supervisor waits before it "
       "kills."));
   add_backend_keys(keys);
-  add_upstream_keys(keys);
+  add_retry_keys(keys);
+  add_health_keys(keys);
+  add_pool_keys(keys);
   keys.push_back(
       {.path = "log.level",
        .type = KeyType::kEnum,

@@ -39,6 +39,7 @@ class HeadParser {
 
   // After `complete`: bytes of the head including the empty line.
   [[nodiscard]] std::size_t head_bytes() const noexcept { return head_bytes_; }
+  [[nodiscard]] const HeadLimits& limits() const noexcept { return limits_; }
   // After `failed`: why. The side is left for the caller to stamp.
   [[nodiscard]] const base::Error& error() const noexcept { return error_; }
 

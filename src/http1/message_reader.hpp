@@ -16,10 +16,7 @@ class MessageReader {
  public:
   // The stream and the pool outlive the reader.
   MessageReader(S& stream, net::BlockPool& pool, http::HeadParser::Kind kind, const Settings& settings)
-      : stream_(stream),
-        settings_(settings),
-        input_(pool),
-        parser_(kind, http::HeadLimits{settings.header_bytes, settings.header_count}) {}
+      : stream_(stream), input_(pool), parser_(kind, http::HeadLimits{settings.header_bytes, settings.header_count}) {}
 
   [[nodiscard]] InputBuffer& input() noexcept { return input_; }
   [[nodiscard]] BodyCutter& body() noexcept { return body_; }
@@ -39,7 +36,8 @@ class MessageReader {
           co_return base::Error{parser_.error().kind, side, parser_.error().detail};
         }
       }
-      const auto filled = co_await fill(settings_.header_bytes + 1, deadline);
+      // The parser's own limit: the settings may have changed since the connection began.
+      const auto filled = co_await fill(parser_.limits().bytes + 1, deadline);
       if (!filled) co_return filled.error();
     }
   }
@@ -76,7 +74,6 @@ class MessageReader {
 
  private:
   S& stream_;
-  const Settings& settings_;
   InputBuffer input_;
   http::HeadParser parser_;
   BodyCutter body_;

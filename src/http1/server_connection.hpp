@@ -84,6 +84,7 @@ class ServerConnection final : public net::Session {
   http::ConnectionOptions options_;
   std::uint64_t body_bytes_ = 0;  // of the current request, for the limit
   bool idle_ = true;              // waits for a request
+  base::TimePoint idle_since_{};
   bool first_request_ = true;
 
   net::DeadlineWheel::Entry watch_entry_;

@@ -52,7 +52,8 @@ net::Awaitable<Arrival> ServerConnection<S>::wait_for_first_byte() {
   const base::Duration idle = !first_request_ ? settings_.timeouts.keep_alive_idle
                               : draining()    ? base::kDrainNewConnection
                                               : settings_.timeouts.header;
-  const base::Deadline deadline = stream_->wheel().after(idle);
+  idle_since_ = stream_->wheel().now();
+  const base::Deadline deadline = idle_since_ + idle;
   if (draining() && !first_request_ && stream_->probe() != net::Probe::readable) co_return Arrival::nobody;
   idle_ = true;
   base::Deadline patience = std::min(deadline, stream_->wheel().after(kBuffersKept));
@@ -203,8 +204,12 @@ void ServerConnection<S>::drain() noexcept {
   if (!idle_) return;
   // A client that has only just connected is about to send its request and would see a failure; one that had an answer
   // on this connection knows that it may be closed (RFC 9112 section 9.3.1).
+  // Right after an answer the next request may well be on its way.
+  const base::TimePoint now = stream_->wheel().now();
   if (first_request_) {
-    stream_->set_read_deadline(stream_->wheel().after(base::kDrainNewConnection));
+    stream_->set_read_deadline(now + base::kDrainNewConnection);
+  } else if (now - idle_since_ < base::kDrainBusyConnection) {
+    stream_->set_read_deadline(now + base::kDrainBusyConnection);
   } else {
     stream_->cancel_read();
   }

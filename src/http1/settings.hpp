@@ -19,6 +19,7 @@ struct Timeouts {
   base::Duration tunnel_idle{};
 };
 
+// They may change while connections refer to them, between any two steps of a coroutine.
 struct Settings {
   Timeouts timeouts;
   std::size_t header_bytes = 0;

@@ -49,7 +49,7 @@ Error connect_error(const boost::system::error_code& code, const Tcp::endpoint& 
 }  // namespace
 
 Awaitable<Result<std::unique_ptr<TcpStream>>> connect_tcp(Executor executor, DeadlineWheel& wheel, Addresses addresses,
-                                                          base::Deadline deadline) {
+                                                          base::Deadline deadline, std::size_t* failed) {
   Error last{ErrorKind::resolve_failed, Side::upstream, "the name has no address"};
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     const base::TimePoint now = wheel.now();
@@ -69,6 +69,7 @@ Awaitable<Result<std::unique_ptr<TcpStream>>> connect_tcp(Executor executor, Dea
     }
     // Another address takes a descriptor, too; it may well have a port left.
     if (code == asio::error::no_descriptors) break;
+    if (failed != nullptr) *failed = i + 1;
   }
   co_return last;
 }

@@ -11,7 +11,6 @@
 
 #include "base/check.hpp"
 #include "base/log.hpp"
-#include "net/pause.hpp"
 
 namespace lb::net {
 namespace {
@@ -100,13 +99,27 @@ boost::system::result<ListenSockets, std::string> ListenSockets::open(const std:
   return sockets;
 }
 
+boost::system::result<ListenSockets, std::string> ListenSockets::adopt(const std::vector<int>& descriptors,
+                                                                       std::size_t count) {
+  LB_CHECK(!descriptors.empty());
+  ListenSockets sockets;
+  sockets.descriptors_ = descriptors;
+  const Tcp::endpoint endpoint = sockets.local();
+  while (sockets.descriptors_.size() < count) {
+    const int next = listen_on(endpoint, false);
+    if (next < 0) return explain(endpoint, errno);
+    sockets.descriptors_.push_back(next);
+  }
+  return sockets;
+}
+
 Tcp::endpoint ListenSockets::local() const {
   LB_CHECK(!descriptors_.empty() && descriptors_.front() >= 0);
   return local_of(descriptors_.front());
 }
 
-Listener::Listener(Worker& worker, int descriptor, OnAccept on_accept)
-    : worker_(worker), acceptor_(worker.executor()), on_accept_(std::move(on_accept)) {
+Listener::Listener(Worker& worker, int descriptor, HasRoom has_room, OnAccept on_accept)
+    : worker_(worker), acceptor_(worker.executor()), has_room_(std::move(has_room)), on_accept_(std::move(on_accept)) {
   // The protocol only matters to Asio when it opens sockets itself; accepted ones carry their own.
   acceptor_.assign(local_of(descriptor).protocol(), descriptor);
 }
@@ -132,18 +145,19 @@ void Listener::stop() {
 Awaitable<void> Listener::accept_loop() {
   Pause pause(worker_.executor(), worker_.wheel());
   while (!stopped_) {
-    const bool accepted = co_await accept_one();
+    const bool accepted = co_await accept_one(pause);
     // Out of descriptors: trying again at once would spin, for the connection stays in the kernel's queue.
     if (!accepted && !stopped_) co_await pause.until(worker_.wheel().after(base::kAcceptPause));
   }
 }
 
-Awaitable<bool> Listener::accept_one() {
+Awaitable<bool> Listener::accept_one(Pause& pause) {
   TcpSocket socket(worker_.executor());
   Tcp::endpoint peer;
   const auto [code] = co_await acceptor_.async_accept(socket, peer, use_result);
   if (!code) {
     complained_ = false;
+    while (!stopped_ && !has_room_()) co_await pause.until(worker_.wheel().after(base::kAcceptPause));
     on_accept_(std::move(socket), peer);
     co_return true;
   }

@@ -9,6 +9,7 @@
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 
+#include "net/pause.hpp"
 #include "net/tcp_stream.hpp"
 #include "net/worker.hpp"
 
@@ -29,6 +30,10 @@ class ListenSockets {
   [[nodiscard]] static boost::system::result<ListenSockets, std::string> open(const std::string& address,
                                                                               std::uint16_t port, std::size_t count);
 
+  // Takes over descriptors that listen already, and binds more beside them until there are `count`; there may be more.
+  [[nodiscard]] static boost::system::result<ListenSockets, std::string> adopt(const std::vector<int>& descriptors,
+                                                                               std::size_t count);
+
   [[nodiscard]] std::size_t size() const noexcept { return descriptors_.size(); }
   [[nodiscard]] Tcp::endpoint local() const;
   // Hands one descriptor over.
@@ -43,9 +48,11 @@ class Listener {
  public:
   // Called on the worker's thread with each new connection.
   using OnAccept = std::function<void(TcpSocket socket, const Tcp::endpoint& peer)>;
+  // Whether one more may be handed over. While it is false the connection waits, and the others in the kernel's queue.
+  using HasRoom = std::function<bool()>;
 
   // Takes the descriptor. The worker must not run yet, or this is called on its thread.
-  Listener(Worker& worker, int descriptor, OnAccept on_accept);
+  Listener(Worker& worker, int descriptor, HasRoom has_room, OnAccept on_accept);
 
   // Starts accepting, as a task of the worker. Worker's thread, or before it runs.
   void start();
@@ -54,10 +61,11 @@ class Listener {
 
  private:
   Awaitable<void> accept_loop();
-  Awaitable<bool> accept_one();
+  Awaitable<bool> accept_one(Pause& pause);
 
   Worker& worker_;
   asio::basic_socket_acceptor<Tcp, Executor> acceptor_;
+  HasRoom has_room_;
   OnAccept on_accept_;
   bool stopped_ = false;
   bool complained_ = false;

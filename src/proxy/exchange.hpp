@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/log.hpp"
+#include "base/random.hpp"
 #include "http/date.hpp"
 #include "http/head_writer.hpp"
 #include "http1/outgoing_body.hpp"
@@ -13,8 +14,10 @@
 #include "net/pause.hpp"
 #include "proxy/error_response.hpp"
 #include "proxy/replay_buffer.hpp"
+#include "proxy/retry_budget.hpp"
 #include "proxy/retry_policy.hpp"
 #include "proxy/settings.hpp"
+#include "proxy/waiting_room.hpp"
 #include "upstream/cluster.hpp"
 #include "upstream/pool.hpp"
 
@@ -28,11 +31,14 @@ struct ExchangeContext {
   net::BlockPool& blocks;
   const Settings& settings;
   upstream::Cluster& cluster;
+  upstream::MembersPtr members;  // replaced when the configuration is read again
   upstream::Pool<typename T::Stream>& pool;
   T& transport;
-  http::DateCache dates;
-  std::uint64_t random_state = 0x9e3779b97f4a7c15U;         // for the jitter of pauses
-  void (*on_connect_failed)(void*, std::size_t) = nullptr;  // asks for a fresh lookup of the backend's name
+  base::Random random;  // for the jitter of pauses
+  http::DateCache dates{};
+  RetryBudget retries{};
+  WaitingRoom waiting{};
+  void (*on_connect_failed)(void*, std::uint32_t) = nullptr;  // asks for a fresh lookup of the backend's name
   void* on_connect_failed_context = nullptr;
 
   [[nodiscard]] std::string_view date() noexcept { return dates.at(wheel.clock().wall_seconds()); }
@@ -51,8 +57,11 @@ class Exchange {
   // False: the connection is at its end; the caller finishes it.
   [[nodiscard]] net::Awaitable<bool> run();
 
-  // Between requests: gives back what a request's body took.
-  void rest() noexcept { replay_.release(); }
+  // Between requests: gives back what the request took.
+  void rest() noexcept {
+    replay_.release();
+    members_.reset();
+  }
 
   // Answers a request that could not be read at all.
   [[nodiscard]] net::Awaitable<void> refuse_unread(const base::Error& error);
@@ -69,7 +78,9 @@ class Exchange {
   [[nodiscard]] bool idempotent() const noexcept { return http::is_idempotent(method_); }
 
   // Attempts.
-  net::Awaitable<std::optional<upstream::Pick>> choose();
+  net::Awaitable<upstream::Pick> choose();
+  net::Awaitable<upstream::Pick> wait_for_room();
+  net::Awaitable<void> pause_before_another_round(base::Deadline until);
   net::Awaitable<Outcome> attempt(const upstream::Pick& pick);
   net::Awaitable<std::unique_ptr<Upstream>> connect(const upstream::Pick& pick);
   [[nodiscard]] bool may_try_again(const upstream::Pick& pick);
@@ -114,6 +125,8 @@ class Exchange {
   base::TimePoint started_;
 
   // Of the attempts.
+  upstream::MembersPtr members_;  // keeps the endpoints that are referred to
+  Place place_;
   upstream::Tried tried_;
   unsigned attempts_ = 0;  // that count
   unsigned pauses_ = 0;
@@ -129,7 +142,7 @@ class Exchange {
   bool reused_ = false;
   http1::OutgoingBody request_body_{http::BodyKind::none};
   net::Child pump_;
-  net::Pause continue_gate_;  // also the pause before a backend is tried again
+  net::Pause continue_gate_;  // also the wait before a backend is tried again, and for one with room
   bool body_waits_ = false;   // for the backend's 100
   bool pump_stopped_ = false;
   bool request_complete_ = false;  // sent to its end

@@ -13,20 +13,29 @@ namespace lb::proxy {
 
 template <upstream::Transport T>
 Exchange<T>::Exchange(ExchangeContext<T>& context, Downstream& client)
-    : context_(context), client_(client), pump_(context.executor), continue_gate_(context.executor, context.wheel) {}
+    : context_(context),
+      client_(client),
+      place_(context.waiting),
+      pump_(context.executor),
+      continue_gate_(context.executor, context.wheel) {}
 
 template <upstream::Transport T>
 net::Awaitable<bool> Exchange<T>::run() {
   if (const auto prepared = prepare(); !prepared) co_return co_await refuse(prepared.error());
   if (forwarded_.goes_no_further) co_return co_await answer_as_last();
-  for (std::optional<upstream::Pick> pick;;) {
+  for (upstream::Pick pick;;) {
     // A stale connection is no fault of its backend, which gets the request again on a new one.
-    if (!fresh_connection_) pick = co_await choose();
-    if (!pick) co_return co_await refuse(error_);
-    const Outcome outcome = co_await attempt(*pick);
-    if (outcome == Outcome::answered) co_return keep_client_;
-    if (outcome == Outcome::cut) co_return false;
-    if (!may_try_again(*pick)) co_return co_await refuse(error_);
+    if (!fresh_connection_) {
+      place_.give_back();
+      pick = co_await choose();
+      if (!pick) co_return co_await refuse(error_);
+      place_.take(pick);
+    }
+    const Outcome outcome = co_await attempt(pick);
+    if (outcome == Outcome::failed && may_try_again(pick)) continue;
+    place_.give_back();
+    if (outcome == Outcome::failed) co_return co_await refuse(error_);
+    co_return outcome == Outcome::answered&& keep_client_;
   }
 }
 
@@ -46,6 +55,7 @@ base::Result<void> Exchange<T>::prepare() {
       error_format_ = ErrorFormat::json;
     }
   }
+  context_.retries.record_request(context_.settings.retry_budget_percent);
   replay_.reset(context_.settings.replay_bytes);
   tried_.clear();
   attempts_ = pauses_ = 0;
@@ -58,34 +68,68 @@ base::Result<void> Exchange<T>::prepare() {
   return {};
 }
 
-// The backend of the next attempt. All were tried: one comes again after a short pause, longer each time, so that a
-// backend that restarts has a moment; with jitter, so that the requests of a crowd do not come again in step.
+// The backend of the next attempt; none, with error_ set, if the request has to do without.
 template <upstream::Transport T>
-net::Awaitable<std::optional<upstream::Pick>> Exchange<T>::choose() {
-  if (starved_) {
-    continue_gate_.reset();
-    co_await continue_gate_.until(context_.wheel.after(base::kRetryPause));
-  }
-  auto pick = context_.cluster.pick(tried_);
-  if (!pick && !tried_.empty()) {
+net::Awaitable<upstream::Pick> Exchange<T>::choose() {
+  if (starved_) co_await pause_before_another_round(context_.wheel.after(base::kRetryPause));
+  members_ = context_.members;
+  upstream::Pick pick = context_.waiting.empty() ? members_->pick(tried_) : upstream::Pick{.busy = true};
+  if (!pick && !pick.busy && !tried_.empty()) {
+    // All were tried: one comes again after a short pause, longer each time, so that a backend that restarts has a
+    // moment; with jitter, so that the requests of a crowd do not come again in step.
     const base::Duration pause = base::kRetryPause * (1 << std::min(pauses_++, 5U));
-    context_.random_state ^= context_.random_state << 13U;  // xorshift64, G. Marsaglia 2003
-    context_.random_state ^= context_.random_state >> 7U;
-    context_.random_state ^= context_.random_state << 17U;
-    const auto jitter =
-        static_cast<std::int64_t>(context_.random_state % static_cast<std::uint64_t>(pause.count() + 1));
+    const auto jitter = static_cast<std::int64_t>(context_.random.below(static_cast<std::uint64_t>(pause.count()) + 1));
     const base::Deadline until = context_.wheel.after(pause / 2 + base::Duration(jitter));
-    if (until >= last_resort_deadline_ && last_resort_) co_return std::nullopt;
-    continue_gate_.reset();
-    co_await continue_gate_.until(until);
+    if (until >= last_resort_deadline_ && last_resort_) co_return upstream::Pick{};
+    co_await pause_before_another_round(until);
     tried_.clear();
-    pick = context_.cluster.pick(tried_);
+    members_ = context_.members;
+    pick = members_->pick(tried_);
   }
-  if (pick && pick->last_resort && !last_resort_) {
+  if (pick.busy) pick = co_await wait_for_room();
+  if (pick && pick.last_resort && !last_resort_) {
     // With every backend down, one connect timeout is all that a client is made to wait for the verdict.
     last_resort_ = true;
     last_resort_deadline_ = context_.wheel.after(context_.settings.http.timeouts.connect);
   }
+  co_return pick;
+}
+
+template <upstream::Transport T>
+net::Awaitable<void> Exchange<T>::pause_before_another_round(base::Deadline until) {
+  continue_gate_.reset();
+  co_await continue_gate_.until(until);
+}
+
+// Every backend that could be picked has as many exchanges as it takes. Waits for its turn, for a bounded while; the
+// first in line looks, the others wait to become the first.
+template <upstream::Transport T>
+net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
+  const base::Error before = error_;
+  error_ = {base::ErrorKind::no_resources, base::Side::internal, "every backend is at its connection limit"};
+  if (context_.waiting.size() >= context_.settings.queue_max) co_return upstream::Pick{};
+  const base::Deadline deadline = context_.wheel.after(context_.settings.queue_timeout);
+  // A client that leaves gives its place in the line up, as far as its leaving can be told from the rest of its body.
+  const bool watched = client_.body_ended();
+  if (watched) client_.watch(&Exchange::client_gone, this);
+  continue_gate_.reset();
+  context_.waiting.enter(continue_gate_);
+  upstream::Pick pick{.busy = true};
+  for (;;) {
+    const bool first = context_.waiting.is_first(continue_gate_);
+    members_ = context_.members;
+    if (first) pick = members_->pick(tried_);
+    if (!pick.busy || client_gone_ || context_.wheel.now() >= deadline) break;
+    co_await continue_gate_.until(first ? std::min(deadline, context_.wheel.after(base::kQueueLook)) : deadline);
+  }
+  context_.waiting.leave(continue_gate_);
+  if (watched) co_await client_.stop_watching();
+  if (client_gone_) {
+    error_ = {base::ErrorKind::closed, base::Side::downstream, "the client left"};
+    if (pick.acquired) pick.endpoint->release();
+    co_return upstream::Pick{};
+  }
+  if (!pick.busy) error_ = before;
   co_return pick;
 }
 
@@ -101,7 +145,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   failure_.request_written = backend_->wrote_anything();
   failure_.body_replayable = replay_.complete();
   if (outcome == Outcome::answered && request_complete_ && backend_->reusable()) {
-    context_.pool.put(pick.index, std::move(connection));
+    context_.pool.put(*pick.endpoint, std::move(connection));
   }
   backend_ = nullptr;
   co_return outcome;
@@ -111,10 +155,10 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
 template <upstream::Transport T>
 net::Awaitable<std::unique_ptr<typename Exchange<T>::Upstream>> Exchange<T>::connect(const upstream::Pick& pick) {
   std::unique_ptr<Upstream> connection;
-  if (!fresh_connection_) connection = context_.pool.take(pick.index);
+  if (!fresh_connection_) connection = context_.pool.take(*pick.endpoint);
   reused_ = connection != nullptr;
   if (!connection) {
-    auto stream = co_await context_.transport.connect(pick.index, connect_deadline(pick));
+    auto stream = co_await context_.transport.connect(*pick.endpoint, connect_deadline(pick));
     if (!stream) {
       fail(FailedAt::nothing_sent, stream.error());
       failure_.request_written = false;
@@ -132,8 +176,8 @@ base::Deadline Exchange<T>::connect_deadline(const upstream::Pick& pick) const n
   if (!pick.last_resort) return own;
   // Each of those that are left gets its share, so that one that swallows packets does not hide one that has come back.
   const base::TimePoint now = context_.wheel.now();
-  const std::size_t tried = std::min(tried_.size(), context_.cluster.size() - 1);
-  const auto left = static_cast<std::int64_t>(context_.cluster.size() - tried);
+  const std::size_t tried = std::min(tried_.size(), members_->size() - 1);
+  const auto left = static_cast<std::int64_t>(members_->size() - tried);
   return std::min(own, now + std::max(last_resort_deadline_ - now, base::TimePoint::duration(0)) / left);
 }
 
@@ -188,19 +232,23 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
     context_.pool.drop_idle();
     return verdict == Verdict::again && context_.wheel.now() - started_ < context_.settings.http.timeouts.connect;
   }
-  tried_.push_back(pick.index);
-  if (error_.side == base::Side::upstream) context_.cluster.record_failure(*pick.endpoint);
+  tried_.push_back(pick.endpoint->slot());
+  if (error_.side == base::Side::upstream) context_.cluster.record_failure(*pick.endpoint, error_.detail);
   if (failure_.at == FailedAt::nothing_sent && context_.on_connect_failed != nullptr) {
-    context_.on_connect_failed(context_.on_connect_failed_context, pick.index);
+    context_.on_connect_failed(context_.on_connect_failed_context, pick.endpoint->slot());
   }
   if (base::log_enabled(base::LogLevel::debug)) {
     base::log(base::LogLevel::debug, "attempt at " + pick.endpoint->url() + " failed: " + std::string(error_.detail));
   }
   if (verdict == Verdict::give_up) return false;
   ++attempts_;
+  // What never reached a backend is no load on it.
+  if (failure_.at != FailedAt::nothing_sent && !context_.retries.spend()) {
+    base::log(base::LogLevel::debug, "the retry budget is spent");
+    return false;
+  }
   // A backend that could not be reached forwarded nothing: each other one is still worth a try, whatever their number.
-  const bool others_left =
-      failure_.at == FailedAt::nothing_sent && tried_.size() < context_.cluster.size() && pauses_ == 0;
+  const bool others_left = failure_.at == FailedAt::nothing_sent && tried_.size() < members_->size() && pauses_ == 0;
   return attempts_ < context_.settings.attempts || (others_left && context_.settings.attempts > 1);
 }
 

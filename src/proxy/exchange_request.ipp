@@ -118,6 +118,7 @@ void Exchange<T>::client_gone(void* self) noexcept {
   auto& exchange = *static_cast<Exchange*>(self);
   exchange.client_gone_ = true;
   if (exchange.backend_ != nullptr) exchange.backend_->stream().close();
+  exchange.continue_gate_.wake();  // it may wait for a backend with room
 }
 
 // After the answer: whatever still reads from the client or writes to the backend ends.

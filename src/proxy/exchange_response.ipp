@@ -101,7 +101,7 @@ typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const
                                                http::BodyKind shown_as) {
   const bool client_left = error.side == base::Side::downstream || client_gone_ || client_error_;
   if (!client_left && error.side == base::Side::upstream && error.kind != base::ErrorKind::cancelled) {
-    context_.cluster.record_failure(*pick.endpoint);
+    context_.cluster.record_failure(*pick.endpoint, error.detail);
     base::log(base::LogLevel::warning,
               "answer of " + pick.endpoint->url() + " broke off: " + std::string(error.detail));
   }

@@ -12,9 +12,13 @@ namespace lb::proxy {
 template <upstream::Transport T>
 class Handler {
  public:
-  // `transport` and everything it refers to outlive the handler.
+  // `transport` and everything it refers to outlive the handler. It begins with the cluster's present members.
   Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, net::SessionSet& sessions,
           const Settings& settings, upstream::Cluster& cluster, T& transport, std::uint64_t seed);
+
+  // The configuration was read again: exchanges choose among these from now on. Connections to backends that left are
+  // not kept.
+  void set_members(const upstream::MembersPtr& members);
 
   // Serves one client until its connection ends. The coroutine owns the stream; spawn it in the worker's task group.
   // Ended early by closing the stream (SessionSet::abort()).
@@ -23,8 +27,8 @@ class Handler {
   // Answers 503 and ends the connection: there are too many. Ends by itself within the linger time.
   [[nodiscard]] net::Awaitable<void> turn_away(std::unique_ptr<typename T::Stream> stream, std::string client_address);
 
-  // Called on this worker when a backend could not be connected to, with its index.
-  void on_connect_failed(void (*call)(void*, std::size_t), void* context) noexcept {
+  // Called on this worker when a backend could not be connected to, with its slot.
+  void on_connect_failed(void (*call)(void*, std::uint32_t), void* context) noexcept {
     context_.on_connect_failed = call;
     context_.on_connect_failed_context = context;
   }

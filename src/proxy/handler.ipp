@@ -9,14 +9,30 @@
 
 namespace lb::proxy {
 
+// Each exchange counts itself among the users of the members. With a counter of the worker's own, no other worker's
+// cache is disturbed.
+inline upstream::MembersPtr own_reference(const upstream::MembersPtr& members) {
+  const auto own = std::make_shared<const upstream::MembersPtr>(members);
+  return {own, own->get()};
+}
+
 template <upstream::Transport T>
 Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks,
                     net::SessionSet& sessions, const Settings& settings, upstream::Cluster& cluster, T& transport,
                     std::uint64_t seed)
     : sessions_(sessions),
       settings_(settings),
-      pool_(wheel, cluster.size(), settings.pool),
-      context_{executor, wheel, blocks, settings, cluster, pool_, transport, {}, seed | 1U, nullptr, nullptr} {}
+      pool_(wheel, settings.pool),
+      context_{executor,          wheel, blocks, settings, cluster, own_reference(cluster.members()), pool_, transport,
+               base::Random(seed)} {}
+
+template <upstream::Transport T>
+void Handler<T>::set_members(const upstream::MembersPtr& members) {
+  const upstream::MembersPtr before = std::exchange(context_.members, own_reference(members));
+  for (const auto& endpoint : before->endpoints()) {
+    if (endpoint->is_removed()) pool_.drop_idle(*endpoint);
+  }
+}
 
 template <upstream::Transport T>
 net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> stream, std::string client_address) {

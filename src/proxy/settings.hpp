@@ -8,11 +8,15 @@
 
 namespace lb::proxy {
 
+// One worker's; may change while exchanges refer to it, between any two steps of a coroutine.
 struct Settings {
   http1::Settings http;
   upstream::PoolSettings pool;
-  unsigned attempts = 0;         // forwarded exchanges per request, the first included
-  std::size_t replay_bytes = 0;  // of a request body kept for another attempt
+  unsigned attempts = 0;              // forwarded exchanges per request, the first included
+  std::size_t replay_bytes = 0;       // of a request body kept for another attempt
+  unsigned retry_budget_percent = 0;  // retries, as a share of the requests; 0: any number
+  std::size_t queue_max = 0;          // requests of one worker that wait for a backend with room
+  base::Duration queue_timeout{};     // how long one does
 };
 
 }  // namespace lb::proxy

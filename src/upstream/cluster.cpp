@@ -1,6 +1,7 @@
 #include "upstream/cluster.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "base/log.hpp"
@@ -8,58 +9,127 @@
 namespace lb::upstream {
 namespace {
 
-std::vector<unsigned> weights_of(const std::vector<BackendSpec>& backends) {
-  std::vector<unsigned> weights;
-  weights.reserve(backends.size());
-  for (const BackendSpec& backend : backends) weights.push_back(backend.weight);
-  return weights;
+using base::LogLevel;
+
+void log_up(const Endpoint& endpoint) {
+  base::log(LogLevel::info, endpoint.url() + " [up]");
 }
 
-std::string host_line_of(const BackendSpec& backend) {
-  const bool v6 = backend.host.find(':') != std::string::npos;
-  std::string line = "Host: " + (v6 ? "[" + backend.host + "]" : backend.host);
-  if (backend.port != 80) line += ":" + std::to_string(backend.port);
-  return line + "\r\n";
+// The reason stands in a line before: the one of the change has words that users look for.
+void log_down(const Endpoint& endpoint, std::string_view what_failed, std::string_view reason,
+              const std::string& verdict) {
+  std::string line(what_failed);
+  base::log(LogLevel::warning, line.append(endpoint.url()).append(" failed: ").append(reason));
+  base::log(LogLevel::warning, endpoint.url() + " [down] (" + verdict + ")");
 }
 
-void log_change(const Endpoint& endpoint, Change change, const std::string& reason) {
-  if (change == Change::came_up) base::log(base::LogLevel::info, endpoint.url() + " [up]");
-  if (change == Change::went_down) base::log(base::LogLevel::warning, endpoint.url() + " [down] (" + reason + ")");
+// Where the new order begins, so that the endpoint whose turn it was is next; if it left, the one behind it.
+std::uint32_t next_among(const std::vector<std::shared_ptr<Endpoint>>& endpoints, const Members& before) {
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const auto& candidate = before.endpoints()[(before.next() + i) % before.size()];
+    const auto found = std::ranges::find(endpoints, candidate);
+    if (found != endpoints.end()) return static_cast<std::uint32_t>(found - endpoints.begin());
+  }
+  return 0;
 }
 
 }  // namespace
 
-Cluster::Cluster(std::vector<BackendSpec> backends, std::uint32_t failures_max)
-    : backends_(std::move(backends)), order_(weights_of(backends_)), failures_max_(failures_max) {
-  for (const BackendSpec& backend : backends_) {
-    endpoints_.push_back(std::make_unique<Endpoint>(backend.url, host_line_of(backend)));
+Members::Members(std::vector<std::shared_ptr<Endpoint>> endpoints, const std::vector<unsigned>& weights,
+                 std::uint32_t next)
+    : endpoints_(std::move(endpoints)), order_(weights, next) {}
+
+Pick Members::pick(const Tried& tried) noexcept {
+  bool busy = false;
+  bool last_resort = false;
+  const auto eligible = [&](std::uint32_t index) {
+    const Endpoint& endpoint = *endpoints_[index];
+    if (!last_resort && !endpoint.is_up()) return false;
+    if (std::ranges::find(tried, endpoint.slot()) != tried.end()) return false;
+    const bool room = endpoint.has_room();
+    busy = busy || !room;
+    return room;
+  };
+  for (;;) {
+    busy = false;
+    const auto index = order_.pick(eligible);
+    if (index) {
+      Endpoint* const endpoint = endpoints_[*index].get();
+      // Another worker may have taken the last place meanwhile.
+      const bool limited = endpoint->is_limited();
+      if (limited && !endpoint->acquire()) continue;
+      return {endpoint, last_resort, limited, false};
+    }
+    if (busy || last_resort) return {nullptr, false, false, busy};
+    last_resort = true;
   }
 }
 
-std::optional<Pick> Cluster::pick(const Tried& tried) noexcept {
-  const auto untried = [&](std::uint32_t index) { return std::ranges::find(tried, index) == tried.end(); };
-  const auto up = order_.pick([&](std::uint32_t index) { return endpoints_[index]->is_up() && untried(index); });
-  if (up) return Pick{*up, endpoints_[*up].get(), false};
-  if (any_up()) return std::nullopt;
-  const auto down = order_.pick(untried);
-  if (down) return Pick{*down, endpoints_[*down].get(), true};
-  return std::nullopt;
-}
-
-bool Cluster::any_up() const noexcept {
+bool Members::any_up() const noexcept {
   return std::ranges::any_of(endpoints_, [](const auto& endpoint) { return endpoint->is_up(); });
 }
 
-void Cluster::record_failure(Endpoint& endpoint) {
-  log_change(endpoint, endpoint.record_failure(failures_max_), std::to_string(failures_max_) + " retries failed");
+Cluster::Cluster(const std::vector<BackendSpec>& backends, const Thresholds& thresholds)
+    : thresholds_(thresholds), failures_max_(thresholds.failures) {
+  replace(backends, thresholds);
+}
+
+MembersPtr Cluster::replace(const std::vector<BackendSpec>& backends, const Thresholds& thresholds) {
+  std::unordered_map<std::string_view, std::shared_ptr<Endpoint>> known;
+  if (members_) {
+    for (const auto& endpoint : members_->endpoints()) known.emplace(endpoint->url(), endpoint);
+  }
+  std::vector<std::shared_ptr<Endpoint>> endpoints;
+  std::vector<unsigned> weights;
+  for (const BackendSpec& backend : backends) {
+    const auto found = known.find(backend.url);
+    endpoints.push_back(found != known.end() ? found->second : make_endpoint(backend));
+    endpoints.back()->limit_connections(backend.connections_max);
+    weights.push_back(backend.weight);
+    if (found != known.end()) known.erase(found);
+  }
+  for (const auto& [url, endpoint] : known) endpoint->remove();
+  const std::uint32_t next = members_ ? next_among(endpoints, *members_) : 0;
+  thresholds_ = thresholds;
+  failures_max_.store(thresholds.failures, std::memory_order_relaxed);
+  members_ = std::make_shared<Members>(std::move(endpoints), weights, next);
+  return members_;
+}
+
+std::shared_ptr<Endpoint> Cluster::make_endpoint(const BackendSpec& backend) {
+  const auto free = std::ranges::find_if(slots_, [](const auto& slot) { return slot.expired(); });
+  const auto slot = static_cast<std::uint32_t>(free - slots_.begin());
+  auto endpoint = std::make_shared<Endpoint>(backend, slot);
+  if (free == slots_.end()) {
+    slots_.push_back(endpoint);
+  } else {
+    *free = endpoint;
+  }
+  return endpoint;
+}
+
+void Cluster::record_failure(Endpoint& endpoint, std::string_view reason) {
+  const std::uint32_t failures_max = failures_max_.load(std::memory_order_relaxed);
+  if (endpoint.record_failure(failures_max) != Change::went_down) return;
+  log_down(endpoint, "request to ", reason, std::to_string(failures_max) + " retries failed");
+  if (endpoint.passed_last_check() && !endpoint.has_succeeded()) {
+    base::log(LogLevel::warning, endpoint.url() + " passed its last health check, but requests to it fail");
+  }
+  if (on_down_) on_down_();
 }
 
 void Cluster::record_recovery(Endpoint& endpoint) {
-  log_change(endpoint, endpoint.mark(HealthState::up), "");
+  if (endpoint.record_recovery() == Change::came_up) log_up(endpoint);
 }
 
-void Cluster::record_check(Endpoint& endpoint, bool passed) {
-  log_change(endpoint, endpoint.mark(passed ? HealthState::up : HealthState::down), "health check failed");
+void Cluster::record_check(Endpoint& endpoint, bool passed, std::string_view reason) {
+  const bool requests_succeed = endpoint.take_succeeded();
+  const Change change = endpoint.record_check(passed, thresholds_);
+  if (change == Change::came_up) log_up(endpoint);
+  if (change == Change::went_down) log_down(endpoint, "check of ", reason, "health check failed");
+  if (!passed && requests_succeed) {
+    base::log(LogLevel::warning, endpoint.url() + " fails its health check although requests to it succeed");
+  }
 }
 
 }  // namespace lb::upstream

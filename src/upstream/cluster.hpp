@@ -1,10 +1,13 @@
-// The backends, their health and the order in which they are picked. One object, shared by all workers.
+// The backends, their health and the order in which they are picked.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/container/small_vector.hpp>
@@ -14,47 +17,78 @@
 
 namespace lb::upstream {
 
-struct BackendSpec {
-  std::string url;   // canonical
-  std::string host;  // name, or address without brackets
-  std::uint16_t port = 80;
-  unsigned weight = 1;
-};
-
-// The endpoints that one request has tried, by index.
+// The endpoints that one request has tried, by slot.
 using Tried = boost::container::small_vector<std::uint32_t, 8>;
 
 struct Pick {
-  std::uint32_t index = 0;
-  Endpoint* endpoint = nullptr;
-  bool last_resort = false;  // down, and tried because all are
+  Endpoint* endpoint = nullptr;  // null: none was picked
+  bool last_resort = false;      // down, and tried because none that is up is left
+  bool acquired = false;         // to be given back with Endpoint::release()
+  bool busy = false;             // none was picked, for those that are left have reached their connection limits
+
+  [[nodiscard]] explicit operator bool() const noexcept { return endpoint != nullptr; }
 };
 
-class Cluster {
+// The endpoints of one reading of the configuration. Never changes; shared by all workers, each of which keeps it alive
+// for as long as its requests need it.
+class Members {
  public:
-  // There is at least one backend. `failures_max` consecutive failures mark an endpoint down.
-  Cluster(std::vector<BackendSpec> backends, std::uint32_t failures_max);
+  // There is at least one endpoint; `weights` are theirs. `next`: the position in `endpoints` that is picked first.
+  Members(std::vector<std::shared_ptr<Endpoint>> endpoints, const std::vector<unsigned>& weights, std::uint32_t next);
 
-  // The next endpoint for a request that has tried `tried`: in strict round robin over those that are up; when none is
-  // up, over all. None: all of these were tried. Any thread.
-  [[nodiscard]] std::optional<Pick> pick(const Tried& tried) noexcept;
-
-  // What an exchange, or a check, says of an endpoint. Each change of state is logged once, by these. Any thread.
-  void record_success(Endpoint& endpoint) noexcept { endpoint.record_success(); }
-  void record_failure(Endpoint& endpoint);
-  void record_recovery(Endpoint& endpoint);
-  void record_check(Endpoint& endpoint, bool passed);
+  // The next endpoint for a request that has tried `tried`: in strict round robin over those that are up and have room;
+  // when all of them were tried, over the others, which may well have come back since they were marked down. None: all
+  // were tried, or those that are left are busy. Any thread.
+  [[nodiscard]] Pick pick(const Tried& tried) noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return endpoints_.size(); }
-  [[nodiscard]] Endpoint& endpoint(std::size_t index) noexcept { return *endpoints_[index]; }
-  [[nodiscard]] const BackendSpec& spec(std::size_t index) const noexcept { return backends_[index]; }
+  [[nodiscard]] Endpoint& operator[](std::size_t index) const noexcept { return *endpoints_[index]; }
+  [[nodiscard]] const std::vector<std::shared_ptr<Endpoint>>& endpoints() const noexcept { return endpoints_; }
   [[nodiscard]] bool any_up() const noexcept;
+  // The position that would be picked next.
+  [[nodiscard]] std::uint32_t next() const noexcept { return order_.next(); }
 
  private:
-  std::vector<BackendSpec> backends_;
-  std::vector<std::unique_ptr<Endpoint>> endpoints_;
+  std::vector<std::shared_ptr<Endpoint>> endpoints_;
   balancer::RoundRobin order_;
-  std::uint32_t failures_max_;
+};
+
+using MembersPtr = std::shared_ptr<Members>;
+
+// Owns the endpoints beyond single readings of the configuration, and says what exchanges and checks mean for them.
+class Cluster {
+ public:
+  // There is at least one backend.
+  Cluster(const std::vector<BackendSpec>& backends, const Thresholds& thresholds);
+
+  // One thread: replaces the backends and the thresholds. A backend whose URL stays keeps its endpoint, and with it its
+  // health and slot; the round robin goes on where it was. Returns the new members, whom the workers have still to be
+  // told of; those that left are marked removed.
+  MembersPtr replace(const std::vector<BackendSpec>& backends, const Thresholds& thresholds);
+
+  // The newest members. The thread of replace().
+  [[nodiscard]] const MembersPtr& members() const noexcept { return members_; }
+  [[nodiscard]] std::size_t size() const noexcept { return members_->size(); }
+  [[nodiscard]] Endpoint& endpoint(std::size_t index) const noexcept { return (*members_)[index]; }
+
+  // What an exchange says of an endpoint. Each change of state is logged once, by these. Any thread.
+  void record_success(Endpoint& endpoint) noexcept { endpoint.record_success(); }
+  void record_failure(Endpoint& endpoint, std::string_view reason);
+  void record_recovery(Endpoint& endpoint);
+  // What a check says. `reason`: why it failed, for people. The thread of replace().
+  void record_check(Endpoint& endpoint, bool passed, std::string_view reason);
+
+  // Called when exchanges have marked an endpoint down, on their thread. Set before there are any.
+  void on_down(std::function<void()> call) { on_down_ = std::move(call); }
+
+ private:
+  std::shared_ptr<Endpoint> make_endpoint(const BackendSpec& backend);
+
+  std::vector<std::weak_ptr<Endpoint>> slots_;  // expired: free for another endpoint
+  MembersPtr members_;
+  Thresholds thresholds_;                    // of checks
+  std::atomic<std::uint32_t> failures_max_;  // of exchanges
+  std::function<void()> on_down_;
 };
 
 }  // namespace lb::upstream

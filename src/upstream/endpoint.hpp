@@ -1,54 +1,109 @@
-// One backend's live state, shared by all workers: plain atomics, no lock.
+// One backend's live state, shared by all workers: plain atomics, no lock. It outlives a reload of the configuration.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <string>
-#include <string_view>
+#include <utility>
 
 namespace lb::upstream {
+
+struct BackendSpec {
+  std::string url;   // canonical: a backend's identity
+  std::string host;  // name, or address without brackets
+  std::uint16_t port = 80;
+  unsigned weight = 1;
+  std::uint32_t connections_max = 0;  // exchanges at once; 0: no limit
+};
 
 enum class HealthState : std::uint8_t { unknown, up, down };
 
 // A change of state that one caller has brought about, and therefore logs.
 enum class Change : std::uint8_t { none, came_up, went_down };
 
+// How many results in a row it takes.
+struct Thresholds {
+  std::uint32_t failures = 3;  // failed exchanges that mark an endpoint down
+  std::uint32_t rise = 1;      // passed checks that bring one back
+  std::uint32_t fall = 1;      // failed checks that mark one down
+};
+
 class Endpoint {
  public:
-  // `url`: as log lines show it. `host_line`: "Host: name:port\r\n", for requests that came without one.
-  Endpoint(std::string url, std::string host_line) : url_(std::move(url)), host_line_(std::move(host_line)) {}
+  // `slot`: its place in what each worker keeps for it (pool, addresses). No other living endpoint has the same.
+  Endpoint(BackendSpec spec, std::uint32_t slot);
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
 
   [[nodiscard]] const std::string& url() const noexcept { return url_; }
+  [[nodiscard]] const std::string& host() const noexcept { return host_; }
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
+  // "Host: name:port\r\n", for requests that came without one.
   [[nodiscard]] const std::string& host_line() const noexcept { return host_line_; }
 
-  // Any thread. An endpoint that was never checked counts as up: it may well be.
-  [[nodiscard]] bool is_up() const noexcept { return state_.load(std::memory_order_relaxed) != HealthState::down; }
+  // Health. Any thread, but for record_check(). An endpoint that was never checked counts as up: it may well be.
+  [[nodiscard]] HealthState state() const noexcept { return state_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_up() const noexcept { return state() != HealthState::down; }
 
   // An exchange succeeded: failures in a row start from 0.
   void record_success() noexcept {
-    // Looked at before it is written: the line stays shared between the workers while all is well.
+    // Looked at before they are written: the line stays shared between the workers while all is well.
     if (failures_.load(std::memory_order_relaxed) != 0) failures_.store(0, std::memory_order_relaxed);
+    if (!succeeded_.load(std::memory_order_relaxed)) succeeded_.store(true, std::memory_order_relaxed);
   }
 
-  // An exchange failed through the endpoint's fault. `failures_max` in a row mark it down.
+  // An exchange failed through the endpoint's fault.
   [[nodiscard]] Change record_failure(std::uint32_t failures_max) noexcept {
     const std::uint32_t failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
     return failures >= failures_max ? mark(HealthState::down) : Change::none;
   }
 
-  // A health check, or an exchange that was tried although the endpoint was down, says so.
-  [[nodiscard]] Change mark(HealthState state) noexcept {
-    if (state == HealthState::up) failures_.store(0, std::memory_order_relaxed);
-    const HealthState before = state_.exchange(state, std::memory_order_relaxed);
-    if (before == state) return Change::none;
-    return state == HealthState::up ? Change::came_up : Change::went_down;
+  // An exchange that was tried although the endpoint was down has succeeded.
+  [[nodiscard]] Change record_recovery() noexcept { return mark(HealthState::up); }
+
+  // A check's result. The first one decides alone: there is nothing yet that it could be weighed against. One thread.
+  [[nodiscard]] Change record_check(bool passed, const Thresholds& thresholds) noexcept;
+
+  [[nodiscard]] bool passed_last_check() const noexcept { return check_passed_.load(std::memory_order_relaxed); }
+
+  // Whether an exchange has succeeded since the last check, or since take_succeeded().
+  [[nodiscard]] bool has_succeeded() const noexcept { return succeeded_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool take_succeeded() noexcept { return succeeded_.exchange(false, std::memory_order_relaxed); }
+
+  // Exchanges at once. acquire() is false when the limit is reached; each true one is paid back by release(). Nothing
+  // is counted without a limit. Any thread.
+  [[nodiscard]] bool has_room() const noexcept {
+    const std::uint32_t most = connections_max_.load(std::memory_order_relaxed);
+    return most == 0 || in_use_.load(std::memory_order_relaxed) < most;
   }
+  [[nodiscard]] bool acquire() noexcept;
+  void release() noexcept { in_use_.fetch_sub(1, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_limited() const noexcept { return connections_max_.load(std::memory_order_relaxed) != 0; }
+  [[nodiscard]] std::uint32_t in_use() const noexcept { return in_use_.load(std::memory_order_relaxed); }
+  void limit_connections(std::uint32_t most) noexcept { connections_max_.store(most, std::memory_order_relaxed); }
+
+  // It has left the configuration: exchanges under way end, and their connections are not kept.
+  [[nodiscard]] bool is_removed() const noexcept { return removed_.load(std::memory_order_relaxed); }
+  void remove() noexcept { removed_.store(true, std::memory_order_relaxed); }
 
  private:
+  [[nodiscard]] Change mark(HealthState state) noexcept;
+
   std::string url_;
+  std::string host_;
   std::string host_line_;
+  std::uint16_t port_;
+  std::uint32_t slot_;
+  std::uint32_t checks_in_row_ = 0;  // with the result below
+  std::atomic<bool> check_passed_{false};
   alignas(64) std::atomic<HealthState> state_{HealthState::unknown};
   std::atomic<std::uint32_t> failures_{0};
+  std::atomic<bool> succeeded_{false};
+  std::atomic<bool> removed_{false};
+  std::atomic<std::uint32_t> connections_max_;
+  // On a line of its own: with a limit, each exchange writes it.
+  alignas(64) std::atomic<std::uint32_t> in_use_{0};
 };
 
 }  // namespace lb::upstream

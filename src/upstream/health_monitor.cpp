@@ -7,21 +7,62 @@
 #include "base/log.hpp"
 
 namespace lb::upstream {
+namespace {
 
-HealthMonitor::HealthMonitor(net::Worker& worker, Resolver& resolver, Cluster& cluster, HealthSettings settings,
-                             OnAddresses on_addresses)
-    : worker_(worker),
-      resolver_(resolver),
+base::Duration scaled(base::Duration interval, double factor) noexcept {
+  return base::Duration(static_cast<base::Duration::rep>(static_cast<double>(interval.count()) * factor));
+}
+
+}  // namespace
+
+HealthMonitor::HealthMonitor(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks, Cluster& cluster,
+                             Checker& checker, const HealthSettings& settings, std::uint64_t seed)
+    : executor_(executor),
+      wheel_(wheel),
+      tasks_(tasks),
       cluster_(cluster),
+      checker_(checker),
       settings_(settings),
-      on_addresses_(std::move(on_addresses)),
-      watched_(cluster.size()),
-      pause_(worker.executor(), worker.wheel()) {}
+      random_(seed),
+      pause_(std::move(executor), wheel) {}
+
+net::Awaitable<void> HealthMonitor::check_now(std::vector<std::shared_ptr<Endpoint>> endpoints,
+                                              base::Duration timeout) {
+  const base::Deadline deadline = wheel_.after(timeout);
+  // The checks refer to this frame, which waits for the last of them.
+  std::size_t left = endpoints.size();
+  net::Pause done(executor_, wheel_);
+  for (const auto& endpoint : endpoints) tasks_.spawn(check_for(endpoint, deadline, left, done));
+  while (left > 0) co_await done.until(base::kNever);
+}
+
+net::Awaitable<void> HealthMonitor::check_for(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline,
+                                              std::size_t& left, net::Pause& done) {
+  co_await check_one(endpoint, deadline);
+  if (--left == 0) done.wake();
+}
+
+void HealthMonitor::watch(const Members& members, const HealthSettings& settings) {
+  settings_ = settings;
+  std::vector<std::shared_ptr<Watched>> watched;
+  for (const auto& endpoint : members.endpoints()) {
+    const auto known = std::ranges::find_if(watched_, [&](const auto& one) { return one->endpoint == endpoint; });
+    const base::TimePoint latest = wheel_.now() + interval_of(*endpoint);
+    if (known == watched_.end()) {
+      watched.push_back(std::make_shared<Watched>(Watched{endpoint, latest}));
+    } else {
+      (*known)->due = std::min((*known)->due, latest);
+      watched.push_back(*known);
+    }
+  }
+  watched_ = std::move(watched);
+  pause_.wake();
+}
 
 net::Awaitable<void> HealthMonitor::run() {
   while (!stopped_) {
-    co_await pause_.until(worker_.wheel().after(settings_.interval));
-    if (!stopped_) co_await check_all(settings_.timeout);
+    co_await pause_.until(next_due());
+    if (!stopped_) start_due_checks();
   }
 }
 
@@ -30,53 +71,58 @@ void HealthMonitor::stop() {
   pause_.wake();
 }
 
-net::Awaitable<void> HealthMonitor::check_all(base::Duration timeout) {
-  const base::Deadline deadline = worker_.wheel().after(timeout);
-  // The checks refer to this frame, which waits for the last of them.
-  std::size_t left = cluster_.size();
-  net::Event done(worker_.executor());
-  for (std::size_t index = 0; index < cluster_.size(); ++index) {
-    worker_.tasks().spawn(check(index, deadline, left, done));
+void HealthMonitor::reconsider() {
+  for (const auto& watched : watched_) {
+    if (watched->endpoint->is_up()) continue;
+    watched->due = std::min(watched->due, wheel_.now() + interval_of(*watched->endpoint));
   }
-  co_await done.wait();
+  pause_.wake();
 }
 
-net::Awaitable<void> HealthMonitor::check(std::size_t index, base::Deadline deadline, std::size_t& left,
-                                          net::Event& done) {
-  co_await look_up(index, deadline);
-  const auto connected =
-      co_await net::connect_tcp(worker_.executor(), worker_.wheel(), watched_[index].addresses, deadline);
-  if (!connected && connected.error().kind == base::ErrorKind::no_resources) {
-    base::log(base::LogLevel::warning, "cannot check " + cluster_.spec(index).url + ": out of descriptors");
-  } else if (!stopped_) {
-    cluster_.record_check(cluster_.endpoint(index), connected.has_value());
+// Those that are due together stay together: one draw for all of them.
+void HealthMonitor::start_due_checks() {
+  const base::TimePoint now = wheel_.now();
+  // The checks of several balancers must not fall into step.
+  const double factor = 1.0 + (2.0 * random_.share() - 1.0) * settings_.jitter_percent / 100.0;
+  for (const auto& watched : watched_) {
+    if (watched->checking || watched->due > now) continue;
+    watched->checking = true;
+    tasks_.spawn(check_watched(watched, now, factor));
   }
-  if (--left == 0) done.set();
 }
 
-net::Awaitable<void> HealthMonitor::look_up(std::size_t index, base::Deadline deadline) {
-  const BackendSpec& spec = cluster_.spec(index);
-  net::Addresses found =
-      co_await resolver_.resolve(worker_.executor(), worker_.wheel(), spec.host, spec.port, deadline);
-  // A lookup that fails leaves the addresses that worked: name servers fail more often than backends move.
-  if (found.empty() || found == watched_[index].addresses) co_return;
-  watched_[index].addresses = std::move(found);
-  on_addresses_(index, watched_[index].addresses);
+net::Awaitable<void> HealthMonitor::check_watched(std::shared_ptr<Watched> watched, base::TimePoint began,
+                                                  double factor) {
+  co_await check_one(watched->endpoint, began + settings_.timeout);
+  // An interval runs from beginning to beginning. One shorter than the check took begins anew.
+  const base::TimePoint now = wheel_.now();
+  watched->due = began + scaled(interval_of(*watched->endpoint), factor);
+  if (watched->due <= now) watched->due = now + base::kWheelTick;
+  watched->checking = false;
+  pause_.wake();
 }
 
-void HealthMonitor::refresh(std::size_t index) {
-  constexpr base::Duration kRefreshEvery{1000};
-  Watched& watched = watched_[index];
-  const base::TimePoint now = worker_.wheel().now();
-  if (stopped_ || watched.looking_up || now - watched.refreshed < kRefreshEvery) return;
-  watched.refreshed = now;
-  watched.looking_up = true;
-  worker_.tasks().spawn(refresh_one(index));
+net::Awaitable<void> HealthMonitor::check_one(const std::shared_ptr<Endpoint>& endpoint, base::Deadline deadline) {
+  const CheckResult result = co_await checker_.check(endpoint, deadline);
+  if (stopped_ || endpoint->is_removed()) co_return;
+  if (result.verdict == CheckResult::Verdict::unknown) {
+    base::log(base::LogLevel::warning, "cannot check " + endpoint->url() + ": " + result.reason);
+  } else {
+    cluster_.record_check(*endpoint, result.verdict == CheckResult::Verdict::passed, result.reason);
+  }
 }
 
-net::Awaitable<void> HealthMonitor::refresh_one(std::size_t index) {
-  co_await look_up(index, worker_.wheel().after(base::kResolveTime));
-  watched_[index].looking_up = false;
+base::Deadline HealthMonitor::next_due() const noexcept {
+  base::Deadline next = base::kNever;
+  for (const auto& watched : watched_) {
+    if (!watched->checking) next = std::min(next, base::Deadline(watched->due));
+  }
+  return next;
+}
+
+base::Duration HealthMonitor::interval_of(const Endpoint& endpoint) const noexcept {
+  const bool quick = !endpoint.is_up() && settings_.down_interval.count() > 0;
+  return quick ? settings_.down_interval : settings_.interval;
 }
 
 }  // namespace lb::upstream

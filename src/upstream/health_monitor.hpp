@@ -2,63 +2,72 @@
 // signal handling, so that a slow lookup or a burst of traffic disturbs neither.
 #pragma once
 
-#include <functional>
+#include <cstdint>
+#include <memory>
 #include <vector>
 
-#include "net/connector.hpp"
+#include "base/random.hpp"
 #include "net/pause.hpp"
-#include "net/worker.hpp"
+#include "net/task_group.hpp"
+#include "upstream/checker.hpp"
 #include "upstream/cluster.hpp"
-#include "upstream/resolver.hpp"
 
 namespace lb::upstream {
 
 struct HealthSettings {
   base::Duration interval{};
+  base::Duration down_interval{};  // for those that are down; 0: the same
   base::Duration timeout{};
+  unsigned jitter_percent = 0;  // of an interval, earlier or later
 };
 
+// One thread: that of the executor.
 class HealthMonitor {
  public:
-  // Called on the monitor's thread when the addresses of a backend were looked up and are not what they were.
-  using OnAddresses = std::function<void(std::size_t index, const net::Addresses& addresses)>;
+  // All of these outlive the monitor, and the tasks that it has spawned.
+  HealthMonitor(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks, Cluster& cluster,
+                Checker& checker, const HealthSettings& settings, std::uint64_t seed);
 
-  // The worker, the resolver and the cluster outlive the monitor.
-  HealthMonitor(net::Worker& worker, Resolver& resolver, Cluster& cluster, HealthSettings settings,
-                OnAddresses on_addresses);
+  // Checks the endpoints, all at once. Returns when all have answered, at the latest at the deadline.
+  [[nodiscard]] net::Awaitable<void> check_now(std::vector<std::shared_ptr<Endpoint>> endpoints,
+                                               base::Duration timeout);
 
-  // Looks up and connects to every backend, all at once: one that answers is up, one that does not is down. Returns
-  // when all have, at the latest at the deadline. An address that is refused because of our own lack of descriptors
-  // says nothing about its backend.
-  [[nodiscard]] net::Awaitable<void> check_all(base::Duration timeout);
+  // Watches exactly these from now on, by these settings. The next check of one that was watched stays due when it was,
+  // if not later than the new interval says; that of a new one is due after an interval.
+  void watch(const Members& members, const HealthSettings& settings);
 
-  // Waits for the interval and checks all, until stop(). A task of the worker.
+  // Checks each when it is due, until stop(). A task of the group.
   [[nodiscard]] net::Awaitable<void> run();
 
-  // Looks the backend's name up again, soon: connecting to it has failed. At most once a second for each backend;
-  // nothing happens for those that are given by address. Monitor's thread.
-  void refresh(std::size_t index);
+  // Endpoints may have been marked down by exchanges: their checks may be due sooner.
+  void reconsider();
 
-  // Ends run(). Monitor's thread.
+  // Ends run(); results of checks under way are no longer recorded.
   void stop();
 
  private:
   struct Watched {
-    net::Addresses addresses;
-    base::TimePoint refreshed{};  // when refresh() last did something
-    bool looking_up = false;
+    std::shared_ptr<Endpoint> endpoint;
+    base::TimePoint due;
+    bool checking = false;
   };
 
-  net::Awaitable<void> check(std::size_t index, base::Deadline deadline, std::size_t& left, net::Event& done);
-  net::Awaitable<void> look_up(std::size_t index, base::Deadline deadline);
-  net::Awaitable<void> refresh_one(std::size_t index);
+  net::Awaitable<void> check_for(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline, std::size_t& left,
+                                 net::Pause& done);
+  net::Awaitable<void> check_watched(std::shared_ptr<Watched> watched, base::TimePoint began, double factor);
+  net::Awaitable<void> check_one(const std::shared_ptr<Endpoint>& endpoint, base::Deadline deadline);
+  void start_due_checks();
+  [[nodiscard]] base::Deadline next_due() const noexcept;
+  [[nodiscard]] base::Duration interval_of(const Endpoint& endpoint) const noexcept;
 
-  net::Worker& worker_;
-  Resolver& resolver_;
+  net::Executor executor_;
+  net::DeadlineWheel& wheel_;
+  net::TaskGroup& tasks_;
   Cluster& cluster_;
+  Checker& checker_;
   HealthSettings settings_;
-  OnAddresses on_addresses_;
-  std::vector<Watched> watched_;
+  base::Random random_;
+  std::vector<std::shared_ptr<Watched>> watched_;
   net::Pause pause_;
   bool stopped_ = false;
 };

@@ -9,15 +9,16 @@
 
 #include "base/limits.hpp"
 #include "http1/client_connection.hpp"
+#include "upstream/endpoint.hpp"
 
 namespace lb::upstream {
 
-// Makes connections. connect(index, deadline) reaches the endpoint with that index in the cluster.
+// Makes connections.
 template <class T>
 concept Transport =
-    net::Stream<typename T::Stream> && requires(T transport, std::size_t index, base::Deadline deadline) {
+    net::Stream<typename T::Stream> && requires(T transport, const Endpoint& endpoint, base::Deadline deadline) {
       {
-        transport.connect(index, deadline)
+        transport.connect(endpoint, deadline)
       } -> std::same_as<net::Awaitable<base::Result<std::unique_ptr<typename T::Stream>>>>;
     };
 
@@ -31,13 +32,14 @@ class Pool {
  public:
   using Connection = http1::ClientConnection<S>;
 
-  Pool(net::DeadlineWheel& wheel, std::size_t endpoints, PoolSettings settings)
-      : wheel_(wheel), settings_(settings), idle_(endpoints), sweep_(wheel, &Pool::sweep_due, this) {}
+  // The settings may change while the pool is used.
+  Pool(net::DeadlineWheel& wheel, const PoolSettings& settings)
+      : wheel_(wheel), settings_(settings), sweep_(wheel, &Pool::sweep_due, this) {}
 
   // The connection that idled last, or none. It was looked at: the backend has neither closed it nor said anything on
   // it. It may still be closed while the request is on its way.
-  [[nodiscard]] std::unique_ptr<Connection> take(std::size_t index) {
-    auto& idle = idle_[index];
+  [[nodiscard]] std::unique_ptr<Connection> take(const Endpoint& endpoint) {
+    auto& idle = idle_of(endpoint.slot());
     while (!idle.empty()) {
       Idle candidate = std::move(idle.back());
       idle.pop_back();
@@ -50,15 +52,20 @@ class Pool {
   }
 
   // Keeps a connection whose exchange has ended well (reusable()).
-  void put(std::size_t index, std::unique_ptr<Connection> connection) {
-    auto& idle = idle_[index];
-    if (closed_ || idle.size() >= settings_.idle_connections_max) return;  // closes it
+  void put(const Endpoint& endpoint, std::unique_ptr<Connection> connection) {
+    auto& idle = idle_of(endpoint.slot());
+    if (closed_ || endpoint.is_removed() || idle.size() >= settings_.idle_connections_max) return;  // closes it
     connection->rest();
     idle.push_back({std::move(connection), wheel_.now()});
     if (!sweeping_) {
       sweeping_ = true;
       sweep_.arm(wheel_.after(settings_.idle_timeout));
     }
+  }
+
+  // Closes the idle connections to an endpoint.
+  void drop_idle(const Endpoint& endpoint) noexcept {
+    if (endpoint.slot() < idle_.size()) idle_[endpoint.slot()].clear();
   }
 
   // Closes all idle connections.
@@ -72,13 +79,20 @@ class Pool {
     drop_idle();
   }
 
-  [[nodiscard]] std::size_t idle_count(std::size_t index) const noexcept { return idle_[index].size(); }
+  [[nodiscard]] std::size_t idle_count(const Endpoint& endpoint) const noexcept {
+    return endpoint.slot() < idle_.size() ? idle_[endpoint.slot()].size() : 0;
+  }
 
  private:
   struct Idle {
     std::unique_ptr<Connection> connection;
     base::TimePoint since;
   };
+
+  std::vector<Idle>& idle_of(std::uint32_t slot) {
+    if (slot >= idle_.size()) idle_.resize(slot + 1);
+    return idle_[slot];
+  }
 
   static void sweep_due(void* self) noexcept { static_cast<Pool*>(self)->sweep(); }
 
@@ -96,8 +110,8 @@ class Pool {
   }
 
   net::DeadlineWheel& wheel_;
-  PoolSettings settings_;
-  std::vector<std::vector<Idle>> idle_;
+  const PoolSettings& settings_;
+  std::vector<std::vector<Idle>> idle_;  // by slot
   net::DeadlineWheel::Entry sweep_;
   bool sweeping_ = false;
   bool closed_ = false;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "net/connector.hpp"
+#include "upstream/endpoint.hpp"
 
 namespace lb::upstream {
 
@@ -15,21 +16,26 @@ class TcpTransport {
  public:
   using Stream = net::TcpStream;
 
-  TcpTransport(net::Executor executor, net::DeadlineWheel& wheel, std::size_t endpoints)
-      : executor_(std::move(executor)), wheel_(wheel), addresses_(endpoints) {}
+  TcpTransport(net::Executor executor, net::DeadlineWheel& wheel) : executor_(std::move(executor)), wheel_(wheel) {}
 
-  void set_addresses(std::size_t index, net::Addresses addresses) { addresses_[index] = std::move(addresses); }
+  void set_addresses(std::uint32_t slot, net::Addresses addresses);
 
-  // Errors: as connect_tcp().
-  [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<Stream>>> connect(std::size_t index,
-                                                                              base::Deadline deadline) {
-    return net::connect_tcp(executor_, wheel_, addresses_[index], deadline);
-  }
+  // All addresses of a name are used in turn; one that failed comes last for a while. Errors: as connect_tcp().
+  [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<Stream>>> connect(const Endpoint& endpoint,
+                                                                              base::Deadline deadline);
 
  private:
+  struct Target {
+    net::Addresses addresses;
+    std::vector<base::TimePoint> avoided_until;  // beside the addresses
+    std::size_t next = 0;
+  };
+
+  void avoid(std::uint32_t slot, const net::Addresses& tried, std::size_t failed);
+
   net::Executor executor_;
   net::DeadlineWheel& wheel_;
-  std::vector<net::Addresses> addresses_;
+  std::vector<Target> targets_;  // by slot
 };
 
 }  // namespace lb::upstream

@@ -32,6 +32,8 @@ inline Settings test_settings() {
   settings.pool = {8, Duration(30'000)};
   settings.attempts = 3;
   settings.replay_bytes = 64 * 1024;
+  settings.queue_max = 10;
+  settings.queue_timeout = Duration(5'000);
   return settings;
 }
 
@@ -40,7 +42,7 @@ struct Proxy {
   explicit Proxy(std::size_t count, Settings its_settings = test_settings(), std::uint32_t failures_max = 3)
       : settings(its_settings),
         transport(world, count),
-        cluster(specs(count), failures_max),
+        cluster(specs(count), {.failures = failures_max}),
         handler(world.io.get_executor(), world.wheel, world.blocks, world.sessions, settings, cluster, transport, 1) {}
 
   ~Proxy() {
@@ -60,7 +62,7 @@ struct Proxy {
     std::vector<upstream::BackendSpec> backends;
     for (std::size_t i = 0; i < count; ++i) {
       const std::string host = "b" + std::to_string(i);
-      backends.push_back({"http://" + host, host, 80, 1});
+      backends.push_back({"http://" + host, host, 80, 1, 0});
     }
     return backends;
   }

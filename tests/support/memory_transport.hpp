@@ -10,6 +10,7 @@
 
 #include "net/pause.hpp"
 #include "support/memory_stream.hpp"
+#include "upstream/endpoint.hpp"
 
 namespace lb::test {
 
@@ -36,9 +37,9 @@ class MemoryTransport {
     return *backends_[index].connections.back();
   }
 
-  [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<MemoryStream>>> connect(std::size_t index,
+  [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<MemoryStream>>> connect(const upstream::Endpoint& endpoint,
                                                                                     base::Deadline deadline) {
-    Backend& backend = backends_[index];
+    Backend& backend = backends_[endpoint.slot()];
     ++backend.attempts;
     co_await net::asio::post(world_.io.get_executor(), net::asio::deferred);
     switch (backend.answer) {

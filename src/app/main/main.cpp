@@ -38,17 +38,32 @@ int refuse(const std::string& problem) {
   return kExitRefused;
 }
 
-int serve(config::Config config, bool demo) {
-  std::unique_ptr<app::DemoBackends> backends;
-  if (demo) {
-    std::string problem;
-    backends = app::DemoBackends::start(problem);
-    if (!backends) return refuse(problem);
-    for (const std::uint16_t port : backends->ports()) {
-      config.backends.push_back({"http://127.0.0.1:" + std::to_string(port), "127.0.0.1", port, 1});
-    }
+config::Config with_demo(config::Config config, const app::DemoBackends* demo) {
+  for (std::size_t i = 0; demo != nullptr && i < demo->ports().size(); ++i) {
+    const std::uint16_t port = demo->ports()[i];
+    config.backends.push_back({"http://127.0.0.1:" + std::to_string(port), "127.0.0.1", port});
   }
-  app::Server server(std::move(config));
+  return config;
+}
+
+int serve(const config::CommandLine& command_line, config::Config config) {
+  std::unique_ptr<app::DemoBackends> demo;
+  if (command_line.demo) {
+    std::string problem;
+    demo = app::DemoBackends::start(problem);
+    if (!demo) return refuse(problem);
+  }
+  app::Options options;
+  options.take_over = command_line.takeover;
+  if (command_line.config_file) {
+    options.read_again = [&]() -> config::Checked<config::Config> {
+      auto loaded = config::load_configuration(command_line);
+      if (!loaded) return loaded;
+      return with_demo(std::move(loaded).value(), demo.get());
+    };
+    if (command_line.watch) options.watched_file = *command_line.config_file;
+  }
+  app::Server server(with_demo(std::move(config), demo.get()), std::move(options));
   const std::string problem = server.run();
   const int status = problem.empty() ? EXIT_SUCCESS : refuse(problem);
   if (server.still_busy()) {
@@ -89,7 +104,7 @@ int main(int argc, char** argv) {
   base::LogLevel level = base::LogLevel::info;
   static_cast<void>(base::parse_log_level(config.log_level, level));  // the configuration was checked
   base::start_logging(level);
-  const int status = serve(std::move(config), command_line.demo);
+  const int status = serve(command_line, std::move(config));
   base::stop_logging();
   return status;
 }

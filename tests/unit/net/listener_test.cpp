@@ -98,10 +98,12 @@ class NetListener : public testing::Test {
   NetListener() {
     auto sockets = ListenSockets::open("127.0.0.1", 0, 1);
     port = sockets->local().port();
-    listener.emplace(worker, sockets->release(0), [this](TcpSocket socket, const Tcp::endpoint& peer) {
-      EXPECT_EQ(peer.address(), asio::ip::address_v4::loopback());
-      accepted.push_back(std::move(socket));
-    });
+    listener.emplace(
+        worker, sockets->release(0), [] { return true; },
+        [this](TcpSocket socket, const Tcp::endpoint& peer) {
+          EXPECT_EQ(peer.address(), asio::ip::address_v4::loopback());
+          accepted.push_back(std::move(socket));
+        });
     worker.release();
   }
   void until(const std::function<bool()>& holds) {

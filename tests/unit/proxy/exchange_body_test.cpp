@@ -269,6 +269,7 @@ TEST(ProxyExchangeBody, stopping_closes_idle_connections_and_lets_requests_end) 
   MemoryStream& idle = proxy.request(kGet);
   proxy.answer(0, kOk);
   idle.take();
+  proxy.pass(base::kDrainBusyConnection);
   MemoryStream& busy = proxy.request(kGet);
   proxy.world.sessions.drain();
   proxy.run();
@@ -277,6 +278,25 @@ TEST(ProxyExchangeBody, stopping_closes_idle_connections_and_lets_requests_end) 
   proxy.answer(0, kOk);
   EXPECT_NE(busy.take().find("Connection: close\r\n"), std::string::npos);
   EXPECT_EQ(busy.peer_end(), End::closed);
+  EXPECT_EQ(proxy.world.tasks.size(), 0U);
+}
+
+// Before: the request that a busy client had just sent met a closed connection.
+TEST(ProxyExchangeBody, stopping_waits_a_moment_for_the_next_request_of_a_busy_client) {
+  Proxy proxy(1);
+  MemoryStream& busy = proxy.request(kGet);
+  MemoryStream& silent = proxy.request(kGet);
+  for (const std::size_t connection : {0U, 1U}) proxy.send(*proxy.transport.backend(0).connections[connection], kOk);
+  EXPECT_EQ(busy.take(), kOk);
+  proxy.world.sessions.drain();
+  proxy.run();
+  EXPECT_EQ(busy.peer_end(), std::nullopt);
+  proxy.send(busy, kGet);
+  proxy.answer(0, kOk);
+  EXPECT_NE(busy.take().find("Connection: close\r\n"), std::string::npos);
+  proxy.pass(base::kDrainBusyConnection);
+  proxy.pass(base::kWheelTick);
+  EXPECT_EQ(silent.peer_end(), End::closed);
   EXPECT_EQ(proxy.world.tasks.size(), 0U);
 }
 

@@ -196,20 +196,21 @@ TEST(ProxyExchangeRetry, a_success_between_failures_keeps_a_backend_up) {
     proxy.answer(0, kOk);
     EXPECT_EQ(client.take(), kOk);
     EXPECT_TRUE(proxy.cluster.endpoint(0).is_up());
-    static_cast<void>(proxy.handler.pool().take(0));  // the next request makes a connection of its own
+    static_cast<void>(
+        proxy.handler.pool().take(proxy.cluster.endpoint(0)));  // the next request makes a connection of its own
   }
 }
 
 TEST(ProxyExchangeRetry, a_failed_connect_asks_for_a_fresh_lookup_of_that_name) {
   Proxy proxy(2);
-  static std::vector<std::size_t> asked;
+  static std::vector<std::uint32_t> asked;
   asked.clear();
-  proxy.handler.on_connect_failed([](void*, std::size_t index) { asked.push_back(index); }, nullptr);
+  proxy.handler.on_connect_failed([](void*, std::uint32_t index) { asked.push_back(index); }, nullptr);
   proxy.transport.backend(0).answer = Answer::refuse;
   MemoryStream& client = proxy.request(kGet);
   proxy.answer(1, kOk);
   EXPECT_EQ(client.take(), kOk);
-  EXPECT_EQ(asked, std::vector<std::size_t>{0});
+  EXPECT_EQ(asked, std::vector<std::uint32_t>{0});
 }
 
 }  // namespace

@@ -217,7 +217,7 @@ TEST(ProxyExchange, a_backend_is_down_after_failures_in_a_row_and_gets_no_more_t
 
 TEST(ProxyExchange, with_all_down_a_backend_that_answers_comes_back) {
   Proxy proxy(2);
-  for (std::size_t i = 0; i < 2; ++i) proxy.cluster.record_check(proxy.cluster.endpoint(i), false);
+  for (std::size_t i = 0; i < 2; ++i) proxy.cluster.record_check(proxy.cluster.endpoint(i), false, "refused");
   proxy.transport.backend(0).answer = Answer::refuse;
   MemoryStream& client = proxy.request(kGet);
   proxy.answer(1, kOk);
@@ -229,7 +229,7 @@ TEST(ProxyExchange, with_all_down_a_backend_that_answers_comes_back) {
 TEST(ProxyExchange, with_all_down_and_silent_the_answer_comes_within_the_connect_timeout) {
   Proxy proxy(3);
   for (std::size_t i = 0; i < 3; ++i) {
-    proxy.cluster.record_check(proxy.cluster.endpoint(i), false);
+    proxy.cluster.record_check(proxy.cluster.endpoint(i), false, "refused");
     proxy.transport.backend(i).answer = Answer::hang;
   }
   MemoryStream& client = proxy.request(kGet);

@@ -16,7 +16,7 @@ std::vector<BackendSpec> specs(std::size_t count) {
   std::vector<BackendSpec> backends;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string host = "b" + std::to_string(i);
-    backends.push_back({"http://" + host + ":8080", host, 8080, 1});
+    backends.push_back({"http://" + host + ":8080", host, 8080, 1, 0});
   }
   return backends;
 }
@@ -25,81 +25,85 @@ std::vector<BackendSpec> specs(std::size_t count) {
 std::string picks(Cluster& cluster, std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) {
-    const auto pick = cluster.pick({});
-    text += pick ? std::to_string(pick->index) + (pick->last_resort ? "!" : "") : "-";
+    const auto pick = cluster.members()->pick({});
+    text += pick ? std::to_string(pick.endpoint->slot()) + (pick.last_resort ? "!" : "") : "-";
   }
   return text;
 }
 
 TEST(UpstreamCluster, those_that_are_up_are_picked_in_turn) {
-  Cluster cluster(specs(3), 3);
+  Cluster cluster(specs(3), {.failures = 3});
   EXPECT_EQ(picks(cluster, 7), "0120120");
-  cluster.record_check(cluster.endpoint(1), false);
+  cluster.record_check(cluster.endpoint(1), false, "refused");
   EXPECT_EQ(picks(cluster, 4), "2020");
-  cluster.record_check(cluster.endpoint(1), true);
+  cluster.record_check(cluster.endpoint(1), true, "refused");
   EXPECT_EQ(picks(cluster, 4), "1201");
 }
 
 TEST(UpstreamCluster, weights_count) {
   auto backends = specs(2);
   backends[0].weight = 2;
-  Cluster cluster(backends, 3);
+  Cluster cluster(backends, {.failures = 3});
   EXPECT_EQ(picks(cluster, 6), "010010");
 }
 
 TEST(UpstreamCluster, a_pick_names_its_endpoint) {
-  Cluster cluster(specs(2), 3);
-  const auto pick = cluster.pick({});
+  Cluster cluster(specs(2), {.failures = 3});
+  const auto pick = cluster.members()->pick({});
   ASSERT_TRUE(pick);
-  EXPECT_EQ(pick->endpoint, &cluster.endpoint(0));
-  EXPECT_EQ(pick->endpoint->url(), "http://b0:8080");
-  EXPECT_EQ(cluster.spec(1).host, "b1");
+  EXPECT_EQ(pick.endpoint, &cluster.endpoint(0));
+  EXPECT_EQ(pick.endpoint->url(), "http://b0:8080");
+  EXPECT_EQ(cluster.endpoint(1).host(), "b1");
 }
 
 TEST(UpstreamCluster, one_that_was_tried_is_not_picked_again) {
-  Cluster cluster(specs(3), 3);
+  Cluster cluster(specs(3), {.failures = 3});
   Tried tried;
   std::vector<bool> seen(3, false);
   for (int i = 0; i < 3; ++i) {
-    const auto pick = cluster.pick(tried);
+    const auto pick = cluster.members()->pick(tried);
     ASSERT_TRUE(pick);
-    EXPECT_FALSE(seen[pick->index]);
-    seen[pick->index] = true;
-    tried.push_back(pick->index);
+    EXPECT_FALSE(seen[pick.endpoint->slot()]);
+    seen[pick.endpoint->slot()] = true;
+    tried.push_back(pick.endpoint->slot());
   }
-  EXPECT_FALSE(cluster.pick(tried)) << "exhausted";
+  EXPECT_FALSE(cluster.members()->pick(tried)) << "exhausted";
 }
 
 TEST(UpstreamCluster, when_none_is_up_all_are_tried_as_a_last_resort) {
-  Cluster cluster(specs(2), 3);
-  for (std::size_t i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(i), false);
-  EXPECT_FALSE(cluster.any_up());
+  Cluster cluster(specs(2), {.failures = 3});
+  for (std::size_t i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(i), false, "refused");
+  EXPECT_FALSE(cluster.members()->any_up());
   EXPECT_EQ(picks(cluster, 4), "0!1!0!1!");
-  EXPECT_FALSE(cluster.pick({0, 1}));
+  EXPECT_FALSE(cluster.members()->pick({0, 1}));
   cluster.record_recovery(cluster.endpoint(1));
-  EXPECT_TRUE(cluster.any_up());
+  EXPECT_TRUE(cluster.members()->any_up());
   EXPECT_EQ(picks(cluster, 3), "111");
 }
 
-// One that is down gets no traffic as long as another one is up, even if that was tried already.
-TEST(UpstreamCluster, one_that_is_down_is_not_tried_because_the_others_were) {
-  Cluster cluster(specs(2), 3);
-  cluster.record_check(cluster.endpoint(1), false);
-  EXPECT_FALSE(cluster.pick({0}));
+// A request has failed at all that are up: one that was marked down may have come back since, and is worth a try before
+// the same ones come again.
+TEST(UpstreamCluster, those_that_are_down_are_tried_when_all_that_are_up_were) {
+  Cluster cluster(specs(2), {.failures = 3});
+  cluster.record_check(cluster.endpoint(1), false, "refused");
+  const Pick pick = cluster.members()->pick({0});
+  EXPECT_EQ(pick.endpoint, &cluster.endpoint(1));
+  EXPECT_TRUE(pick.last_resort);
+  EXPECT_FALSE(cluster.members()->pick({0, 1}));
 }
 
 TEST(UpstreamCluster, failures_in_a_row_take_an_endpoint_out) {
-  Cluster cluster(specs(2), 2);
-  cluster.record_failure(cluster.endpoint(0));
+  Cluster cluster(specs(2), {.failures = 2});
+  cluster.record_failure(cluster.endpoint(0), "refused");
   cluster.record_success(cluster.endpoint(0));
-  cluster.record_failure(cluster.endpoint(0));
+  cluster.record_failure(cluster.endpoint(0), "refused");
   EXPECT_TRUE(cluster.endpoint(0).is_up());
-  cluster.record_failure(cluster.endpoint(0));
+  cluster.record_failure(cluster.endpoint(0), "refused");
   EXPECT_EQ(picks(cluster, 2), "11");
 }
 
 TEST(UpstreamCluster, the_backends_own_name_is_ready_for_requests_without_one) {
-  Cluster cluster({{"http://a", "a", 80, 1}, {"http://a:81", "a", 81, 1}, {"http://[::1]:82", "::1", 82, 1}}, 3);
+  Cluster cluster({{"http://a", "a"}, {"http://a:81", "a", 81}, {"http://[::1]:82", "::1", 82}}, {});
   EXPECT_EQ(cluster.endpoint(0).host_line(), "Host: a\r\n");
   EXPECT_EQ(cluster.endpoint(1).host_line(), "Host: a:81\r\n");
   EXPECT_EQ(cluster.endpoint(2).host_line(), "Host: [::1]:82\r\n");
@@ -109,10 +113,10 @@ TEST(UpstreamCluster, the_backends_own_name_is_ready_for_requests_without_one) {
 TEST(UpstreamCluster, each_change_of_state_is_one_line_that_ends_as_promised) {
   testing::internal::CaptureStderr();
   base::start_logging(base::LogLevel::info);
-  Cluster cluster(specs(2), 3);
-  for (int i = 0; i < 5; ++i) cluster.record_failure(cluster.endpoint(1));
-  for (int i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(1), true);
-  for (int i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(1), false);
+  Cluster cluster(specs(2), {.failures = 3});
+  for (int i = 0; i < 5; ++i) cluster.record_failure(cluster.endpoint(1), "refused");
+  for (int i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(1), true, "refused");
+  for (int i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(1), false, "refused");
   for (int i = 0; i < 2; ++i) cluster.record_recovery(cluster.endpoint(1));
   base::stop_logging();
   const std::string written = testing::internal::GetCapturedStderr();
@@ -123,8 +127,10 @@ TEST(UpstreamCluster, each_change_of_state_is_one_line_that_ends_as_promised) {
     lines.push_back(line.substr(std::min(line.find("http://"), line.size())));
     at = end + 1;
   }
-  EXPECT_EQ(lines, (std::vector<std::string>{"http://b1:8080 [down] (3 retries failed)", "http://b1:8080 [up]",
-                                             "http://b1:8080 [down] (health check failed)", "http://b1:8080 [up]"}));
+  EXPECT_EQ(lines,
+            (std::vector<std::string>{"http://b1:8080 failed: refused", "http://b1:8080 [down] (3 retries failed)",
+                                      "http://b1:8080 [up]", "http://b1:8080 failed: refused",
+                                      "http://b1:8080 [down] (health check failed)", "http://b1:8080 [up]"}));
 }
 
 }  // namespace

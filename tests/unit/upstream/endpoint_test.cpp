@@ -6,14 +6,14 @@ namespace lb::upstream {
 namespace {
 
 TEST(UpstreamEndpoint, one_that_was_never_checked_counts_as_up) {
-  Endpoint endpoint("http://a", "Host: a\r\n");
+  Endpoint endpoint({"http://a", "a"}, 0);
   EXPECT_TRUE(endpoint.is_up());
-  EXPECT_EQ(endpoint.mark(HealthState::up), Change::came_up) << "the first check is a change";
-  EXPECT_EQ(endpoint.mark(HealthState::up), Change::none);
+  EXPECT_EQ(endpoint.record_check(true, {}), Change::came_up) << "the first check is a change";
+  EXPECT_EQ(endpoint.record_check(true, {}), Change::none);
 }
 
 TEST(UpstreamEndpoint, failures_in_a_row_mark_it_down_once) {
-  Endpoint endpoint("http://a", "");
+  Endpoint endpoint({"http://a", "a"}, 0);
   EXPECT_EQ(endpoint.record_failure(3), Change::none);
   EXPECT_EQ(endpoint.record_failure(3), Change::none);
   EXPECT_TRUE(endpoint.is_up());
@@ -24,7 +24,7 @@ TEST(UpstreamEndpoint, failures_in_a_row_mark_it_down_once) {
 }
 
 TEST(UpstreamEndpoint, a_success_sets_the_count_back) {
-  Endpoint endpoint("http://a", "");
+  Endpoint endpoint({"http://a", "a"}, 0);
   for (int round = 0; round < 5; ++round) {
     EXPECT_EQ(endpoint.record_failure(3), Change::none);
     EXPECT_EQ(endpoint.record_failure(3), Change::none);
@@ -34,20 +34,20 @@ TEST(UpstreamEndpoint, a_success_sets_the_count_back) {
 }
 
 TEST(UpstreamEndpoint, coming_up_sets_the_count_back) {
-  Endpoint endpoint("http://a", "");
+  Endpoint endpoint({"http://a", "a"}, 0);
   for (int i = 0; i < 3; ++i) static_cast<void>(endpoint.record_failure(3));
-  EXPECT_EQ(endpoint.mark(HealthState::up), Change::came_up);
+  EXPECT_EQ(endpoint.record_check(true, {}), Change::came_up);
   EXPECT_EQ(endpoint.record_failure(3), Change::none);
   EXPECT_EQ(endpoint.record_failure(3), Change::none);
   EXPECT_EQ(endpoint.record_failure(3), Change::went_down);
 }
 
 TEST(UpstreamEndpoint, a_success_alone_does_not_bring_it_back) {
-  Endpoint endpoint("http://a", "");
-  EXPECT_EQ(endpoint.mark(HealthState::down), Change::went_down);
+  Endpoint endpoint({"http://a", "a"}, 0);
+  EXPECT_EQ(endpoint.record_check(false, {}), Change::went_down);
   endpoint.record_success();
   EXPECT_FALSE(endpoint.is_up());
-  EXPECT_EQ(endpoint.mark(HealthState::down), Change::none);
+  EXPECT_EQ(endpoint.record_check(false, {}), Change::none);
 }
 
 }  // namespace

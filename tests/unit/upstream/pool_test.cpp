@@ -33,97 +33,101 @@ class UpstreamPool : public testing::Test {
   World world;
   http1::Settings settings;
   std::vector<std::unique_ptr<MemoryStream>> far;
-  Pool<MemoryStream> pool{world.wheel, 2, {3, Duration(30'000)}};
+  const Endpoint first{{"http://a", "a"}, 0};
+  const Endpoint second{{"http://b", "b"}, 1};
+  const PoolSettings pool_settings{3, Duration(30'000)};
+  Pool<MemoryStream> pool{world.wheel, pool_settings};
 };
 
 TEST_F(UpstreamPool, the_connection_that_idled_last_comes_first) {
-  EXPECT_EQ(pool.take(0), nullptr);
-  auto first = made();
-  auto second = made();
-  Connection* const first_address = first.get();
-  Connection* const second_address = second.get();
-  pool.put(0, std::move(first));
-  pool.put(0, std::move(second));
-  EXPECT_EQ(pool.idle_count(0), 2U);
-  const auto taken = pool.take(0);
+  EXPECT_EQ(pool.take(first), nullptr);
+  auto one = made();
+  auto two = made();
+  Connection* const first_address = one.get();
+  Connection* const second_address = two.get();
+  pool.put(first, std::move(one));
+  pool.put(first, std::move(two));
+  EXPECT_EQ(pool.idle_count(first), 2U);
+  const auto taken = pool.take(first);
   EXPECT_EQ(taken.get(), second_address);
-  const auto other = pool.take(0);
+  const auto other = pool.take(first);
   EXPECT_EQ(other.get(), first_address);
-  EXPECT_EQ(pool.take(0), nullptr);
+  EXPECT_EQ(pool.take(first), nullptr);
 }
 
 TEST_F(UpstreamPool, each_endpoint_has_its_own_connections) {
-  pool.put(0, made());
-  EXPECT_EQ(pool.take(1), nullptr);
-  EXPECT_NE(pool.take(0), nullptr);
+  pool.put(first, made());
+  EXPECT_EQ(pool.take(second), nullptr);
+  EXPECT_NE(pool.take(first), nullptr);
 }
 
 TEST_F(UpstreamPool, one_that_the_backend_has_closed_is_discarded) {
-  pool.put(0, made());
-  pool.put(0, made());
-  pool.put(0, made());
+  pool.put(first, made());
+  pool.put(first, made());
+  pool.put(first, made());
   far[1]->abort();
   far[2]->close();
-  const auto taken = pool.take(0);
+  const auto taken = pool.take(first);
   ASSERT_NE(taken, nullptr);
   EXPECT_FALSE(is_closed(0));
-  EXPECT_EQ(pool.idle_count(0), 0U);
+  EXPECT_EQ(pool.idle_count(first), 0U);
 }
 
 // A 408, or a leftover of another answer, must not become the answer to the next request.
 TEST_F(UpstreamPool, one_with_bytes_on_it_is_discarded) {
-  pool.put(0, made());
+  pool.put(first, made());
   EXPECT_EQ(far[0]->put("HTTP/1.1 408 Request Timeout\r\n\r\n"), 32U);
-  EXPECT_EQ(pool.take(0), nullptr);
+  EXPECT_EQ(pool.take(first), nullptr);
   EXPECT_TRUE(is_closed(0));
 }
 
 TEST_F(UpstreamPool, more_than_the_cap_are_closed) {
-  for (int i = 0; i < 5; ++i) pool.put(0, made());
-  EXPECT_EQ(pool.idle_count(0), 3U);
+  for (int i = 0; i < 5; ++i) pool.put(first, made());
+  EXPECT_EQ(pool.idle_count(first), 3U);
   EXPECT_TRUE(is_closed(3));
   EXPECT_TRUE(is_closed(4));
-  pool.put(1, made());
-  EXPECT_EQ(pool.idle_count(1), 1U) << "the cap is for each endpoint";
+  pool.put(second, made());
+  EXPECT_EQ(pool.idle_count(second), 1U) << "the cap is for each endpoint";
 }
 
 TEST_F(UpstreamPool, one_that_idled_too_long_is_not_used) {
-  pool.put(0, made());
+  pool.put(first, made());
   world.clock.turn(Duration(30'000));
-  EXPECT_EQ(pool.take(0), nullptr) << "whether the sweep has come by or not";
+  EXPECT_EQ(pool.take(first), nullptr) << "whether the sweep has come by or not";
   EXPECT_TRUE(is_closed(0));
 }
 
 TEST_F(UpstreamPool, idle_connections_are_closed_by_the_sweep) {
-  pool.put(0, made());
+  pool.put(first, made());
   world.pass(Duration(20'000));
-  pool.put(1, made());
+  pool.put(second, made());
   world.pass(Duration(9'980));
   EXPECT_FALSE(is_closed(0));
   world.pass(Duration(40));
   EXPECT_TRUE(is_closed(0));
-  EXPECT_EQ(pool.idle_count(0), 0U);
+  EXPECT_EQ(pool.idle_count(first), 0U);
   EXPECT_FALSE(is_closed(1));
   world.pass(Duration(35'000));
   EXPECT_TRUE(is_closed(1));
   EXPECT_TRUE(world.wheel.empty()) << "no timer without idle connections";
-  pool.put(0, made());
+  pool.put(first, made());
   world.pass(Duration(45'020));
   EXPECT_TRUE(is_closed(2)) << "the sweep starts again";
 }
 
 TEST_F(UpstreamPool, a_closed_pool_keeps_nothing) {
-  pool.put(0, made());
+  pool.put(first, made());
   pool.close();
   EXPECT_TRUE(is_closed(0));
-  pool.put(0, made());
+  pool.put(first, made());
   EXPECT_TRUE(is_closed(1));
-  EXPECT_EQ(pool.take(0), nullptr);
+  EXPECT_EQ(pool.take(first), nullptr);
 }
 
 TEST_F(UpstreamPool, a_cap_of_zero_keeps_nothing) {
-  Pool<MemoryStream> none(world.wheel, 1, {0, Duration(1'000)});
-  none.put(0, made());
+  const PoolSettings nothing{0, Duration(1'000)};
+  Pool<MemoryStream> none(world.wheel, nothing);
+  none.put(first, made());
   EXPECT_TRUE(is_closed(0));
 }
 

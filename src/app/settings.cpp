@@ -1,0 +1,64 @@
+#include "app/settings.hpp"
+
+#include "config/status_ranges.hpp"
+
+namespace lb::app {
+
+proxy::Settings make_proxy_settings(const config::Config& config) {
+  const config::Timeouts& from = config.server.timeouts;
+  proxy::Settings settings;
+  settings.http.timeouts = {.header = from.header,
+                            .body_idle = from.body_idle,
+                            .write_idle = from.write_idle,
+                            .keep_alive_idle = from.keep_alive_idle,
+                            .connect = from.connect,
+                            .first_response_byte = from.first_response_byte,
+                            .response_idle = from.response_idle,
+                            .tunnel_idle = from.tunnel_idle};
+  settings.http.header_bytes = config.server.limits.header_bytes;
+  settings.http.header_count = config.server.limits.header_count;
+  settings.http.body_bytes = config.server.limits.body_bytes;
+  settings.pool = {config.pool.idle_connections, config.pool.idle_timeout};
+  settings.attempts = config.retry.attempts;
+  settings.replay_bytes = config.retry.body_bytes;
+  settings.retry_budget_percent = config.retry.budget_percent;
+  settings.queue_max = config.server.limits.queue;
+  settings.queue_timeout = from.queue;
+  return settings;
+}
+
+std::vector<upstream::BackendSpec> make_backend_specs(const config::Config& config) {
+  std::vector<upstream::BackendSpec> specs;
+  specs.reserve(config.backends.size());
+  for (const config::Backend& backend : config.backends) {
+    specs.push_back({backend.url, backend.host, backend.port, backend.weight, backend.connections_max});
+  }
+  return specs;
+}
+
+upstream::Thresholds make_thresholds(const config::Health& health) noexcept {
+  return {.failures = health.failures, .rise = health.rise, .fall = health.fall};
+}
+
+upstream::HealthSettings make_health_settings(const config::Health& health) noexcept {
+  return {.interval = health.interval,
+          .down_interval = health.down_interval,
+          .timeout = health.timeout,
+          .jitter_percent = health.jitter_percent};
+}
+
+std::shared_ptr<const upstream::HttpCheck> make_http_check(const config::Health& health) {
+  if (health.check != "http") return nullptr;
+  auto check = std::make_shared<upstream::HttpCheck>();
+  check->method = health.method;
+  check->path = health.path;
+  check->host = health.host;
+  check->body = health.body;
+  check->statuses.clear();
+  for (const auto& [first, last] : config::parse_status_ranges(health.status).value()) {
+    check->statuses.push_back({first, last});
+  }
+  return check;
+}
+
+}  // namespace lb::app

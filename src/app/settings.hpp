@@ -1,0 +1,21 @@
+// From the configuration, which users write, to the settings of the layers that do the work.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "config/config.hpp"
+#include "proxy/settings.hpp"
+#include "upstream/health_monitor.hpp"
+
+namespace lb::app {
+
+// The configuration was checked.
+[[nodiscard]] proxy::Settings make_proxy_settings(const config::Config& config);
+[[nodiscard]] std::vector<upstream::BackendSpec> make_backend_specs(const config::Config& config);
+[[nodiscard]] upstream::Thresholds make_thresholds(const config::Health& health) noexcept;
+[[nodiscard]] upstream::HealthSettings make_health_settings(const config::Health& health) noexcept;
+// Null for checks by TCP alone.
+[[nodiscard]] std::shared_ptr<const upstream::HttpCheck> make_http_check(const config::Health& health);
+
+}  // namespace lb::app

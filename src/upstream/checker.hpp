@@ -1,0 +1,73 @@
+// One health check of one endpoint.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "http1/settings.hpp"
+#include "net/block_pool.hpp"
+#include "upstream/address_book.hpp"
+
+namespace lb::upstream {
+
+struct CheckResult {
+  enum class Verdict : std::uint8_t {
+    passed,
+    failed,
+    unknown,  // our own lack of descriptors, which says nothing about the backend
+  };
+  Verdict verdict = Verdict::unknown;
+  std::string reason;  // for people, unless passed
+};
+
+// How the monitor reaches the endpoints: a seam for the tests. The monitor's thread.
+class Checker {
+ public:
+  Checker() = default;
+  Checker(const Checker&) = delete;
+  Checker& operator=(const Checker&) = delete;
+  virtual ~Checker() = default;
+
+  // Returns at the deadline at the latest.
+  [[nodiscard]] virtual net::Awaitable<CheckResult> check(std::shared_ptr<Endpoint> endpoint,
+                                                          base::Deadline deadline) = 0;
+};
+
+// A range of status codes, both ends included.
+struct StatusRange {
+  unsigned first = 200;
+  unsigned last = 399;
+};
+
+// What an HTTP check asks for, and what it takes for an answer.
+struct HttpCheck {
+  std::string method = "GET";
+  std::string path = "/";
+  std::string host;  // for the Host field; empty: the backend's own
+  std::vector<StatusRange> statuses{{200, 399}};
+  std::string body;  // text that has to stand in the first 64 KiB of the answer's body; empty: any
+};
+
+// Looks the endpoint's name up and connects to it by TCP; with set_http(), asks it a request, too.
+class NetworkChecker : public Checker {
+ public:
+  // All of these outlive the checker.
+  NetworkChecker(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, AddressBook& book)
+      : executor_(std::move(executor)), wheel_(wheel), blocks_(blocks), book_(book) {}
+
+  // Between checks or during them; those under way go on as they began. Null: TCP only.
+  void set_http(std::shared_ptr<const HttpCheck> http) { http_ = std::move(http); }
+
+  net::Awaitable<CheckResult> check(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline) override;
+
+ private:
+  net::Executor executor_;
+  net::DeadlineWheel& wheel_;
+  net::BlockPool& blocks_;
+  AddressBook& book_;
+  std::shared_ptr<const HttpCheck> http_;
+};
+
+}  // namespace lb::upstream

@@ -1,0 +1,48 @@
+#include "upstream/endpoint.hpp"
+
+namespace lb::upstream {
+namespace {
+
+std::string host_line_of(const BackendSpec& backend) {
+  const bool v6 = backend.host.find(':') != std::string::npos;
+  std::string line = "Host: " + (v6 ? "[" + backend.host + "]" : backend.host);
+  if (backend.port != 80) line += ":" + std::to_string(backend.port);
+  return line + "\r\n";
+}
+
+}  // namespace
+
+Endpoint::Endpoint(BackendSpec spec, std::uint32_t slot)
+    : url_(std::move(spec.url)),
+      host_line_(host_line_of(spec)),
+      port_(spec.port),
+      slot_(slot),
+      connections_max_(spec.connections_max) {
+  host_ = std::move(spec.host);
+}
+
+Change Endpoint::record_check(bool passed, const Thresholds& thresholds) noexcept {
+  checks_in_row_ = passed == passed_last_check() ? checks_in_row_ + 1 : 1;
+  check_passed_.store(passed, std::memory_order_relaxed);
+  const bool first = state() == HealthState::unknown;
+  if (!first && checks_in_row_ < (passed ? thresholds.rise : thresholds.fall)) return Change::none;
+  return mark(passed ? HealthState::up : HealthState::down);
+}
+
+bool Endpoint::acquire() noexcept {
+  std::uint32_t in_use = in_use_.load(std::memory_order_relaxed);
+  const std::uint32_t most = connections_max_.load(std::memory_order_relaxed);
+  while (most == 0 || in_use < most) {
+    if (in_use_.compare_exchange_weak(in_use, in_use + 1, std::memory_order_relaxed)) return true;
+  }
+  return false;
+}
+
+Change Endpoint::mark(HealthState state) noexcept {
+  if (state == HealthState::up) failures_.store(0, std::memory_order_relaxed);
+  const HealthState before = state_.exchange(state, std::memory_order_relaxed);
+  if (before == state) return Change::none;
+  return state == HealthState::up ? Change::came_up : Change::went_down;
+}
+
+}  // namespace lb::upstream
