@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "support/balancer.hpp"
+#include "support/black_hole.hpp"
 
 namespace lb::e2e {
 namespace {
@@ -106,6 +107,18 @@ TEST(Health, check_brings_a_backend_back_up) {
   std::string answers;
   for (int i = 0; i < 4; ++i) answers += ask_once(balancer, get()).body[0];
   EXPECT_EQ(std::count(answers.begin(), answers.end(), 'f'), 2) << answers;
+}
+
+// Goal: a check that hangs ends by `health.timeout`, and marks down. Method: a backend that was well at the start and
+// then swallows connection requests; far below the default of two seconds.
+TEST(Health, check_that_hangs_marks_down_after_its_timeout) {
+  BlackHole hole;
+  Balancer balancer(
+      {.toml = "[health]\ninterval = \"100ms\"\ntimeout = \"300ms\"\n[[backends]]\nurl = \"" + hole.url() + "\"\n"});
+  const auto begun = now();
+  hole.swallow();
+  expect_line_ends(balancer, " " + hole.url() + " [down] (health check failed)");
+  EXPECT_LT(now() - begun, Duration(1800));
 }
 
 // Goal: a backend that failed three requests but whose port answers comes back by the check as well. Method: it closes

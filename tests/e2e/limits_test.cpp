@@ -1,5 +1,7 @@
 // Deadlines and bounds towards clients and backends: each with its own answer or cut.
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -77,19 +79,63 @@ TEST(Timeouts, idle_kept_connection_is_closed_silently) {
   EXPECT_EQ(client.ending(), Ending::closed);
 }
 
-// Goal: an answer that stalls is cut, visibly. Method: a part of a length, then silence for longer than 300 ms.
+// Goal: an answer that stalls is cut, visibly, however its end would have been shown, and its backend is free again.
+// Method: each framing, and HTTP/1.0, where only a reset tells a cut from an end; 300 ms.
 TEST(Timeouts, stalled_answer_is_cut) {
+  const std::string old = "GET / HTTP/1.0\r\n\r\n";
+  const std::vector<std::pair<std::string, std::string>> exchanges{
+      {get(), "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"},
+      {get(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"},
+      {get(), "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nabc"},
+      {old, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"},
+      {old, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"},
+  };
+  for (const auto& [request, part] : exchanges) {
+    Gate ended;
+    ScriptedBackend backend([&ended, &part](Connection& connection) {
+      if (!connection.read_request()) return;
+      connection.send(part);
+      if (connection.wait_ended()) ended.open();
+    });
+    Balancer balancer({.backends = {&backend}, .toml = "[server.timeouts]\nresponse_idle = \"300ms\"\n"});
+    Client client(balancer);
+    const auto begun = now();
+    const Message answer = client.ask(request);
+    EXPECT_GE(now() - begun, Duration(250)) << part;
+    EXPECT_EQ(answer.status(), 200) << part;
+    EXPECT_FALSE(answer.complete) << request << part;
+    EXPECT_NE(client.ending(), Ending::timeout) << part;
+    EXPECT_TRUE(ended.wait()) << part;
+  }
+}
+
+// Goal: the deadline of an answer's first byte is for its whole head, and bytes of it now and then do not move it; the
+// client then gets an answer that is none of its backend's. Method: a head that trickles for far longer than 300 ms.
+TEST(Timeouts, trickling_head_of_an_answer_is_504) {
   ScriptedBackend backend([](Connection& connection) {
     if (!connection.read_request()) return;
-    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+    connection.send("HTTP/1.1 200 OK\r\nX: ");
+    const Deadline deadline = within();
+    while (connection.quiet_for(Duration(50)) && now() < deadline) connection.send("x");
+  });
+  Balancer balancer(
+      {.backends = {&backend}, .toml = "[server.timeouts]\nfirst_response_byte = \"300ms\"\n[retry]\nattempts = 1\n"});
+  EXPECT_EQ(ask_once(balancer, get()).status(), 504);
+}
+
+// Goal: the deadline for reads of an answer is for each read: an answer that takes longer as a whole is not cut.
+// Method: 12 pieces with 100 ms between them, of 1 s allowed.
+TEST(Timeouts, slow_but_steady_answer_is_not_cut) {
+  ScriptedBackend backend([](Connection& connection) {
+    if (!connection.read_request()) return;
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n");
+    for (int i = 0; i < 12 && connection.quiet_for(Duration(100)); ++i) connection.send("x");
     static_cast<void>(connection.wait_ended());
   });
-  Balancer balancer({.backends = {&backend}, .toml = "[server.timeouts]\nresponse_idle = \"300ms\"\n"});
-  Client client(balancer);
-  const Message answer = client.ask(get());
-  EXPECT_EQ(answer.body, "abc");
-  EXPECT_FALSE(answer.complete);
-  EXPECT_NE(client.ending(), Ending::timeout);
+  Balancer balancer({.backends = {&backend}, .toml = "[server.timeouts]\nresponse_idle = \"1s\"\n"});
+  const Message answer = ask_once(balancer, get());
+  EXPECT_EQ(answer.body, "xxxxxxxxxxxx");
+  EXPECT_TRUE(answer.complete);
 }
 
 // Goal: a client that stops reading is dropped, and its backend is free again. Method: an endless answer to a client

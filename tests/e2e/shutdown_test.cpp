@@ -1,17 +1,14 @@
 // Signals: an orderly end, a quick end, and none.
-#include <arpa/inet.h>
-#include <array>
 #include <atomic>
 #include <csignal>
 #include <string>
-#include <sys/socket.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "support/balancer.hpp"
+#include "support/black_hole.hpp"
 
 namespace lb::e2e {
 namespace {
@@ -108,42 +105,11 @@ TEST(Shutdown, grace_period_bounds_the_wait) {
   EXPECT_TRUE(client.wait_ended());
 }
 
-// An address that swallows connection requests: a listener whose queue is full.
-class BlackHole {
- public:
-  BlackHole() {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    address_.sin_family = AF_INET;
-    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address_;
-    auto* const address = reinterpret_cast<sockaddr*>(&address_);
-    EXPECT_EQ(::bind(listener_, address, size), 0);
-    EXPECT_EQ(::listen(listener_, 0), 0);
-    EXPECT_EQ(::getsockname(listener_, address, &size), 0);
-    for (int& filler : fillers_) {
-      filler = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-      ::connect(filler, address, size);
-    }
-  }
-  ~BlackHole() {
-    for (const int filler : fillers_) ::close(filler);
-    ::close(listener_);
-  }
-  BlackHole(const BlackHole&) = delete;
-  BlackHole& operator=(const BlackHole&) = delete;
-
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(ntohs(address_.sin_port)); }
-
- private:
-  int listener_ = -1;
-  std::array<int, 4> fillers_{};
-  sockaddr_in address_{};
-};
-
 // Goal: a health check under way does not hold the end up; before, the process stayed for the check's timeout and took
 // no further signal. Method: a backend that swallows the check's connection request, and 20 s for it.
 TEST(Shutdown, does_not_wait_for_a_health_check) {
-  const BlackHole backend;
+  BlackHole backend;
+  backend.swallow();
   Balancer balancer(
       {.toml = "[health]\ninterval = \"100ms\"\ntimeout = \"20s\"\n[[backends]]\nurl = \"" + backend.url() + "\"\n"});
   ASSERT_TRUE(balancer.wait_for_log("[down] (health check failed)"));

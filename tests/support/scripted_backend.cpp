@@ -15,30 +15,57 @@
 namespace lb::support {
 namespace {
 
+// The loopback address of either family, as the sockets interface wants it.
+struct Address {
+  Address(Family family, std::uint16_t port) {
+    if (family == Family::ipv6) {
+      auto& six = *reinterpret_cast<sockaddr_in6*>(&storage);  // NOLINT: the sockets interface asks for such casts
+      six.sin6_family = AF_INET6;
+      six.sin6_addr = in6addr_loopback;
+      six.sin6_port = htons(port);
+      size = sizeof six;
+    } else {
+      auto& four = *reinterpret_cast<sockaddr_in*>(&storage);  // NOLINT: as above
+      four.sin_family = AF_INET;
+      four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      four.sin_port = htons(port);
+      size = sizeof four;
+    }
+  }
+  [[nodiscard]] const sockaddr* get() const {
+    return reinterpret_cast<const sockaddr*>(&storage);  // NOLINT: as above
+  }
+
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+};
+
 // SO_REUSEADDR on both lets a second socket share the port as long as the first does not listen.
-Descriptor bind_local(std::uint16_t port) {
-  Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Descriptor bind_local(Family family, std::uint16_t port) {
+  const Address address(family, port);
+  Descriptor socket(::socket(address.get()->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port);
-  // NOLINTNEXTLINE: the sockets interface asks for this cast
-  const int bound = ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  EXPECT_EQ(bound, 0) << "cannot bind 127.0.0.1:" << port;
+  EXPECT_EQ(::bind(socket.get(), address.get(), address.size), 0) << "cannot bind port " << port;
   return socket;
 }
 
+// sin_port and sin6_port are at the same place on Linux.
 std::uint16_t port_of(const Descriptor& socket) {
-  sockaddr_in address{};
+  sockaddr_storage address{};
   socklen_t size = sizeof address;
   // NOLINTNEXTLINE: as above
   ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.sin_port);
+  return ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port);  // NOLINT: as above
 }
 
 }  // namespace
+
+bool has_ipv6() {
+  const Address address(Family::ipv6, 0);
+  const Descriptor socket(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return socket.get() >= 0 && ::bind(socket.get(), address.get(), address.size) == 0;
+}
 
 void Gate::open() {
   const std::scoped_lock lock(mutex_);
@@ -80,8 +107,11 @@ std::optional<Message> ScriptedBackend::Connection::read_request() {
   return read_request_body();
 }
 
-ScriptedBackend::ScriptedBackend(Script script)
-    : script_(std::move(script)), reservation_(bind_local(0)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+ScriptedBackend::ScriptedBackend(Script script, Family family)
+    : script_(std::move(script)),
+      family_(family),
+      reservation_(bind_local(family, 0)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   port_ = port_of(reservation_);
   start();
 }
@@ -91,7 +121,7 @@ ScriptedBackend::~ScriptedBackend() {
 }
 
 void ScriptedBackend::start() {
-  listener_ = bind_local(port_);
+  listener_ = bind_local(family_, port_);
   ASSERT_EQ(::listen(listener_.get(), SOMAXCONN), 0);
   acceptor_ = std::thread([this] { accept_connections(); });
 }

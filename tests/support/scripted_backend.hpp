@@ -28,6 +28,11 @@ class Gate {
   bool open_ = false;
 };
 
+enum class Family : std::uint8_t { ipv4, ipv6 };
+
+// Whether this host has ::1.
+[[nodiscard]] bool has_ipv6();
+
 struct RecordedRequest {
   Message message;             // what was read of it so far
   std::size_t connection = 0;  // connections that carried a request are counted from 1
@@ -57,9 +62,9 @@ class ScriptedBackend {
   };
   using Script = std::function<void(Connection&)>;
 
-  // Listens on a free port of 127.0.0.1 at once. The script runs once for each connection, in a thread of its own; the
-  // connection is closed when it returns.
-  explicit ScriptedBackend(Script script);
+  // Listens on a free port of 127.0.0.1, or ::1, at once. The script runs once for each connection, in a thread of its
+  // own; the connection is closed when it returns.
+  explicit ScriptedBackend(Script script, Family family = Family::ipv4);
   ~ScriptedBackend();
   ScriptedBackend(const ScriptedBackend&) = delete;
   ScriptedBackend& operator=(const ScriptedBackend&) = delete;
@@ -70,7 +75,9 @@ class ScriptedBackend {
   void start();
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::string url() const {
+    return (family_ == Family::ipv6 ? "http://[::1]:" : "http://127.0.0.1:") + std::to_string(port_);
+  }
   // Those that carried at least a request's head.
   [[nodiscard]] std::size_t connections() const;
   [[nodiscard]] std::size_t request_count() const;
@@ -87,6 +94,7 @@ class ScriptedBackend {
   void accept_connections();
 
   Script script_;
+  Family family_;
   Descriptor reservation_;  // bound and never listening
   Descriptor listener_;
   Descriptor wake_;  // eventfd: the accepting thread ends
