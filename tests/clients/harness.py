@@ -174,13 +174,14 @@ class Scene:
     def run(self, *argv: str, allowed: tuple[int, ...] = (0,), **options) -> str:
         """Runs a client to its end and returns its standard output."""
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60, **options)
+            done = subprocess.run(argv, capture_output=True, check=False, timeout=60, **options)
         except subprocess.TimeoutExpired as error:
             raise Failed(f"{Path(argv[0]).name} does not end") from error
         if done.returncode not in allowed:
             command = " ".join([Path(argv[0]).name, *argv[1:]])
-            raise Failed(f"{command}: status {done.returncode}: {shorten((done.stderr or done.stdout)[-400:])}")
-        return done.stdout
+            said = (done.stderr or done.stdout).decode(errors="replace").strip()
+            raise Failed(f"{command}: status {done.returncode}: {said[-1500:]}")
+        return done.stdout.decode(errors="replace")
 
     def curl(self, *argv: str, **options) -> str:
         return self.run(program("curl"), "--silent", "--show-error", "--max-time", "30", *argv, **options)
