@@ -1,4 +1,4 @@
-"""What every scenario needs: programs that end with it, free ports, waits with a deadline, expectations that explain."""
+"""What every scenario needs: programs that end with it, free ports, waits with a deadline, expectations."""
 
 import http.client
 import os

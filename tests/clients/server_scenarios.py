@@ -1,4 +1,4 @@
-"""Real servers as backends: what they answer arrives, their connections are kept, and their sudden end is not noticed."""
+"""Real servers as backends: what they answer arrives, connections are kept, a sudden end is not noticed."""
 
 import hashlib
 import http.client

@@ -155,7 +155,8 @@ const cases = {
     for (const framing of ['200000', 'chunked']) {
       const headers = { Expect: '100-continue' };
       if (framing !== 'chunked') headers['Content-Length'] = framing;
-      const { status, text, events } = await request({ path: '/checksum', method: 'POST', headers, agent: false }, body);
+      const options = { path: '/checksum', method: 'POST', headers, agent: false };
+      const { status, text, events } = await request(options, body);
       assert.equal(status, 200);
       assert.equal(text.slice(0, -5), `${digest} 200000 ${framing}`);
       // Node tells of a 100 in both ways.
