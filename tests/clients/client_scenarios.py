@@ -97,8 +97,9 @@ def curl_keeps_its_connection(scene: Scene) -> None:
     lines = scene.curl(*each, "--parallel", "--parallel-max", "10", "--output", os.devnull,
                        f"{balancer.url}/small.txt?[1-300]").split("\n")[:-1]
     expect_equal("answers in parallel", [line.split()[0] for line in lines], ["200"] * 300)
+    # curl 7 makes ten; curl 8 some forty, to any server.
     connections = sum(int(line.split()[1]) for line in lines)
-    expect(connections <= 10, f"10 in parallel made {connections} connections")
+    expect(connections <= 100, f"300 requests, ten at once, made {connections} connections")
     until(lambda: sum(len(backend.requests()) for backend in backends) >= 400, "the logs are complete")
     expect_equal("requests to each backend", [len(backend.requests()) for backend in backends], [200, 200])
 
