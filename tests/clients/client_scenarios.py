@@ -127,7 +127,6 @@ def curl_downloads(scene: Scene) -> None:
 
 def ab(scene: Scene) -> None:
     balancer, backends = start_between(scene, start_nginx)
-    # Below what nginx takes on one connection, so that none is closed between two requests.
     for flags in ([], ["-k"]):
         run_ab(scene, 900, *flags, f"{balancer.url}/small.txt")
     until(lambda: sum(len(backend.requests()) for backend in backends) >= 1800, "the logs are complete")

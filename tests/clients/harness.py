@@ -55,14 +55,19 @@ def program(name: str) -> str:
     return found
 
 
+def tcp_table(port: int) -> list[list[str]]:
+    """The kernel's lines on sockets of this local port."""
+    lines = Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]
+    return [fields for line in lines if (fields := line.split())[1].endswith(f":{port:04X}")]
+
+
 def count_waiting_bytes(port: int) -> int:
     """What the kernel holds for the program that listens on this port and that the program has not taken yet."""
-    waiting = 0
-    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
-        local, queues = line.split()[1], line.split()[4]
-        if local.endswith(f":{port:04X}"):
-            waiting += int(queues.split(":")[1], 16)
-    return waiting
+    return sum(int(fields[4].split(":")[1], 16) for fields in tcp_table(port))
+
+
+def count_connections(port: int) -> int:
+    return sum(fields[3] == "01" for fields in tcp_table(port))  # TCP_ESTABLISHED
 
 
 class Process:

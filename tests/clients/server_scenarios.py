@@ -8,8 +8,8 @@ import threading
 from dataclasses import dataclass
 from typing import Callable
 
-from harness import (PATIENCE, Answer, Scene, ask, ask_on, count_waiting_bytes, expect, expect_equal, expect_turns,
-                     until)
+from harness import (PATIENCE, Answer, Scene, ask, ask_on, count_connections, count_waiting_bytes, expect,
+                     expect_equal, expect_turns, until)
 from servers import LARGE_BYTES, Backend, start_apache, start_gunicorn, start_nginx, start_node, start_python
 
 
@@ -158,7 +158,23 @@ def dies(scene: Scene, kind: Kind) -> None:
     until(lambda: balancer.has_logged(f"{two.url} [down] (3 retries failed)\n"), "the killed backend is marked down")
 
 
-SCENARIOS = {}
+def closes_idle_connections(scene: Scene) -> None:
+    """gunicorn closes after 1 s what the balancer would keep for 4. No POST may fail of it, nor be sent twice."""
+    backends = [start_gunicorn(scene, name, "--keep-alive", "1") for name in ("one", "two")]
+    balancer = scene.start_balancer(*(backend.url for backend in backends), flags=("-threads", "1"))
+    client = Client(balancer.port)
+    for _ in range(2):
+        post_checksum(client, backends)
+        until(lambda: not any(count_connections(backend.port) for backend in backends), "gunicorn closes them")
+    post_checksum(client, backends)
+    until(lambda: sum(len(backend.requests()) for backend in backends) >= client.count, "the logs are complete")
+    for backend in backends:
+        expect_equal(f"POST at {backend.name}", [fields[1:] for fields in backend.requests()],
+                     [["POST", "/checksum", "200"]] * 3)
+        expect_equal("connections", len({fields[0] for fields in backend.requests()}), 3)
+
+
+SCENARIOS = {"gunicorn_closes_idle_connections": closes_idle_connections}
 for _name, _kind in KINDS.items():
     SCENARIOS[f"{_name}_serves"] = lambda scene, kind=_kind: serves(scene, kind)
     SCENARIOS[f"{_name}_dies"] = lambda scene, kind=_kind: dies(scene, kind)

@@ -140,15 +140,14 @@ def start_apache(scene: Scene, name: str, more: str = "") -> Backend:
     return Backend(name, process, port, files, state / "access.log")
 
 
-def start_gunicorn(scene: Scene, name: str) -> Backend:
+def start_gunicorn(scene: Scene, name: str, *flags: str) -> Backend:
     files, log = make_files(scene, name), scene.folder / name / "access.log"
 
     def argv(port: int) -> list[str]:
         return [program("gunicorn"), "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "8",
                 "--access-logfile", str(log), "--access-logformat", "%({remote_port}e)s %(m)s %({raw_uri}e)s %(s)s",
-                "--chdir", str(HERE), "--env", f"FILES={files}", "--env", "PYTHONDONTWRITEBYTECODE=1", "wsgi:serve"]
+                "--chdir", str(HERE), "--env", f"FILES={files}", "--env", "PYTHONDONTWRITEBYTECODE=1", *flags, "wsgi:serve"]
 
-    # The port is open before the worker behind it runs: the first answer says that it does.
     process, port = scene.start_server(f"gunicorn-{name}", argv)
     return Backend(name, process, port, files, log)
 
