@@ -105,8 +105,8 @@ HAPROXY_SERVER = "  server {name} 127.0.0.1:{port}"
 class Balancer:
     """A balancer of the given kind as a process in front of `backends`."""
 
-    def __init__(self, kind: str, binary: str):
-        self.kind, self.binary = kind, binary
+    def __init__(self, kind: str, binary: str, check_ms: int = CHECK_MS):
+        self.kind, self.binary, self.check_ms = kind, binary, check_ms
         self.process: subprocess.Popen | None = None
         self.port = Port()
         self.log: pathlib.Path | None = None
@@ -118,7 +118,7 @@ class Balancer:
     async def start(self, folder: pathlib.Path, backends: list) -> None:
         self.log = folder / "balancer.log"
         values = dict(folder=folder, port=self.port.number, workers=WORKERS, connect=CONNECT_MS, answer=ANSWER_MS,
-                      check=CHECK_MS, failures=FAILURES, idle=IDLE_MS)
+                      check=self.check_ms, failures=FAILURES, idle=IDLE_MS)
         if self.kind == "nginx":
             servers = (NGINX_SERVER.format(port=backend.port.number, failures=FAILURES) for backend in backends)
             user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""

@@ -7,6 +7,7 @@ Results:  one JSON array for each request: [id, method, outcome, started, ended,
 
 Outcomes: answered  complete, and what one run of this request answered, byte for byte
           refused   the balancer's own 502 or 504 to a POST, which may have run and must not be repeated
+          silent    no answer to a POST, not even that one
           failed    any other answer of the balancer's own, or none
           cut       broke off, visibly
           wrong     looks complete, and is not the answer
@@ -32,6 +33,10 @@ NOT_SENT = ("connection_refused", "connection_timeout", "destination_unavailable
 
 class Cut(Exception):
     """The answer ended before it was complete, and that can be seen."""
+
+
+class Silence(Exception):
+    """The connection ended without a byte of an answer."""
 
 
 class Wrong(Exception):
@@ -92,6 +97,8 @@ class Client:
             outcome, detail = "cut", str(error)
         except Wrong as error:
             outcome, detail = "wrong", str(error)
+        except Silence:
+            outcome, detail = "silent" if request.method == "POST" else "failed", "closed without an answer"
         except asyncio.TimeoutError:
             outcome, detail = "failed", f"no answer within {PATIENCE:.0f} s"
         except OSError as error:
@@ -122,7 +129,7 @@ class Client:
             await self.read_head()
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             partial = getattr(error, "partial", b"")
-            raise Cut(f"in the head, after {len(partial)} bytes") if partial else OSError("closed without an answer")
+            raise Cut(f"in the head, after {len(partial)} bytes") if partial else Silence from None
         body = await self.read_body(request)
         if "x-run" not in self.fields:
             return self.own_answer(request)
@@ -186,7 +193,7 @@ class Client:
         if self.fields.get("x-id") != request.id:
             raise Wrong(f"the answer to request {self.fields.get('x-id')}")
         if len(body) != request.size:
-            raise Wrong(f"{len(body)} bytes look complete, {request.size} were asked for")
+            raise Wrong(f"{len(body)} bytes look complete, {request.size} were asked for, form {request.form}")
         if checksum(body) != checksum(answer_body(request.id, self.fields["x-run"], request.size)):
             raise Wrong("other bytes than the backend sent")
         if self.fields.get("x-heard") not in ("unread", checksum(request.body)):

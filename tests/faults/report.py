@@ -13,7 +13,6 @@ from scenarios import Scenario
 MEMORY_GROWTH_KIB = 4 * MIB
 # An answer that nobody can be reached: as long as one connection attempt may take, and what a busy machine adds.
 QUICK_S = CONNECT_MS / 1000 + 1.0
-OUTCOMES = ("answered", "failed", "refused", "unavailable", "cut", "aborted", "wrong")
 
 
 @dataclass
@@ -36,7 +35,7 @@ class Report:
         counts, scenario = self.counts, self.scenario
         if counts["sent"] == 0 or counts["answered"] == 0:
             self.remarks.append("nothing was answered: the scenario shows nothing")
-        for outcome in ("failed", "wrong", "doubled"):
+        for outcome in ("failed", "silent", "wrong", "doubled"):
             if counts[outcome]:
                 self.remarks.append(f"{counts[outcome]} {outcome}")
         for outcome, allowed in (("cut", scenario.cuts), ("refused", scenario.refuses),
@@ -86,15 +85,15 @@ def collect(report: Report, folder: pathlib.Path, outages: list[tuple[float, flo
                 outcome, detail = "failed", f"{detail}: told only after {ended - started:.2f} s that nobody is there"
         report.counts["sent"] += 1
         report.counts[outcome] += 1
-        if outcome in ("failed", "wrong") or (outcome == "cut" and not report.scenario.cuts) or (
+        if outcome in ("failed", "silent", "wrong") or (outcome == "cut" and not report.scenario.cuts) or (
                 outcome == "refused" and not report.scenario.refuses):
             report.examples.append(f"{request_id} {method} {outcome} at {started:.3f} after "
                                    f"{(ended - started) * 1000:.0f} ms: {status} {detail} {run}")
 
 
-HEADER = ("scenario", "sent", "answered", "failed", "wrong", "doubled", "refused", "unavail.", "cut", "aborted",
-          "slowest", "memory KiB", "fds", "verdict")
-WIDTHS = (14, 6, 8, 6, 5, 7, 7, 8, 5, 7, 8, 15, 9, 7)
+HEADER = ("scenario", "sent", "answered", "failed", "silent", "wrong", "doubled", "refused", "unavail.", "cut",
+          "aborted", "slowest", "memory KiB", "fds", "verdict")
+WIDTHS = (14, 6, 8, 6, 6, 5, 7, 7, 8, 5, 7, 8, 15, 9, 7)
 
 
 def print_header() -> None:
@@ -104,7 +103,7 @@ def print_header() -> None:
 def print_row(report: Report) -> None:
     counts = report.counts
     cells = [report.scenario.name, *(counts[name] for name in (
-        "sent", "answered", "failed", "wrong", "doubled", "refused", "unavailable", "cut", "aborted")),
+        "sent", "answered", "failed", "silent", "wrong", "doubled", "refused", "unavailable", "cut", "aborted")),
         f"{report.slowest * 1000:.0f} ms", "{} > {}".format(*report.memory), "{} > {}".format(*report.descriptors),
         "passed" if report.passed else "FAILED: " + "; ".join(report.remarks)]
     print("  ".join(f"{cell!s:<{width}}" for cell, width in zip(cells, WIDTHS)), flush=True)
@@ -124,7 +123,7 @@ def markdown(columns: dict[str, list[Report]], versions: dict[str, str], command
 
     def faults(report: Report) -> str:
         counts = report.counts
-        figures = [f"{counts[name]} {name}" for name in ("failed", "wrong", "doubled")]
+        figures = [f"{counts[name]} {name}" for name in ("failed", "silent", "wrong", "doubled")]
         figures = [f"**{figure}**" if not figure.startswith("0 ") else figure for figure in figures]
         return ", ".join(figures) + f" of {counts['sent']}"
 

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-from balancers import CHECK_MS, IDLE_MS, Balancer, find, version
+from balancers import IDLE_MS, Balancer, find, version
 from process import Backend, Failure, Helper, descriptors, memory_kib, until
 from report import Report, collect, markdown, print_header, print_row
 from scenarios import SCENARIOS, Scenario, Scene
@@ -20,15 +20,16 @@ from scenarios import SCENARIOS, Scenario, Scene
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 RECOVERY_TIME = 10.0
 CLIENTS = 24
+PEERS_REST = 1.2
 OURS = "load-balancer"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 class Load(Helper):
     async def start(self, port: int, folder: pathlib.Path, prefix: str, seed: str, think: float, **more) -> None:
-        options = {"aborts": 0, "large_bodies": 0, **more}
-        await self.launch("load.py", folder / "helpers.log", port=port, prefix=prefix, seed=seed, clients=CLIENTS,
-                          think=think, results=folder / f"{prefix}.results", **options)
+        options = {"clients": CLIENTS, "aborts": 0, "large_bodies": 0, **more}
+        await self.launch("load.py", folder / "helpers.log", port=port, prefix=prefix, seed=seed, think=think,
+                          results=folder / f"{prefix}.results", **options)
 
 
 async def answering_backend(port: int) -> str:
@@ -40,7 +41,7 @@ async def answering_backend(port: int) -> str:
         writer.close()
     except (OSError, asyncio.TimeoutError):
         return ""
-    _, _, rest = answer.decode("latin-1").partition("X-Run: ")
+    _, _, rest = answer.decode("latin-1").lower().partition("x-run: ")
     return rest.partition(".")[0]
 
 
@@ -55,13 +56,24 @@ async def recovered(port: int, backends: list[Backend]) -> None:
 
 
 async def fewest_descriptors(balancer: Balancer) -> int:
-    """Over two rounds of health checks, whose connections come and go."""
+    """Over a while, since connections of health checks come and go."""
     fewest = descriptors(balancer.pid)
-    deadline = time.monotonic() + 2 * CHECK_MS / 1000
+    deadline = time.monotonic() + 0.4
     while time.monotonic() < deadline:
         await asyncio.sleep(0.005)
         fewest = min(fewest, descriptors(balancer.pid))
     return fewest
+
+
+async def settled_descriptors(balancer: Balancer) -> int:
+    """When all threads and processes have started."""
+    deadline = time.monotonic() + RECOVERY_TIME
+    before, now = -1, await fewest_descriptors(balancer)
+    while before != now:
+        if time.monotonic() > deadline:
+            raise Failure("the number of descriptors does not settle")
+        before, now = now, await fewest_descriptors(balancer)
+    return now
 
 
 async def idle_descriptors(balancer: Balancer, expected: int) -> int:
@@ -78,12 +90,12 @@ async def play(kind: str, binary: str, scenario: Scenario, options: argparse.Nam
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     backends = [Backend(f"b{number}", folder, seed) for number in range(1, scenario.backends + 1)]
-    balancer = Balancer(kind, binary)
+    balancer = Balancer(kind, binary, scenario.check_ms)
     loads = Load(), Load()
     try:
         await asyncio.gather(*(backend.start() for backend in backends))
         await balancer.start(folder, backends)
-        descriptors_before = await fewest_descriptors(balancer)
+        descriptors_before = await settled_descriptors(balancer)
         # The same load without faults fills what the balancer keeps for good.
         await loads[0].start(balancer.port.number, folder, "warm", seed, options.think, **scenario.load)
         await asyncio.sleep(max(0.5, options.seconds / 4))
@@ -92,7 +104,7 @@ async def play(kind: str, binary: str, scenario: Scenario, options: argparse.Nam
         memory_before = memory_kib(balancer.pid)
 
         await loads[1].start(balancer.port.number, folder, "load", seed, options.think, **scenario.load)
-        scene = Scene(backends, loads[1], seed, options.seconds)
+        scene = Scene(backends, loads[1], seed, options.seconds, options.rest)
         await scenario.run(scene)
         for backend in backends:
             await backend.faults()
@@ -152,10 +164,14 @@ async def main() -> int:
     parser.add_argument("--seconds", type=float, help="of faults in each scenario (8; 1.2 with --short)")
     parser.add_argument("--parallel", type=int, help="scenarios at a time (1; 3 with --short)")
     parser.add_argument("--think", type=float, default=0.01, help="seconds a client waits between requests, on average")
+    parser.add_argument("--rest", type=float, help="least seconds between the return of a backend and the next fault "
+                        f"(0; {PEERS_REST} with --peer and --compare, since nginx keeps a backend out for at least a second)")
     parser.add_argument("--seed", default=str(random.randrange(10**9)), help="of everything that is random")
     options = parser.parse_args()
     options.seconds = options.seconds or (1.2 if options.short else 8.0)
     options.parallel = options.parallel or (3 if options.short else 1)
+    if options.rest is None:
+        options.rest = PEERS_REST if options.peer or options.compare else 0.0
     unknown = [name for name in options.scenarios if name not in SCENARIOS]
     if unknown:
         parser.error(f"no scenario is called {unknown[0]}; there are {', '.join(SCENARIOS)}")
