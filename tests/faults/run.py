@@ -162,14 +162,14 @@ async def main() -> int:
     parser.add_argument("--compare", action="store_true", help="all three in turn, and the table of docs/faults.md")
     parser.add_argument("--binary", default=str(ROOT / "build/release/load-balancer"))
     parser.add_argument("--seconds", type=float, help="of faults in each scenario (8; 1.2 with --short)")
-    parser.add_argument("--parallel", type=int, help="scenarios at a time (1; 3 with --short)")
+    parser.add_argument("--parallel", type=int, help="scenarios at a time (1; 4 with --short)")
     parser.add_argument("--think", type=float, default=0.01, help="seconds a client waits between requests, on average")
     parser.add_argument("--rest", type=float, help="least seconds between the return of a backend and the next fault "
                         f"(0; {PEERS_REST} with --peer and --compare, since nginx keeps a backend out for at least a second)")
     parser.add_argument("--seed", default=str(random.randrange(10**9)), help="of everything that is random")
     options = parser.parse_args()
     options.seconds = options.seconds or (1.2 if options.short else 8.0)
-    options.parallel = options.parallel or (3 if options.short else 1)
+    options.parallel = options.parallel or (4 if options.short else 1)
     if options.rest is None:
         options.rest = PEERS_REST if options.peer or options.compare else 0.0
     unknown = [name for name in options.scenarios if name not in SCENARIOS]
@@ -182,7 +182,7 @@ async def main() -> int:
     binaries = {kind: options.binary if kind == OURS else find(kind) for kind in kinds}
     columns = {kind: await play_all(kind, binaries[kind], names, options) for kind in kinds}
     if options.compare:
-        command = f"scripts/test-faults --compare --seconds {options.seconds:g}"
+        command = f"scripts/test-faults --compare --seconds {options.seconds:g} --parallel {options.parallel}"
         write_document(markdown(columns, {kind: version(kind, binaries[kind]) for kind in kinds}, command))
     # Of the peers everything is counted, but only our own verdicts are this test's.
     verdicts = collections.Counter(report.passed for report in columns[kinds[0]])
