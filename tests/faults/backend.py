@@ -50,6 +50,8 @@ class Connection:
         return not any(queued)
 
     def reset(self) -> None:
+        if self.writer.is_closing():
+            return
         connection = self.writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -128,7 +130,7 @@ class Backend:
                 break
         for connection in list(self.connections):
             if connection.state == "idle":
-                connection.reset()
+                connection.close()
 
     def end_black_hole(self) -> None:
         for filler in self.fillers:
@@ -155,12 +157,14 @@ class Backend:
             pass  # what is left of the conversation is for the other side to tell
         finally:
             self.connections.discard(connection)
-            self.serving -= 1
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            self.serving -= 1
 
     async def converse(self, reader: asyncio.StreamReader, connection: Connection) -> None:
         while await self.exchange(reader, connection):
-            if self.stopping:
+            if self.stopping or self.fillers:
                 return
             connection.state = "idle"
             for fault, action in (("idle_close", connection.close), ("idle_reset", connection.reset)):
@@ -278,8 +282,6 @@ class Backend:
     async def end_when_done(self) -> None:
         while self.serving:
             await asyncio.sleep(0.005)
-        # One more turn of the loop, in which transports that were closed send what they still hold.
-        await asyncio.sleep(0.05)
         os._exit(0)
 
 

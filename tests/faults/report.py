@@ -123,9 +123,8 @@ def markdown(columns: dict[str, list[Report]], versions: dict[str, str], command
 
     def faults(report: Report) -> str:
         counts = report.counts
-        figures = [f"{counts[name]} {name}" for name in ("failed", "silent", "wrong", "doubled")]
-        figures = [f"**{figure}**" if not figure.startswith("0 ") else figure for figure in figures]
-        return ", ".join(figures) + f" of {counts['sent']}"
+        figures = [f"**{counts[name]} {name}**" for name in ("failed", "silent", "wrong", "doubled") if counts[name]]
+        return (", ".join(figures) or "0") + f" of {counts['sent']}"
 
     def others(report: Report) -> str:
         counts = report.counts
@@ -136,7 +135,7 @@ def markdown(columns: dict[str, list[Report]], versions: dict[str, str], command
         return (f"{report.slowest * 1000:.0f} ms; {report.memory[0]} > {report.memory[1]} KiB; "
                 f"{report.descriptors[0]} > {report.descriptors[1]}")
 
-    table("What must be 0", faults)
+    table("Failed, silent, wrong or doubled, which must be 0, of requests sent", faults)
     table("What could not be served, and may not be", others)
     table("Slowest answer; memory and descriptors before > after", resources)
     return "\n".join(lines)

@@ -5,6 +5,7 @@ import argparse
 import asyncio
 import collections
 import contextlib
+import fcntl
 import pathlib
 import random
 import shutil
@@ -114,6 +115,8 @@ async def play(kind: str, binary: str, scenario: Scenario, options: argparse.Nam
         report.memory = memory_before, memory_kib(balancer.pid)
         if balancer.process.poll() is not None:
             raise Failure(f"the balancer ended with status {balancer.process.returncode}")
+        if errors := (folder / "helpers.log").read_text(encoding="utf-8"):
+            raise Failure(f"a backend or the load has a bug of its own, see helpers.log: {errors.splitlines()[-1]}")
         collect(report, folder, scene.outages)
         report.judge()
     except (Failure, OSError, asyncio.TimeoutError) as error:
@@ -144,6 +147,18 @@ async def play_all(kind: str, binary: str, names: list[str], options: argparse.N
         return report
 
     return await asyncio.gather(*(one(name) for name in names))
+
+
+def lock_results():
+    """Two runs at once would mix their records. The lock ends with the file that is returned."""
+    folder = ROOT / "build" / "faults"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = open(folder / "lock", "w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Failure("another run is writing to build/faults") from None
+    return lock
 
 
 def write_document(text: str) -> None:
@@ -178,6 +193,7 @@ async def main() -> int:
     names = options.scenarios or list(SCENARIOS)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
 
+    lock = lock_results()
     kinds = [OURS, "nginx", "haproxy"] if options.compare else [options.peer or OURS]
     binaries = {kind: options.binary if kind == OURS else find(kind) for kind in kinds}
     columns = {kind: await play_all(kind, binaries[kind], names, options) for kind in kinds}
@@ -186,6 +202,7 @@ async def main() -> int:
         write_document(markdown(columns, {kind: version(kind, binaries[kind]) for kind in kinds}, command))
     # Of the peers everything is counted, but only our own verdicts are this test's.
     verdicts = collections.Counter(report.passed for report in columns[kinds[0]])
+    lock.close()
     print(f"{verdicts[True]} passed, {verdicts[False]} failed")
     return 1 if verdicts[False] else 0
 
