@@ -153,7 +153,7 @@ class Backend:
                 await self.hang(reader)
             else:
                 await self.converse(reader, connection)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # what is left of the conversation is for the other side to tell
         finally:
             self.connections.discard(connection)
