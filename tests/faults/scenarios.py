@@ -157,7 +157,7 @@ async def all_down(scene: Scene) -> None:
         await scene.rest(0.8, 1.2)
 
 
-# Showed a bug: the only backend that was thought to be up was tried three times, the others not at all.
+# Has shown a bug: the only backend that was thought to be up was tried three times, the others not at all.
 @scenario("two are killed and come back unnoticed between rare checks, then the third is killed; one client", backends=3,
           cuts=True, check_ms=3000, load={"clients": 1})
 async def believed_down(scene: Scene) -> None:
