@@ -303,5 +303,51 @@ TEST(MalformedRequest, too_large_heads) {
   });
 }
 
+// Shows a bug that is not fixed yet.
+// Goal: a Host is a host also inside its brackets and percent signs (RFC 3986 section 3.2.2; RFC 9112 section 3.2
+// demands 400). Method: good characters in bad places.
+TEST(MalformedRequest, hosts_of_good_characters_in_bad_places) {
+  const auto with = [](const std::string& host) { return "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n"; };
+  expect_refused({
+      {"percent sign without digits", with("%zz")},
+      {"percent sign at the end", with("test%2")},
+      {"bracket in brackets", with("[[::1]")},
+      {"no address in brackets", with("[!!!]")},
+      {"name in brackets", with("[test]:80")},
+      {"too many groups", with("[1:2:3:4:5:6:7:8:9]")},
+      {"brackets in the target", "GET http://[!!!]/ HTTP/1.1\r\nHost: test\r\n\r\n"},
+  });
+}
+
+// Shows a bug that is not fixed yet.
+// Goal: TRACE has no content (RFC 9110 section 9.3.8), and must not be given one by whoever forwards it. Method: with a
+// length, and in chunks.
+TEST(MalformedRequest, trace_with_a_body) {
+  const std::string trace = "TRACE / HTTP/1.1\r\nHost: test\r\n";
+  expect_refused({
+      {"length", trace + "Content-Length: 3\r\n\r\nabc"},
+      {"chunks", trace + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"},
+  });
+}
+
+// Shows a bug that is not fixed yet.
+// Goal: no answer to HEAD has a body, a refusal neither (RFC 9110 section 9.3.2). Method: a HEAD for each way in which
+// a head is refused once its request line is known.
+TEST(MalformedRequest, refused_head_has_no_body) {
+  ScriptedBackend backend(always(ok("")));
+  Balancer balancer({.backends = {&backend}, .toml = "[server.limits]\nbody_bytes = \"1KiB\"\n"});
+  for (const std::string& fields :
+       {std::string("Host: te st\r\n"), std::string(), std::string("Host: test\r\nX : y\r\n"),
+        std::string("Host: test\r\nTransfer-Encoding: gzip, chunked\r\n"),
+        std::string("Host: test\r\nContent-Length: 1000000\r\n")}) {
+    SCOPED_TRACE(fields);
+    Client client(balancer);
+    client.send("HEAD / HTTP/1.1\r\n" + fields + "\r\n");
+    const Message answer = client.read_message(Kind::response_to_head);
+    EXPECT_GE(answer.status(), 400);
+    EXPECT_EQ(client.read_to_end(), "");
+  }
+}
+
 }  // namespace
 }  // namespace lb::e2e

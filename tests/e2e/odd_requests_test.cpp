@@ -230,5 +230,54 @@ TEST(OddRequest, http_1_0_is_forwarded_as_1_1) {
   EXPECT_EQ(seen[1].message.head.text, "GET /behind HTTP/1.1\r\nHost: test\r\n" + added + "\r\n");
 }
 
+// Shows a bug that is not fixed yet.
+// Goal: RFC 9110 section 7.6.1: what Connection names ends here, as a field of the head or of the trailers. Method:
+// both, beside a trailer that stays.
+TEST(OddRequest, trailers_that_connection_names_end_here) {
+  expect_forwarded({
+      {"named", post("Connection: x-sum\r\nTransfer-Encoding: chunked\r\n", "0\r\nX-Sum: 1\r\nX-Stays: 2\r\n\r\n"),
+       kPost, kCoded + "0\r\nX-Stays: 2\r\n\r\n"},
+  });
+}
+
+// Shows a bug that is not fixed yet.
+// Goal: Expect is a list (RFC 9110 section 10.1.1): a client that waits for 100 is told of it, however the list is
+// written. Method: 100-continue twice; the body follows the 100.
+TEST(OddRequest, listed_expectation_is_heard) {
+  ScriptedBackend backend([](ScriptedBackend::Connection& connection) {
+    while (connection.read_request_head()) {
+      connection.send("HTTP/1.1 100 Continue\r\n\r\n");
+      EXPECT_EQ(connection.read_request_body().body, "abc");
+      connection.send(ok("fine"));
+    }
+  });
+  Balancer balancer({.backends = {&backend}});
+  Client client(balancer);
+  client.send(post("Expect: 100-continue, 100-continue\r\nContent-Length: 3\r\n", ""));
+  const auto agreed = client.read_head(within(Duration(5'000)));
+  client.send("abc");
+  ASSERT_TRUE(agreed) << "the backend's 100 was swallowed";
+  EXPECT_EQ(agreed->start_line, "HTTP/1.1 100 Continue");
+  EXPECT_EQ(client.read_response().body, "fine");
+}
+
+// Shows a bug that is not fixed yet.
+// Goal: a head costs what its bytes cost, however many options its Connection names: a worker that is busy with one
+// head serves nobody else. Method: the largest head that can be configured, which takes milliseconds to read once and
+// seconds to read once for each field.
+TEST(OddRequest, many_connection_options_do_not_hold_the_worker) {
+  ScriptedBackend backend(always(ok("fine")));
+  Balancer balancer(
+      {.backends = {&backend}, .toml = "[server.limits]\nheader_bytes = \"1MiB\"\nheader_count = 1000\n"});
+  std::string fields;
+  for (int i = 0; i < 990; ++i) fields += "X-" + std::to_string(i) + ": y\r\n";
+  fields += "Connection: x";
+  for (int i = 0; i < 500'000; ++i) fields += ",x";
+  Client client(balancer);
+  client.send(get("/", fields.substr(0, 1'000'000) + "\r\n"));
+  // 200 and a refusal are both right.
+  EXPECT_TRUE(client.read_head(within(Duration(4'000))));
+}
+
 }  // namespace
 }  // namespace lb::e2e

@@ -40,7 +40,7 @@ void expect_refused(const std::vector<RefusedRequest>& requests) {
     Client client(balancer);
     client.send(row.request + get("/smuggled"));
     const Message answer = client.read_response();
-    EXPECT_EQ(answer.status(), row.status) << answer.head.text << answer.body;
+    ASSERT_EQ(answer.status(), row.status) << answer.head.text << answer.body;
     EXPECT_EQ(answer.head.value("Connection"), "close");
     EXPECT_TRUE(answer.head.has("Proxy-Status"));
     EXPECT_EQ(client.read_to_end(), "") << "something follows the refusal";
