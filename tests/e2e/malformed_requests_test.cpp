@@ -93,6 +93,7 @@ TEST(MalformedRequest, obfuscated_transfer_codings) {
       {"hidden by bare LF", coded("X: y\nTransfer-Encoding: chunked")},
       {"other coding", coded("Transfer-Encoding: gzip, chunked"), 501},
       {"other codings", coded("Transfer-Encoding: deflate, gzip, chunked"), 501},
+      {"nothing before it", coded("Transfer-Encoding: , chunked"), 501},
       {"identity, then chunked", coded("Transfer-Encoding: identity, chunked"), 501},
       {"identity, then chunked, in two", coded("Transfer-Encoding: identity\r\nTransfer-Encoding: chunked")},
       {"chunked, then identity, in two", coded("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity")},
