@@ -5,47 +5,12 @@
 #include <gtest/gtest.h>
 
 #include "support/balancer.hpp"
+#include "support/refusals.hpp"
 
 namespace lb::e2e {
 namespace {
 
 using namespace lb::support;  // NOLINT(google-build-using-namespace): the vocabulary of these tests
-
-struct Case {
-  const char* name;
-  std::string request;
-  int status = 400;
-};
-
-std::string post(const std::string& fields, const std::string& body) {
-  return "POST / HTTP/1.1\r\nHost: test\r\n" + fields + "\r\n" + body;
-}
-std::string chunked(const std::string& body) {
-  return post("Transfer-Encoding: chunked\r\n", body);
-}
-
-// A request that must never be answered stands behind the broken one, as in an attempt at smuggling.
-const std::string kSmuggled = "GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n";
-
-// Runs a table against one balancer. Each request goes out in one write, with another one behind it.
-void expect_refused(const std::vector<Case>& cases) {
-  ScriptedBackend backend(always(ok("reached the backend")));
-  Balancer balancer({.backends = {&backend}});
-  for (const Case& row : cases) {
-    SCOPED_TRACE(row.name);
-    Client client(balancer);
-    client.send(row.request + kSmuggled);
-    const Message answer = client.read_response();
-    EXPECT_EQ(answer.status(), row.status) << answer.head.text << answer.body;
-    EXPECT_EQ(answer.head.value("Connection"), "close");
-    EXPECT_TRUE(answer.head.has("Proxy-Status"));
-    EXPECT_EQ(client.read_to_end(), "") << "something follows the refusal";
-    EXPECT_NE(client.ending(), Ending::timeout);
-    EXPECT_EQ(backend.request_count(), 0U);
-    if (backend.request_count() != 0) return;  // the rows behind it would only repeat this
-  }
-  EXPECT_EQ(ask_once(balancer, get()).body, "reached the backend");
-}
 
 // Goal: a message that two programs could frame differently is refused (RFC 9112 section 6.3), never repaired. Method:
 // the known request smuggling shapes in lengths.
@@ -66,6 +31,43 @@ TEST(MalformedRequest, ambiguous_lengths) {
       {"beyond 64 bits", post("Content-Length: 18446744073709551619\r\n", "abc")},
       {"very long number", post("Content-Length: " + std::string(400, '9') + "\r\n", "abc")},
       {"named in Connection", post("Connection: content-length\r\nContent-Length: 3\r\n", "abc")},
+      {"named in Connection, among others",
+       post("Connection: close, X, Content-Length\r\nContent-Length: 3\r\n", "abc")},
+      {"CL.TE in HTTP/1.0", "POST / HTTP/1.0\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"CL.TE for GET",
+       "GET / HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"CL.TE with a length of 0", post("Content-Length: 0\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n")},
+      {"CL.TE with identity", post("Content-Length: 3\r\nTransfer-Encoding: identity\r\n", "abc")},
+      {"CL.TE with an empty coding", post("Content-Length: 3\r\nTransfer-Encoding:\r\n", "abc")},
+      {"CL.TE.CL", post("Content-Length: 3\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n", "0\r\n\r\n")},
+      {"CL.CL in other letters", post("Content-Length: 3\r\ncontent-length: 0\r\n", "abc")},
+      {"CL.CL, one empty", post("Content-Length: 3\r\nContent-Length:\r\n", "abc")},
+      {"0.CL: space before the colon", post("Content-Length : 3\r\n", "abc")},
+      {"0.CL: tab before the colon", post("Content-Length\t: 3\r\n", "abc")},
+      {"0.CL: folded", post("Content-Length:\r\n 3\r\n", "abc")},
+      {"0.CL: folded in mid-number", post("Content-Length: 1\r\n 0\r\n", "abcdefghij")},
+      {"0.CL: folded into the field before it", post("X: y\r\n Content-Length: 3\r\n", "abc")},
+      {"0.CL: hidden by a bare CR", post("X: y\rContent-Length: 3\r\n", "abc")},
+      {"0.CL: hidden by a bare LF", post("X: y\nContent-Length: 3\r\n", "abc")},
+      {"list of one and nothing", post("Content-Length: 3,\r\n", "abc")},
+      {"list of nothing and one", post("Content-Length: ,3\r\n", "abc")},
+      {"list without a space", post("Content-Length: 3,3\r\n", "abc")},
+      {"two numbers by a tab", post("Content-Length: 3\t3\r\n", "abc")},
+      {"sign apart", post("Content-Length: - 3\r\n", "abc")},
+      {"exponent", post("Content-Length: 3e0\r\n", "abc")},
+      {"underscore", post("Content-Length: 0_3\r\n", "abc")},
+      {"octal prefix", post("Content-Length: 0o3\r\n", "abc")},
+      {"suffix", post("Content-Length: 3L\r\n", "abc")},
+      {"parameter", post("Content-Length: 3;x\r\n", "abc")},
+      {"quoted", post("Content-Length: \"3\"\r\n", "abc")},
+      {"vertical tab", post("Content-Length: \x0b"
+                            "3\r\n",
+                            "abc")},
+      {"form feed behind", post("Content-Length: 3\x0c\r\n", "abc")},
+      {"NUL behind", post(std::string("Content-Length: 3\0\r\n", 20), "abc")},
+      {"no-break space behind", post("Content-Length: 3\xa0\r\n", "abc")},
+      {"full-width digit", post("Content-Length: \xef\xbc\x93\r\n", "abc")},
+      {"beyond 63 bits", post("Content-Length: 9223372036854775808\r\n", "abc")},
   });
 }
 
@@ -90,6 +92,37 @@ TEST(MalformedRequest, obfuscated_transfer_codings) {
       {"folded", coded("Transfer-Encoding:\r\n chunked")},
       {"hidden by bare LF", coded("X: y\nTransfer-Encoding: chunked")},
       {"other coding", coded("Transfer-Encoding: gzip, chunked"), 501},
+      {"other codings", coded("Transfer-Encoding: deflate, gzip, chunked"), 501},
+      {"nothing before it", coded("Transfer-Encoding: , chunked"), 501},
+      {"identity, then chunked", coded("Transfer-Encoding: identity, chunked"), 501},
+      {"identity, then chunked, in two", coded("Transfer-Encoding: identity\r\nTransfer-Encoding: chunked")},
+      {"chunked, then identity, in two", coded("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity")},
+      {"other coding alone", coded("Transfer-Encoding: gzip")},
+      {"chunked in the middle", coded("Transfer-Encoding: gzip, chunked, gzip")},
+      {"two words", coded("Transfer-Encoding: chunked x")},
+      {"two words, chunked last", coded("Transfer-Encoding: x chunked")},
+      {"single quotes", coded("Transfer-Encoding: 'chunked'")},
+      {"semicolon", coded("Transfer-Encoding: chunked;")},
+      {"tab in the word", coded("Transfer-Encoding: chun\tked")},
+      {"vertical tab behind", coded("Transfer-Encoding: chunked\x0b")},
+      {"form feed behind", coded("Transfer-Encoding: chunked\x0c")},
+      {"NUL behind", coded(std::string("Transfer-Encoding: chunked\0", 27))},
+      {"no-break space behind", coded("Transfer-Encoding: chunked\xa0")},
+      {"Kelvin sign for k", coded("Transfer-Encoding: chun\xe2\x84\xaa"
+                                  "ed")},
+      {"bare CR before the word", coded("Transfer-Encoding:\rchunked")},
+      {"bare CR behind", coded("Transfer-Encoding: chunked\r")},
+      {"bare LF before the word", coded("Transfer-Encoding:\n chunked")},
+      {"tab before the colon", coded("Transfer-Encoding\t: chunked")},
+      {"control in the name", coded("Transfer-Encoding\x01: chunked")},
+      {"NUL in the name", coded(std::string("Transfer\0-Encoding: chunked", 27))},
+      {"folded behind", coded("Transfer-Encoding: chunked\r\n ,identity")},
+      {"folded into the field before it", coded("X: y\r\n Transfer-Encoding: chunked")},
+      {"hidden by bare CR", coded("X: y\rTransfer-Encoding: chunked")},
+      {"in a kept HTTP/1.0 connection",
+       "POST / HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"named in Connection, among others",
+       coded("Connection: close, transfer-Encoding\r\nTransfer-Encoding: chunked")},
       {"in HTTP/1.0", "POST / HTTP/1.0\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
       {"named in Connection", coded("Connection: transfer-encoding\r\nTransfer-Encoding: chunked")},
   });
@@ -120,6 +153,26 @@ TEST(MalformedRequest, broken_lines_and_fields) {
       {"control in a value", with("X: a\x01")},
       {"DEL in a value", with("X: a\x7f")},
       {"non-ASCII name", with("X\xc3\xa9: a")},
+      {"full-width colon", with("X\xef\xbc\x9a a")},
+      {"colon in front", with("::X: a")},
+      {"quote in the name", with("X\"Y: a")},
+      {"slash in the name", with("X/Y: a")},
+      {"at sign in the name", with("X@Y: a")},
+      {"vertical tab in a value", with("X: a\x0b"
+                                       "b")},
+      {"escape in a value", with("X: \x1b[2J")},
+      {"line of a space", with(" ")},
+      {"line of a tab", with("\t")},
+      {"line that starts with a colon and a space", with(" : a")},
+      {"request hidden by bare CRs", with("X: y\r\rGET /hidden HTTP/1.1\rHost: test\r\r")},
+      {"request hidden by bare LFs", with("X: y\n\nGET /hidden HTTP/1.1\nHost: test\n\n")},
+      {"CR alone ends each line", "GET / HTTP/1.1\rHost: test\r\r"},
+      {"LF CR ends each line", "GET / HTTP/1.1\n\rHost: test\n\r\n\r"},
+      {"bare CR before the request", "\r" + get()},
+      {"bare LF before the request", "\n" + get()},
+      {"space before the request", "\r\n " + get()},
+      {"byte order mark before the request", "\xef\xbb\xbf" + get()},
+      {"NUL before the request", std::string(1, '\0') + get()},
       {"too many empty lines before it", std::string("\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n") + get()},
   });
 }
@@ -138,6 +191,30 @@ TEST(MalformedRequest, bad_hosts) {
       {"letters for a port", with("Host: test:http\r\n")},
       {"port alone", with("Host: :80\r\n")},
       {"open bracket", with("Host: [::1\r\n")},
+      {"empty brackets", with("Host: []\r\n")},
+      {"bracket in the middle", with("Host: te[st]\r\n")},
+      {"letters behind the bracket", with("Host: [::1]x\r\n")},
+      {"two ports", with("Host: test:80:81\r\n")},
+      {"signed port", with("Host: test:+80\r\n")},
+      {"tab", with("Host: te\tst\r\n")},
+      {"backslash", with("Host: test\\x\r\n")},
+      {"query", with("Host: test?x\r\n")},
+      {"fragment", with("Host: test#x\r\n")},
+      {"quoted", with("Host: \"test\"\r\n")},
+      {"angle bracket", with("Host: <test>\r\n")},
+      {"non-ASCII", with("Host: t\xc3\xa9st\r\n")},
+      {"NUL", with(std::string("Host: te\0st\r\n", 13))},
+      {"folded", with("Host:\r\n test\r\n")},
+      {"space before the colon", with("Host : test\r\n")},
+      {"one good, one empty", with("Host: test\r\nHost:\r\n")},
+      {"named in Connection, in other letters", with("Connection: keep-alive,HOST\r\nHost: test\r\n")},
+      {"malformed behind a good target", "GET http://test/ HTTP/1.1\r\nHost: te st\r\n\r\n"},
+      {"two behind a good target", "GET http://test/ HTTP/1.1\r\nHost: test\r\nHost: test\r\n\r\n"},
+      {"missing behind a good target", "GET http://test/ HTTP/1.1\r\n\r\n"},
+      {"no authority in the target", "GET http:///path HTTP/1.1\r\nHost: test\r\n\r\n"},
+      {"no host in the target", "GET http://:80/ HTTP/1.1\r\nHost: test\r\n\r\n"},
+      {"letters for a port in the target", "GET http://test:http/ HTTP/1.1\r\nHost: test\r\n\r\n"},
+      {"backslash in the target's authority", "GET http://test\\other/ HTTP/1.1\r\nHost: test\r\n\r\n"},
       {"named in Connection", with("Connection: host\r\nHost: test\r\n")},
       {"two in HTTP/1.0", "GET / HTTP/1.0\r\nHost: test\r\nHost: test\r\n\r\n"},
       {"bad authority in the target", "GET http://us er/ HTTP/1.1\r\nHost: test\r\n\r\n"},
@@ -159,6 +236,22 @@ TEST(MalformedRequest, bad_request_lines) {
       {"two-digit version", line("GET / HTTP/1.10")},
       {"no digits", line("GET / HTTP/x.y")},
       {"not HTTP", line("GET / ICY/1.1")},
+      {"mixed case version", line("GET / Http/1.1")},
+      {"leading zero", line("GET / HTTP/01.1")},
+      {"signed version", line("GET / HTTP/+1.1")},
+      {"no minor version", line("GET / HTTP/1")},
+      {"no digit behind the dot", line("GET / HTTP/1.")},
+      {"comma in the version", line("GET / HTTP/1,1")},
+      {"space in the version", line("GET / HTTP/ 1.1")},
+      {"three numbers", line("GET / HTTP/1.1.1")},
+      {"letter behind the version", line("GET / HTTP/1.1x")},
+      {"space behind the version", line("GET / HTTP/1.1 ")},
+      {"tab behind the version", line("GET / HTTP/1.1\t")},
+      {"two versions", line("GET / HTTP/1.1 HTTP/1.1")},
+      {"scheme for a version", line("GET / HTTPS/1.1")},
+      {"space for a version", line("GET / ")},
+      {"no target", line("GET HTTP/1.1")},
+      {"empty target", line("GET  HTTP/1.1")},
       {"nothing but a method", line("GET")},
       {"two spaces before the version", line("GET /  HTTP/1.1")},
       {"space in the target", line("GET /a b HTTP/1.1")},
@@ -166,11 +259,32 @@ TEST(MalformedRequest, bad_request_lines) {
       {"tab", line("GET\t/ HTTP/1.1")},
       {"target of no form", line("GET path HTTP/1.1")},
       {"asterisk for GET", line("GET * HTTP/1.1")},
+      {"asterisk for POST", line("POST * HTTP/1.1")},
+      {"asterisk and a path", line("OPTIONS */x HTTP/1.1")},
+      {"authority for GET", line("GET test:80 HTTP/1.1")},
+      {"question mark first", line("GET ?a=b HTTP/1.1")},
+      {"backslash first", line("GET \\\\other/x HTTP/1.1")},
+      {"scheme without slashes", line("GET http:test/ HTTP/1.1")},
+      {"scheme with one slash", line("GET http:/test/ HTTP/1.1")},
+      {"scheme that is a path", line("GET a/b://other/ HTTP/1.1")},
+      {"scheme within a query", line("GET path?x=http://other/ HTTP/1.1")},
+      {"fragment behind an authority", line("GET http://test#x HTTP/1.1")},
+      {"tab in the target", line("GET /a\tb HTTP/1.1")},
+      {"DEL in the target", line("GET /a\x7f HTTP/1.1")},
+      {"bare CR in the target", line("GET /a\rb HTTP/1.1")},
       {"fragment", line("GET /a#b HTTP/1.1")},
       {"control in the target", line("GET /a\x01 HTTP/1.1")},
       {"non-ASCII target", line("GET /\xc3\xa9 HTTP/1.1")},
       {"NUL in the target", line(std::string("GET /a\0b HTTP/1.1", 17))},
       {"TLS hello", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11) + "\r\n\r\n"},
+      {"preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
+      {"PROXY protocol, version 1", "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" + get(), 501},
+      {"PROXY protocol, version 2", std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\0", 16) + get()},
+      {"SSH banner", "SSH-2.0-OpenSSH_9.2\r\n"},
+      {"answer for a request", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+      {"control in the method", line("GE\x01T / HTTP/1.1")},
+      {"NUL in the method", line(std::string("GE\0T / HTTP/1.1", 15))},
+      {"colon in the method", line("GET: / HTTP/1.1")},
       {"unknown method", line("BREW / HTTP/1.1"), 501},
       {"lower case method", line("get / HTTP/1.1"), 501},
       {"CONNECT", line("CONNECT test:443 HTTP/1.1"), 405},
@@ -190,68 +304,50 @@ TEST(MalformedRequest, too_large_heads) {
   });
 }
 
-// Goal: chunks are read as RFC 9112 section 7.1 writes them. Method: sizes that programs are known to read differently.
-// The broken chunk comes with the head, so that nothing may be forwarded.
-TEST(MalformedRequest, bad_chunks) {
+// Shows a bug that is not fixed yet.
+// Goal: a Host is a host also inside its brackets and percent signs (RFC 3986 section 3.2.2; RFC 9112 section 3.2
+// demands 400). Method: good characters in bad places.
+TEST(MalformedRequest, hosts_of_good_characters_in_bad_places) {
+  const auto with = [](const std::string& host) { return "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n"; };
   expect_refused({
-      {"no size", chunked("\r\n\r\n")},
-      {"minus", chunked("-1\r\na\r\n0\r\n\r\n")},
-      {"plus", chunked("+1\r\na\r\n0\r\n\r\n")},
-      {"0x", chunked("0x1\r\na\r\n0\r\n\r\n")},
-      {"letter", chunked("g\r\na\r\n0\r\n\r\n")},
-      {"overflow", chunked("FFFFFFFFFFFFFFFFF\r\na\r\n0\r\n\r\n")},
-      {"overflow to one", chunked("10000000000000001\r\na\r\n0\r\n\r\n")},
-      {"space before the size", chunked(" 1\r\na\r\n0\r\n\r\n")},
-      {"space behind the size", chunked("1 \r\na\r\n0\r\n\r\n")},
-      {"bare LF behind the size", chunked("1\na\r\n0\r\n\r\n")},
-      {"bare CR behind the size", chunked("1\ra\r\n0\r\n\r\n")},
-      {"bare LF behind the data", chunked("1\r\na\n0\r\n\r\n")},
-      {"no CRLF behind the data", chunked("1\r\nab0\r\n\r\n")},
-      {"size too small", chunked("1\r\nabc\r\n0\r\n\r\n")},
-      {"bare LF in an extension", chunked("1;a\nb\r\na\r\n0\r\n\r\n")},
-      {"NUL in an extension", chunked(std::string("1;\0\r\na\r\n0\r\n\r\n", 13))},
-      {"long extension", chunked("1;" + std::string(8000, 'x') + "\r\na\r\n0\r\n\r\n")},
-      {"length in the trailers", chunked("0\r\nContent-Length: 5\r\n\r\n")},
-      {"coding in the trailers", chunked("0\r\nTransfer-Encoding: chunked\r\n\r\n")},
-      {"Host in the trailers", chunked("0\r\nHost: other\r\n\r\n")},
-      {"bare LF in the trailers", chunked("0\r\nX: y\n\r\n")},
-      {"folded trailer", chunked("0\r\nX: y\r\n z\r\n\r\n")},
-      {"trailer without a colon", chunked("0\r\nX\r\n\r\n")},
+      {"percent sign without digits", with("%zz")},
+      {"percent sign at the end", with("test%2")},
+      {"bracket in brackets", with("[[::1]")},
+      {"no address in brackets", with("[!!!]")},
+      {"name in brackets", with("[test]:80")},
+      {"too many groups", with("[1:2:3:4:5:6:7:8:9]")},
+      {"brackets in the target", "GET http://[!!!]/ HTTP/1.1\r\nHost: test\r\n\r\n"},
   });
 }
 
-// Goal: trailers are bounded like heads. Method: more bytes, and more fields, than allowed.
-TEST(MalformedRequest, too_large_trailers) {
-  std::string many = "0\r\n";
-  for (int i = 0; i < 200; ++i) many += "X: y\r\n";
-  ScriptedBackend backend(always(ok("done")));
-  Balancer balancer({.backends = {&backend}});
-  for (const std::string& body : {"0\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n", many + "\r\n"}) {
-    EXPECT_EQ(ask_once(balancer, chunked(body)).status(), 431);
+// Shows a bug that is not fixed yet.
+// Goal: TRACE has no content (RFC 9110 section 9.3.8), and must not be given one by whoever forwards it. Method: with a
+// length, and in chunks.
+TEST(MalformedRequest, trace_with_a_body) {
+  const std::string trace = "TRACE / HTTP/1.1\r\nHost: test\r\n";
+  expect_refused({
+      {"length", trace + "Content-Length: 3\r\n\r\nabc"},
+      {"chunks", trace + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"},
+  });
+}
+
+// Shows a bug that is not fixed yet.
+// Goal: no answer to HEAD has a body, a refusal neither (RFC 9110 section 9.3.2). Method: a HEAD for each way in which
+// a head is refused once its request line is known.
+TEST(MalformedRequest, refused_head_has_no_body) {
+  ScriptedBackend backend(always(ok("")));
+  Balancer balancer({.backends = {&backend}, .toml = "[server.limits]\nbody_bytes = \"1KiB\"\n"});
+  for (const std::string& fields :
+       {std::string("Host: te st\r\n"), std::string(), std::string("Host: test\r\nX : y\r\n"),
+        std::string("Host: test\r\nTransfer-Encoding: gzip, chunked\r\n"),
+        std::string("Host: test\r\nContent-Length: 1000000\r\n")}) {
+    SCOPED_TRACE(fields);
+    Client client(balancer);
+    client.send("HEAD / HTTP/1.1\r\n" + fields + "\r\n");
+    const Message answer = client.read_message(Kind::response_to_head);
+    EXPECT_GE(answer.status(), 400);
+    EXPECT_EQ(client.read_to_end(), "");
   }
-  for (const RecordedRequest& seen : backend.requests()) EXPECT_FALSE(seen.message.complete);
-}
-
-// Goal: a body that turns out broken after its request was forwarded ends that exchange: the client gets 400, the
-// backend an incomplete request, and no failure is held against it. Method: the broken chunk comes once the backend has
-// the head.
-TEST(MalformedRequest, chunk_that_breaks_later_leaves_an_incomplete_request) {
-  Gate ended;
-  ScriptedBackend backend([&ended](ScriptedBackend::Connection& connection) {
-    if (!connection.read_request_head()) return;
-    EXPECT_FALSE(connection.read_request_body().complete);
-    ended.open();
-  });
-  Balancer balancer({.backends = {&backend}, .toml = "[health]\nfailures = 1\n"});
-  Client client(balancer);
-  client.send(chunked("3\r\nabc\r\n"));
-  ASSERT_TRUE(backend.wait_for_requests(1));
-  client.send("nonsense\r\n");
-  EXPECT_EQ(client.read_response().status(), 400);
-  EXPECT_TRUE(client.wait_ended());
-  EXPECT_TRUE(ended.wait());
-  EXPECT_EQ(backend.request_count(), 1U);
-  EXPECT_EQ(balancer.log().find("[down]"), std::string::npos);
 }
 
 }  // namespace

@@ -173,5 +173,27 @@ TEST(Upgrade, idle_tunnel_is_closed) {
   EXPECT_TRUE(ended.wait());
 }
 
+// Shows a bug that is not fixed yet.
+// Goal: a switch is one to a protocol that the client offered, in HTTP/1.1, and says so (RFC 9110 sections 7.8 and
+// 15.2.2); anything else opens no tunnel. Method: 101 without Upgrade, with another protocol, and in HTTP/1.0.
+TEST(Upgrade, switch_to_what_was_not_offered_is_a_broken_answer) {
+  std::string answer;
+  ScriptedBackend backend([&answer](Connection& connection) {
+    if (connection.read_request_head()) connection.send(answer + ok("forged"));
+  });
+  Balancer balancer({.backends = {&backend}, .toml = "[retry]\nattempts = 1\n"});
+  for (const std::string& broken :
+       {std::string("HTTP/1.1 101 Switching Protocols\r\n\r\n"),
+        std::string("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\n"),
+        std::string("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"),
+        std::string("HTTP/1.0 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")}) {
+    SCOPED_TRACE(broken);
+    answer = broken;
+    const Message got = ask_once(balancer, kUpgrade);
+    EXPECT_EQ(got.status(), 502);
+    EXPECT_EQ(got.body.find("forged"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace lb::e2e
