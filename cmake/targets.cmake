@@ -10,6 +10,15 @@ function(lb_library name)
   foreach(dep IN LISTS ARG_PRIVATE_DEPS)
     target_link_libraries(lb_${name} PRIVATE ${dep})
   endforeach()
+  # Asio is most of what these compile: its headers are compiled once for all of them. Nothing of ours is among them, so
+  # that each file still includes what it uses.
+  if(name STREQUAL "net")
+    target_precompile_headers(lb_net PRIVATE <functional> <memory> <string> <string_view> <vector>
+      <boost/asio/as_tuple.hpp> <boost/asio/awaitable.hpp> <boost/asio/co_spawn.hpp> <boost/asio/deferred.hpp>
+      <boost/asio/io_context.hpp> <boost/asio/ip/tcp.hpp> <boost/asio/post.hpp> <boost/container/static_vector.hpp>)
+  elseif(name MATCHES "^(http1|upstream|proxy|app)$")
+    target_precompile_headers(lb_${name} REUSE_FROM lb_net)
+  endif()
   if(name STREQUAL "base")
     target_link_libraries(lb_base PRIVATE spdlog::spdlog)
   elseif(name STREQUAL "config")

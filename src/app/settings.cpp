@@ -55,9 +55,8 @@ std::shared_ptr<const upstream::HttpCheck> make_http_check(const config::Health&
   check->host = health.host;
   check->body = health.body;
   check->statuses.clear();
-  for (const auto& [first, last] : config::parse_status_ranges(health.status).value()) {
-    check->statuses.push_back({first, last});
-  }
+  const auto ranges = config::parse_status_ranges(health.status);
+  for (const auto& [first, last] : *ranges) check->statuses.push_back({first, last});
   return check;
 }
 

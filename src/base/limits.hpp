@@ -21,6 +21,11 @@ inline constexpr unsigned kInterimResponsesMax = 32;
 inline constexpr std::size_t kChunkLineBytesMax = 4 * 1024;
 // All trailer fields of one message together.
 inline constexpr std::size_t kTrailerBytesMax = 16 * 1024;
+// Bytes of one chunked body, beyond its data and what a sender needs to frame it, that extensions and tiny chunks may
+// take.
+inline constexpr std::size_t kChunkOverheadMax = 16 * 1024;
+// Options that the Connection fields of one head name: each is compared with each field.
+inline constexpr std::size_t kConnectionOptionsMax = 64;
 // Empty lines before a request line that are read over (RFC 9112 section 2.2 asks for at least one).
 inline constexpr std::size_t kLeadingEmptyLinesMax = 8;
 

@@ -25,12 +25,14 @@ int hex_value(char c) noexcept {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-// RFC 9110 section 6.5.1: what frames, routes or controls a message has no meaning in a trailer and is an attack there.
+// RFC 9110 section 6.5.1: what frames or routes a message, or controls its connection, has no meaning in a trailer and
+// is an attack there.
 bool is_forbidden_in_trailers(FieldId id) noexcept {
   switch (id) {
     case FieldId::connection:
     case FieldId::content_length:
     case FieldId::expect:
+    case FieldId::framing_twin:
     case FieldId::host:
     case FieldId::keep_alive:
     case FieldId::max_forwards:
@@ -47,6 +49,30 @@ bool is_forbidden_in_trailers(FieldId id) noexcept {
   }
 }
 
+// What says who the client is, what it may do, or what the content is: whoever merges trailers into the head would take
+// them for what the head says. The same section lets a recipient discard them.
+bool is_discarded_in_trailers(FieldId id, std::string_view name) noexcept {
+  switch (id) {
+    case FieldId::date:
+    case FieldId::via:
+    case FieldId::x_forwarded_for:
+    case FieldId::x_forwarded_host:
+    case FieldId::x_forwarded_proto:
+    case FieldId::x_forwarded_twin:
+      return true;
+    default:
+      break;
+  }
+  static constexpr std::array<std::string_view, 21> kNames{
+      "age",           "authorization", "cache-control", "content-encoding",
+      "content-range", "content-type",  "cookie",        "expires",
+      "forwarded",     "if-match",      "if-none-match", "if-modified-since",
+      "if-range",      "location",      "range",         "if-unmodified-since",
+      "retry-after",   "set-cookie",    "vary",          "www-authenticate",
+      "x-real-ip"};
+  return std::ranges::any_of(kNames, [name](std::string_view one) { return equals_ignoring_case(name, one); });
+}
+
 }  // namespace
 
 void ChunkedDecoder::reset(std::size_t trailer_count_max) noexcept {
@@ -55,6 +81,7 @@ void ChunkedDecoder::reset(std::size_t trailer_count_max) noexcept {
   line_bytes_ = 0;
   trailer_bytes_ = 0;
   trailer_count_left_ = trailer_count_max;
+  overhead_ = 0;
   last_chunk_ = false;
   line_.clear();
   trailers_.clear();
@@ -131,6 +158,11 @@ Result<void> ChunkedDecoder::size_byte(char c) {
     default:
       LB_CHECK(state_ == State::size_lf);
       if (c != '\n') return malformed("bare CR in a chunk size line");
+      // What is more than a size, its CRLFs and as much again as the data: many small chunks are slow, and many long
+      // extensions are an attack (Go's CVE-2023-39326).
+      overhead_ += line_bytes_;
+      overhead_ -= std::min<std::uint64_t>(overhead_, 16 + 2 * std::min(left_, std::uint64_t{1} << 32U));
+      if (overhead_ > base::kChunkOverheadMax) return malformed("more chunk extensions than data");
       last_chunk_ = left_ == 0;
       state_ = last_chunk_ ? State::trailer : State::data;
       return {};
@@ -167,11 +199,12 @@ Result<void> ChunkedDecoder::take_trailer_line() {
   const std::string_view name = line.substr(0, colon);
   const std::string_view value = trimmed(line.substr(colon + 1));
   if (!is_field_value(value)) return malformed("control character in a trailer field");
-  if (is_forbidden_in_trailers(field_id(name))) return malformed("field that is forbidden in a trailer section");
+  const FieldId id = field_id(name);
+  if (is_forbidden_in_trailers(id)) return malformed("field that is forbidden in a trailer section");
   if (trailer_count_left_ == 0)
     return Error{ErrorKind::header_too_large, base::Side::internal, "too many trailer fields"};
   --trailer_count_left_;
-  trailers_.append(name).append(": ").append(value).append("\r\n");
+  if (!is_discarded_in_trailers(id, name)) trailers_.append(name).append(": ").append(value).append("\r\n");
   line_.clear();
   return {};
 }

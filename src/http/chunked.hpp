@@ -33,7 +33,8 @@ class ChunkedDecoder {
   [[nodiscard]] base::Result<Step> next(std::string_view input);
 
   // After `end`: the trailer section as it is to be sent on: "Name: value\r\n" for each field that may be forwarded.
-  // Fields that frame, route or authenticate were refused (RFC 9110 section 6.5.1).
+  // Those that frame or route were refused; those that authenticate or describe the content were left out (RFC 9110
+  // section 6.5.1).
   [[nodiscard]] const std::string& trailers() const noexcept { return trailers_; }
 
  private:
@@ -57,6 +58,7 @@ class ChunkedDecoder {
   State state_ = State::size_start;
   std::uint64_t left_ = 0;      // of the chunk
   std::size_t line_bytes_ = 0;  // of the size line
+  std::uint64_t overhead_ = 0;  // of all size lines so far, beyond what the data justify
   std::size_t trailer_bytes_ = 0;
   std::size_t trailer_count_left_ = 0;
   bool last_chunk_ = false;

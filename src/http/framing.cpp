@@ -1,8 +1,12 @@
 #include "http/framing.hpp"
 
 #include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <netinet/in.h>
 #include <optional>
 
+#include "base/limits.hpp"
 #include "http/text.hpp"
 
 namespace lb::http {
@@ -38,9 +42,15 @@ Result<FramingFields> read_framing_fields(Version version, const std::vector<Fie
         const bool chunked_last =
             field.value.size() > 7 && field.value.find(',') != std::string_view::npos &&
             equals_ignoring_case(trimmed(field.value.substr(field.value.rfind(',') + 1)), "chunked");
+        bool other_before = false;
         bool chunked_before = false;
-        if (chunked_last) chunked_before = list_contains(field.value.substr(0, field.value.rfind(',')), "chunked");
-        if (chunked_last && !chunked_before) {
+        if (chunked_last) {
+          for_each_element(field.value.substr(0, field.value.rfind(',')), [&](std::string_view coding) {
+            chunked_before = chunked_before || equals_ignoring_case(coding, "chunked");
+            other_before = true;
+          });
+        }
+        if (other_before && !chunked_before) {
           return Error{ErrorKind::unsupported_coding, base::Side::internal, "transfer coding other than chunked"};
         }
         return malformed("Transfer-Encoding does not end in a single chunked");
@@ -53,16 +63,50 @@ Result<FramingFields> read_framing_fields(Version version, const std::vector<Fie
   return found;
 }
 
-// Connection options that would take away what frames or routes the message (RFC 9110 section 7.6.1: never options).
-// Whoever obeys them and whoever does not read two different messages.
-bool names_essential_field(const std::vector<Field>& fields) noexcept {
+// Connection options that would take away what frames or routes the message (RFC 9110 section 7.6.1: never options):
+// whoever obeys them and whoever does not read two different messages. With Expect gone the client would wait for
+// nothing.
+Result<void> check_connection(const std::vector<Field>& fields) noexcept {
+  std::size_t count = 0;
+  bool essential = false;
   for (const Field& field : fields) {
     if (field.id != FieldId::connection) continue;
-    for (const std::string_view name : {"content-length", "transfer-encoding", "host"}) {
-      if (list_contains(field.value, name)) return true;
-    }
+    for_each_element(field.value, [&](std::string_view option) {
+      ++count;
+      for (const std::string_view name : {"content-length", "transfer-encoding", "host", "expect"}) {
+        essential = essential || equals_ignoring_case(option, name);
+      }
+    });
   }
-  return false;
+  if (essential) return malformed("Connection names a field that is not an option");
+  if (count > base::kConnectionOptionsMax) return malformed("too many connection options");
+  return {};
+}
+
+bool is_hex(char c) noexcept {
+  return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f');
+}
+
+// IP-literal of RFC 3986 section 3.2.2, without its brackets.
+bool is_ip_literal(std::string_view text) noexcept {
+  if (to_lower(text.front()) == 'v') {
+    const std::size_t dot = text.find('.');
+    return dot != std::string_view::npos && dot > 1 && dot + 1 < text.size() &&
+           std::ranges::all_of(text.substr(1, dot - 1), is_hex) && text.find_first_of("[]%") == std::string_view::npos;
+  }
+  std::array<char, INET6_ADDRSTRLEN> terminated{};
+  if (text.size() >= terminated.size()) return false;
+  std::ranges::copy(text, terminated.begin());
+  in6_addr address{};
+  return ::inet_pton(AF_INET6, terminated.data(), &address) == 1;
+}
+
+// "%" stands before two digits alone.
+bool is_percent_encoded(std::string_view text) noexcept {
+  for (std::size_t at = text.find('%'); at != std::string_view::npos; at = text.find('%', at + 1)) {
+    if (at + 2 >= text.size() || !is_hex(text[at + 1]) || !is_hex(text[at + 2])) return false;
+  }
+  return true;
 }
 
 bool is_host_char(char c) noexcept {
@@ -79,12 +123,12 @@ bool is_host(std::string_view value) noexcept {
   std::string_view port;
   if (value.starts_with('[')) {
     const std::size_t close = value.find(']');
-    if (close == std::string_view::npos || close == 1) return false;
+    if (close == std::string_view::npos || close == 1 || !is_ip_literal(value.substr(1, close - 1))) return false;
     port = value.substr(close + 1);
     if (!port.empty() && port.front() != ':') return false;
     if (!port.empty()) port.remove_prefix(1);
   } else {
-    if (value.find_first_of("[]") != std::string_view::npos) return false;
+    if (value.find_first_of("[]") != std::string_view::npos || !is_percent_encoded(value)) return false;
     const std::size_t colon = value.find(':');
     if (colon == 0) return false;
     if (colon != std::string_view::npos) port = value.substr(colon + 1);
@@ -95,6 +139,10 @@ bool is_host(std::string_view value) noexcept {
 Result<Framing> request_framing(const RequestHead& head) {
   const auto found = read_framing_fields(head.version, head.fields);
   if (!found) return found.error();
+  // RFC 9110 section 9.3.8. Programs disagree on whether it is read.
+  if (head.method == Method::trace && (found->chunked || found->content_length.value_or(0) > 0)) {
+    return malformed("TRACE with content");
+  }
   if (found->chunked) return Framing{BodyKind::chunked, 0};
   if (found->content_length && *found->content_length > 0) return Framing{BodyKind::length, *found->content_length};
   return Framing{};
@@ -103,13 +151,16 @@ Result<Framing> request_framing(const RequestHead& head) {
 Result<Framing> response_framing(const ResponseHead& head, Method method) {
   const auto found = read_framing_fields(head.version, head.fields);
   if (!found) return malformed(found.error().detail);
-  if (names_essential_field(head.fields)) return malformed("Connection names a field that is not an option");
+  if (const auto checked = check_connection(head.fields); !checked) return checked.error();
   // No body, whatever the fields say (RFC 9112 section 6.3, rules 1 and 2).
   const bool interim = head.status < 200;
   if (interim || head.status == 204 || head.status == 304 || method == Method::head) {
     // A coding here is forbidden (RFC 9112 section 6.1) and shows that the backend counts differently.
     if (found->chunked && (interim || head.status == 204)) return malformed("Transfer-Encoding where there is no body");
-    return Framing{};
+    // Backends that send a body to HEAD all the same are not rare.
+    const bool empty = found->content_length == std::uint64_t{0};
+    const bool speaks_of_body = method == Method::head ? !empty : head.status == 204 && found->content_length && !empty;
+    return Framing{.body_may_follow = speaks_of_body};
   }
   if (found->chunked) return Framing{BodyKind::chunked, 0};
   if (found->content_length) {
@@ -140,16 +191,31 @@ ConnectionOptions connection_options(Version version, const std::vector<Field>& 
   return options;
 }
 
+bool switches_as_offered(const ResponseHead& head, std::string_view offered) {
+  if (!connection_options(head.version, head.fields).upgrade) return false;
+  bool named = false;
+  bool all_offered = true;
+  for (const Field& field : head.fields) {
+    if (field.id != FieldId::upgrade) continue;
+    for_each_element(field.value, [&](std::string_view protocol) {
+      named = true;
+      all_offered = all_offered && list_contains(offered, protocol);
+    });
+  }
+  return named && all_offered;
+}
+
 Result<void> check_request_fields(const RequestHead& head) {
   bool host_seen = false;
   for (const Field& field : head.fields) {
+    if (field.id == FieldId::framing_twin) return malformed("underscore in the name of a framing field");
     if (field.id == FieldId::host) {
       if (host_seen) return malformed("repeated Host");
       host_seen = true;
       if (!is_host(field.value)) return malformed("malformed Host");
     }
   }
-  if (names_essential_field(head.fields)) return malformed("Connection names a field that is not an option");
+  if (const auto checked = check_connection(head.fields); !checked) return checked.error();
   if (!host_seen && head.version == Version::http_1_1) return malformed("missing Host");
   return {};
 }

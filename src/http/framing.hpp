@@ -21,6 +21,7 @@ enum class BodyKind : std::uint8_t {
 struct Framing {
   BodyKind kind = BodyKind::none;
   std::uint64_t length = 0;
+  bool body_may_follow = false;  // there is none, but the fields speak of one, and some backends send it all the same
 };
 
 // What the Connection, Upgrade and TE fields of a head ask for.
@@ -36,14 +37,19 @@ struct ConnectionOptions {
 // RFC 9112 section 6.3 for the final or interim response to a request with `method`. Errors: malformed.
 [[nodiscard]] base::Result<Framing> response_framing(const ResponseHead& head, Method method);
 
+// Whether a 101 switches, in HTTP/1.1 and by its own words, to protocols that are all in the list `offered` (RFC 9110
+// sections 7.8 and 15.2.2).
+[[nodiscard]] bool switches_as_offered(const ResponseHead& head, std::string_view offered);
+
 [[nodiscard]] ConnectionOptions connection_options(Version version, const std::vector<Field>& fields);
 
 // uri-host [ ":" port ] of RFC 3986 section 3.2, without user information; empty is allowed (RFC 9112 section 3.2).
 [[nodiscard]] bool is_host(std::string_view value) noexcept;
 
 // Whether the request's Host is what RFC 9112 section 3.2 demands: exactly one in HTTP/1.1, at most one in HTTP/1.0,
-// a host with an optional port. Also refuses Connection fields that name Host or a framing field (RFC 9110 section
-// 7.6.1: never options), by which a front and a back could be made to disagree. Error: malformed.
+// a host with an optional port. Also refuses Connection fields that name Host, Expect or a framing field (RFC 9110
+// section 7.6.1: never options) or very many options, and twins of the framing fields, by which a front and a back
+// could be made to disagree. Error: malformed.
 [[nodiscard]] base::Result<void> check_request_fields(const RequestHead& head);
 
 }  // namespace lb::http

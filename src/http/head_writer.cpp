@@ -1,8 +1,12 @@
 #include "http/head_writer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
+#include <boost/container/static_vector.hpp>
+
+#include "base/limits.hpp"
 #include "http/text.hpp"
 
 namespace lb::http {
@@ -10,32 +14,32 @@ namespace {
 
 using base::Result;
 
-// The option names of all Connection fields of one head.
+// What the Connection fields of one head name, beyond what is never passed on anyway: nearly always nothing.
 class NamedInConnection {
  public:
-  explicit NamedInConnection(const std::vector<Field>& fields) : fields_(fields) {
+  explicit NamedInConnection(const std::vector<Field>& fields) {
     for (const Field& field : fields) {
       if (field.id != FieldId::connection) continue;
       for_each_element(field.value, [this](std::string_view option) {
-        // These name connection behaviour or fields that are never passed on anyway: nearly every head has no others.
         const bool usual = equals_ignoring_case(option, "keep-alive") || equals_ignoring_case(option, "close") ||
                            equals_ignoring_case(option, "upgrade") || equals_ignoring_case(option, "te");
-        names_others_ = names_others_ || !usual;
+        if (!usual && options_.size() < options_.capacity()) options_.push_back(option);
       });
     }
   }
 
   [[nodiscard]] bool contains(std::string_view name) const noexcept {
-    if (!names_others_) return false;
-    for (const Field& field : fields_) {
-      if (field.id == FieldId::connection && list_contains(field.value, name)) return true;
-    }
-    return false;
+    return std::ranges::any_of(options_, [name](std::string_view one) { return equals_ignoring_case(one, name); });
+  }
+  [[nodiscard]] std::string list() const {
+    std::string list;
+    for (const std::string_view option : options_) list.append(list.empty() ? "" : ",").append(option);
+    return list;
   }
 
  private:
-  const std::vector<Field>& fields_;
-  bool names_others_ = false;
+  // Heads with more were refused.
+  boost::container::static_vector<std::string_view, base::kConnectionOptionsMax> options_;
 };
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
@@ -59,22 +63,34 @@ bool is_hop_by_hop(FieldId id) noexcept {
   }
 }
 
-// The authority of a target in absolute form ("http://host:port/path"), empty for the other forms.
+// The authority of a target in absolute form ("http://host:port/path"), empty for the other forms. Other schemes than
+// these two are not for an HTTP server (RFC 9110 section 7.4); https may come from a gateway that took TLS off.
 std::string_view absolute_authority(std::string_view target) noexcept {
   if (target.starts_with('/') || target == "*") return {};
   const std::size_t scheme_end = target.find("://");
   if (scheme_end == std::string_view::npos) return {};
+  const std::string_view scheme = target.substr(0, scheme_end);
+  if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https")) return {};
   const std::string_view rest = target.substr(scheme_end + 3);
   return rest.substr(0, rest.find_first_of("/?"));
 }
 
-// An upgrade that is passed on. "h2c" is not: a backend that agreed to it would speak a protocol inside the tunnel
-// whose requests nobody here sees; leaving it out turns the request into an ordinary one (RFC 9110 section 7.8).
-bool is_upgrade_passed_on(const std::vector<Field>& fields) noexcept {
+// The protocols of an upgrade that is passed on, as a list. HTTP itself is not: a backend that agreed to h2c would
+// speak a protocol inside the tunnel whose requests nobody here sees. Leaving it out turns the request into an ordinary
+// one (RFC 9110 section 7.8).
+std::string offered_protocols(const std::vector<Field>& fields) {
+  std::string offered;
+  bool passed_on = true;
   for (const Field& field : fields) {
-    if (field.id == FieldId::upgrade && list_contains(field.value, "h2c")) return false;
+    if (field.id != FieldId::upgrade) continue;
+    for_each_element(field.value, [&](std::string_view protocol) {
+      const std::string_view name = protocol.substr(0, protocol.find('/'));
+      passed_on = passed_on && is_token(name) && !equals_ignoring_case(name, "h2c") &&
+                  !equals_ignoring_case(name, "h2") && !equals_ignoring_case(name, "http");
+      offered.append(offered.empty() ? "" : ", ").append(protocol);
+    });
   }
-  return true;
+  return passed_on ? offered : std::string();
 }
 
 // RFC 9110 section 7.6.2: counted down for these two methods, and left alone for the others.
@@ -86,22 +102,40 @@ Result<void> append_max_forwards(const Field& field, ForwardedRequest& out) {
   return {};
 }
 
-void append_connection(const RequestHead& head, const ConnectionOptions& options, bool upgrade, std::string& out) {
-  if (options.accepts_trailers) append_field(out, "TE", "trailers");
-  if (upgrade) {
-    for (const Field& field : head.fields) {
-      if (field.id == FieldId::upgrade) append_field(out, field.name, field.value);
-    }
+void append_connection(bool accepts_trailers, ForwardedRequest& out) {
+  const bool upgrade = !out.upgrade.empty();
+  if (accepts_trailers) append_field(out.head, "TE", "trailers");
+  if (upgrade) append_field(out.head, "Upgrade", out.upgrade);
+  if (upgrade || accepts_trailers) {
+    append_field(out.head, "Connection", upgrade && accepts_trailers ? "upgrade, TE" : upgrade ? "upgrade" : "TE");
   }
-  if (upgrade || options.accepts_trailers) {
-    append_field(out, "Connection", upgrade && options.accepts_trailers ? "upgrade, TE" : upgrade ? "upgrade" : "TE");
-  }
+}
+
+// As a plain number: programs disagree on leading zeros. It was checked to be one.
+void append_length(std::string& out, const Field& field) {
+  append_field(out, field.name, std::to_string(parse_decimal(field.value).value_or(0)));
 }
 
 }  // namespace
 
+std::string named_in_connection(const std::vector<Field>& fields) {
+  return NamedInConnection(fields).list();
+}
+
+std::string without_named(std::string_view trailers, std::string_view named) {
+  std::string kept;
+  while (!trailers.empty()) {
+    const std::size_t end = trailers.find("\r\n") + 2;  // each field ends so
+    const std::string_view line = trailers.substr(0, end);
+    if (!list_contains(named, line.substr(0, line.find(':')))) kept.append(line);
+    trailers.remove_prefix(end);
+  }
+  return kept;
+}
+
 Result<void> write_forwarded_request(const RequestHead& head, const Framing& framing, const ConnectionOptions& options,
                                      std::string_view client_address, std::string_view scheme, ForwardedRequest& out) {
+  out.head.clear();
   const NamedInConnection named(head.fields);
   const Field* last_forwarded_for = nullptr;
   std::string_view host = absolute_authority(head.target);
@@ -123,17 +157,20 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
     }
   }
 
-  out.head.clear();
+  out.named = named.list();
   out.expect_continue = out.goes_no_further = false;
   const bool counted = head.method == Method::options || head.method == Method::trace;
   out.head.append(head.method_name).append(" ").append(head.target).append(" HTTP/1.1\r\n");
   for (const Field& field : head.fields) {
     if (is_hop_by_hop(field.id)) continue;
     if (field.id == FieldId::x_forwarded_proto || field.id == FieldId::x_forwarded_host) continue;  // ours replace them
+    if (field.id == FieldId::x_forwarded_twin) continue;  // where these count as the same name, they would join ours
     if (field.id == FieldId::expect && head.version == Version::http_1_0) continue;  // RFC 9110 section 10.1.1
     if (named.contains(field.name)) continue;
     if (field.id == FieldId::host) {
       append_field(out.head, field.name, host);  // RFC 9112 section 3.2.2: the target's authority wins
+    } else if (field.id == FieldId::content_length) {
+      append_length(out.head, field);
     } else if (field.id == FieldId::max_forwards && counted) {
       if (const auto appended = append_max_forwards(field, out); !appended) return appended.error();
     } else if (&field == last_forwarded_for) {
@@ -142,7 +179,7 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
     } else {
       append_field(out.head, field.name, field.value);
     }
-    if (field.id == FieldId::expect && equals_ignoring_case(field.value, "100-continue")) {
+    if (field.id == FieldId::expect && list_contains(field.value, "100-continue")) {
       out.expect_continue = framing.kind != BodyKind::none;
     }
   }
@@ -155,8 +192,8 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
       .append(head.version == Version::http_1_1 ? "1.1 " : "1.0 ")
       .append(kPseudonym)
       .append("\r\n");
-  out.upgrade = options.upgrade && is_upgrade_passed_on(head.fields);
-  append_connection(head, options, out.upgrade, out.head);
+  out.upgrade = options.upgrade ? offered_protocols(head.fields) : std::string();
+  append_connection(options.accepts_trailers, out);
   if (framing.kind == BodyKind::chunked) append_field(out.head, "Transfer-Encoding", "chunked");
   return {};
 }
@@ -183,7 +220,11 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
     if (field.id == FieldId::content_length && (interim || head.status == 204)) continue;
     if (field.id == FieldId::trailer && form.body != BodyKind::chunked) continue;
     dated = dated || field.id == FieldId::date;
-    append_field(out, field.name, field.value);
+    if (field.id == FieldId::content_length) {
+      append_length(out, field);
+    } else {
+      append_field(out, field.name, field.value);
+    }
   }
   if (!dated) append_field(out, "Date", form.date);
   if (form.body == BodyKind::chunked) append_field(out, "Transfer-Encoding", "chunked");

@@ -18,10 +18,17 @@ inline constexpr std::string_view kPseudonym = "load-balancer";
 struct ForwardedRequest {
   std::string head;              // request line and fields, without the empty line
   bool host_missing = false;     // an HTTP/1.0 request without Host: the backend's own name has to be added
-  bool upgrade = false;          // Upgrade is asked of the backend
+  std::string upgrade;           // the protocols that are offered to the backend; empty: no upgrade is asked of it
+  std::string named;             // fields, beyond the usual, that Connection names; for without_named()
   bool expect_continue = false;  // the client waits for 100 before it sends its body (RFC 9110 section 10.1.1)
   bool goes_no_further = false;  // Max-Forwards has counted down to 0: the proxy itself answers (section 7.6.2)
 };
+
+// The fields that Connection names, beyond those that are never passed on anyway, as a list: nearly always empty.
+[[nodiscard]] std::string named_in_connection(const std::vector<Field>& fields);
+
+// A trailer section without those (RFC 9110 section 7.6.1 holds for it as for the head).
+[[nodiscard]] std::string without_named(std::string_view trailers, std::string_view named);
 
 // `client_address`: the text of the peer's IP address, for X-Forwarded-For. `scheme`: "http" or "https" as the client
 // used. Error: malformed (a target in absolute form without a usable authority; Max-Forwards that is no number).

@@ -4,9 +4,28 @@
 
 namespace lb::http {
 
+namespace {
+
+// A mix of hyphens and underscores is a twin as well.
+FieldId twin_id(std::string_view name) noexcept {
+  const auto is = [name](std::string_view lower) {
+    if (name.size() != lower.size()) return false;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+      if ((name[i] == '_' ? '-' : to_lower(name[i])) != lower[i]) return false;
+    }
+    return true;
+  };
+  if (is("content-length") || is("transfer-encoding")) return FieldId::framing_twin;
+  if (is("x-forwarded-for") || is("x-forwarded-proto") || is("x-forwarded-host")) return FieldId::x_forwarded_twin;
+  return FieldId::other;
+}
+
+}  // namespace
+
 FieldId field_id(std::string_view name) noexcept {
   const auto is = [name](std::string_view lower) { return equals_ignoring_case(name, lower); };
   // The length alone rules out nearly every name, so that one comparison is the most that is made.
+  if (name.find('_') != std::string_view::npos) return twin_id(name);
   switch (name.size()) {
     case 2:
       return is("te") ? FieldId::te : FieldId::other;

@@ -8,11 +8,13 @@
 namespace lb::http {
 
 // The fields a proxy must understand; every other field passes through unread.
+// "Twins" are names with an underscore that CGI and its descendants make the same as one with a hyphen.
 enum class FieldId : std::uint8_t {
   other,
   accept,
   connection,
   content_length,
+  framing_twin,  // Content_Length, Transfer_Encoding
   date,
   expect,
   host,
@@ -30,6 +32,7 @@ enum class FieldId : std::uint8_t {
   x_forwarded_for,
   x_forwarded_host,
   x_forwarded_proto,
+  x_forwarded_twin,  // "X_Forwarded_For" and the like
 };
 
 // The id of a field name in any spelling of its letters.

@@ -75,7 +75,8 @@ class ClientConnection {
   // Whether another request may follow: the answer was complete, framed, followed by nothing, and closing was not
   // announced. The caller adds that the request, too, was sent to its end.
   [[nodiscard]] bool reusable() noexcept {
-    return complete_ && keep_alive_ && framing_.kind != http::BodyKind::until_close && reader_.input().empty();
+    return complete_ && keep_alive_ && framing_.kind != http::BodyKind::until_close && !framing_.body_may_follow &&
+           reader_.input().empty();
   }
   // Gives the buffers back, before the connection idles.
   void rest() noexcept { reader_.input().release(); }

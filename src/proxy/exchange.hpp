@@ -76,6 +76,7 @@ class Exchange {
   // The request.
   base::Result<void> prepare();
   [[nodiscard]] bool idempotent() const noexcept { return http::is_idempotent(method_); }
+  [[nodiscard]] bool has_unusual_body() const noexcept;
 
   // Attempts.
   net::Awaitable<upstream::Pick> choose();
@@ -93,6 +94,7 @@ class Exchange {
   net::Awaitable<void> pump_body(Upstream& backend);
   net::Awaitable<bool> send_body_run(Upstream& backend, const http1::BodyRun& run);
   net::Awaitable<void> stop_request_side();
+  std::string_view request_trailers();
   void record(Upstream& backend, const http1::BodyRun& run);
   void request_sent(Upstream& backend) noexcept;
   static void client_gone(void* self) noexcept;
@@ -121,6 +123,7 @@ class Exchange {
   ErrorFormat error_format_ = ErrorFormat::text;
   http::BodyKind body_kind_ = http::BodyKind::none;
   http::ForwardedRequest forwarded_;
+  std::string kept_trailers_;  // of the request
   ReplayBuffer replay_;
   base::TimePoint started_;
 

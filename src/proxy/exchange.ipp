@@ -68,6 +68,22 @@ base::Result<void> Exchange<T>::prepare() {
   return {};
 }
 
+// RFC 9110 section 9.3.1: content of a GET may be taken for another request by backends that do not expect any. What
+// they make of it must not become the answer to the next request on the connection, which may be somebody else's.
+template <upstream::Transport T>
+bool Exchange<T>::has_unusual_body() const noexcept {
+  if (body_kind_ == http::BodyKind::none) return false;
+  switch (method_) {
+    case http::Method::get:
+    case http::Method::head:
+    case http::Method::delete_:
+    case http::Method::options:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // The backend of the next attempt; none, with error_ set, if the request has to do without.
 template <upstream::Transport T>
 net::Awaitable<upstream::Pick> Exchange<T>::choose() {
@@ -144,7 +160,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   // Only now that the pump has ended is it certain what was written, and what could not be kept.
   failure_.request_written = backend_->wrote_anything();
   failure_.body_replayable = replay_.complete();
-  if (outcome == Outcome::answered && request_complete_ && backend_->reusable()) {
+  if (outcome == Outcome::answered && request_complete_ && backend_->reusable() && !has_unusual_body()) {
     context_.pool.put(*pick.endpoint, std::move(connection));
   }
   backend_ = nullptr;
@@ -296,7 +312,10 @@ net::Awaitable<bool> Exchange<T>::send_own_answer(AfterAnswer after) {
 template <upstream::Transport T>
 net::Awaitable<void> Exchange<T>::refuse_unread(const base::Error& error) {
   if (is_unanswerable(error)) co_return;
-  answer_head_ = make_error_response(error, ErrorFormat::text, AfterAnswer::close, AnswerBody::sent, context_.date());
+  // The head still stands in the buffer, as far as it came.
+  const bool head = client_.input().unread().starts_with("HEAD ");
+  answer_head_ = make_error_response(error, ErrorFormat::text, AfterAnswer::close,
+                                     head ? AnswerBody::left_out : AnswerBody::sent, context_.date());
   static_cast<void>(co_await send_own_answer(AfterAnswer::close));
   if (base::log_enabled(base::LogLevel::debug)) {
     base::log(base::LogLevel::debug, client_.client_address() + " " + std::to_string(status_of(error).status) + ": " +

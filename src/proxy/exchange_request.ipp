@@ -36,7 +36,7 @@ net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream
       run = *taken;
       record(backend, run);
     }
-    request_body_.append(run, client_.request_trailers(), buffers);
+    request_body_.append(run, request_trailers(), buffers);
     const auto written = co_await backend.write(buffers);
     if (!written) {
       backend_error_ = written.error();
@@ -83,7 +83,7 @@ net::Awaitable<void> Exchange<T>::pump_body(Upstream& backend) {
 template <upstream::Transport T>
 net::Awaitable<bool> Exchange<T>::send_body_run(Upstream& backend, const http1::BodyRun& run) {
   net::BufferList buffers;
-  request_body_.append(run, client_.request_trailers(), buffers);
+  request_body_.append(run, request_trailers(), buffers);
   const auto written = co_await backend.write(buffers);
   if (written) co_return true;
   backend_error_ = written.error();
@@ -94,6 +94,15 @@ net::Awaitable<bool> Exchange<T>::send_body_run(Upstream& backend, const http1::
     backend.set_response_deadline(context_.wheel.after(base::kLingerTime));
   }
   co_return false;
+}
+
+// Without those that Connection names.
+template <upstream::Transport T>
+std::string_view Exchange<T>::request_trailers() {
+  const std::string_view trailers = client_.request_trailers();
+  if (trailers.empty() || forwarded_.named.empty()) return trailers;
+  kept_trailers_ = http::without_named(trailers, forwarded_.named);
+  return kept_trailers_;
 }
 
 template <upstream::Transport T>

@@ -72,16 +72,20 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
   const http::ResponseForm form = form_of_answer(backend);
   answer_head_.clear();
   http::write_forwarded_response(backend.response(), form, answer_head_);
+  const std::string named = http::named_in_connection(backend.response().fields);
   backend.consume_head();
   auto run = backend.take_buffered_body();
   if (!run) co_return fail(FailedAt::bad_answer, run.error());  // nothing of it was sent yet
   if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
 
+  std::string kept_trailers;
   http1::OutgoingBody body(form.body);
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
   for (;;) {
-    body.append(*run, backend.trailers(), buffers);
+    std::string_view trailers = backend.trailers();
+    if (!trailers.empty() && !named.empty()) trailers = kept_trailers = http::without_named(trailers, named);
+    body.append(*run, trailers, buffers);
     const auto written = co_await client_.write(buffers);
     if (!written) co_return cut(pick, written.error(), form.body);
     if (run->end) break;
@@ -117,7 +121,8 @@ typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const
 template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_tunnel(Upstream& backend, const upstream::Pick& pick) {
   // Until the switch was asked for, agreed to and passed on, everything is HTTP; and a request has to be over first.
-  if (!forwarded_.upgrade || !request_complete_) {
+  const bool switched = http::switches_as_offered(backend.response(), forwarded_.upgrade);
+  if (!switched || !request_complete_) {
     co_return fail(FailedAt::bad_answer,
                    {base::ErrorKind::malformed, base::Side::upstream, "101 that was not asked for"});
   }

@@ -148,7 +148,8 @@ TEST(Framing, answers_without_a_body_end_with_their_head) {
       check(get(), "HTTP/1.1 304 Not Modified\r\nContent-Length: 77\r\nETag: \"x\"\r\n\r\n", Kind::response);
   EXPECT_EQ(same.head.value("Content-Length"), "77");
   check(get(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Kind::response);
-  EXPECT_EQ(backend.connections(), 1U);
+  // A backend may send the body that its answer to HEAD speaks of: each of those three ends its connection.
+  EXPECT_EQ(backend.connections(), 4U);
 }
 
 // Goal: a body's bytes may come in any pieces. Method: head and chunked body of both messages one byte at a time.

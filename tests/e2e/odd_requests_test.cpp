@@ -51,15 +51,13 @@ void expect_forwarded(const std::vector<Case>& cases) {
 // Method: white space, zeros, letters; fields that only resemble framing fields are ordinary ones.
 TEST(OddRequest, framing_that_means_one_thing_passes) {
   expect_forwarded({
-      {"CL: leading zeros", post("Content-Length: 0003\r\n", "abc"), kPost + "Content-Length: 0003\r\n", "\r\nabc"},
-      {"CL: no octal", post("Content-Length: 010\r\n", "abcdefghij"), kPost + "Content-Length: 010\r\n",
+      {"CL: leading zeros", post("Content-Length: 0003\r\n", "abc"), kPost + "Content-Length: 3\r\n", "\r\nabc"},
+      {"CL: no octal", post("Content-Length: 010\r\n", "abcdefghij"), kPost + "Content-Length: 10\r\n",
        "\r\nabcdefghij"},
       {"CL: spaces around", post("Content-Length:   3  \r\n", "abc"), kPost + "Content-Length: 3\r\n", "\r\nabc"},
       {"CL: zero", post("Content-Length: 0\r\n", ""), kPost + "Content-Length: 0\r\n", "\r\n"},
       {"CL: other letters", post("cONTENT-lENGTH: 3\r\n", "abc"), kPost + "cONTENT-lENGTH: 3\r\n", "\r\nabc"},
       {"CL: none for POST", post("", ""), kPost, "\r\n"},
-      {"CL: underscore is another field", post("Content_Length: 9\r\nContent-Length: 3\r\n", "abc"),
-       kPost + "Content_Length: 9\r\nContent-Length: 3\r\n", "\r\nabc"},
       {"CL: in a value", post("X: Content-Length: 9\r\nContent-Length: 3\r\n", "abc"),
        kPost + "X: Content-Length: 9\r\nContent-Length: 3\r\n", "\r\nabc"},
       {"CL.0: a body that is a request", post("Content-Length: 38\r\n", "GET /smuggled HTTP/1.1\r\nHost: test\r\n\r\n"),
@@ -75,8 +73,6 @@ TEST(OddRequest, framing_that_means_one_thing_passes) {
       {"TE.TE: letters", post("tRANSFER-eNCODING: cHUNKED\r\n", "0\r\n\r\n"), kPost, kCoded + "0\r\n\r\n"},
       {"TE.TE: tabs and spaces", post("Transfer-Encoding:\t chunked\t \r\n", "0\r\n\r\n"), kPost, kCoded + "0\r\n\r\n"},
       {"TE.TE: no space", post("Transfer-Encoding:chunked\r\n", "0\r\n\r\n"), kPost, kCoded + "0\r\n\r\n"},
-      {"TE.TE: underscore is another field", post("Transfer_Encoding: chunked\r\nContent-Length: 3\r\n", "abc"),
-       kPost + "Transfer_Encoding: chunked\r\nContent-Length: 3\r\n", "\r\nabc"},
       {"TE.TE: in a value", post("X: Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", "abc"),
        kPost + "X: Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", "\r\nabc"},
       {"TE.TE: what may be sent is no coding", post("TE: chunked\r\nContent-Length: 3\r\n", "abc"),
@@ -141,9 +137,6 @@ TEST(OddRequest, connection_takes_away_the_clients_fields_alone) {
        kGet, "\r\n"},
       {"options in several fields", get("/", "Connection: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nconnection: c\r\n"),
        kGet + "B: 2\r\n", "\r\n"},
-      {"Expect",
-       "POST / HTTP/1.1\r\nHost: test\r\nConnection: expect\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
-       kPost + "Content-Length: 3\r\n", "\r\nabc"},
   });
   ScriptedBackend backend(always(ok("fine")));
   Balancer balancer({.backends = {&backend}});
@@ -230,7 +223,49 @@ TEST(OddRequest, http_1_0_is_forwarded_as_1_1) {
   EXPECT_EQ(seen[1].message.head.text, "GET /behind HTTP/1.1\r\nHost: test\r\n" + added + "\r\n");
 }
 
-// Shows a bug that is not fixed yet.
+// Goal: a trailer must not say what the balancer or the backend decides by the head: who the client is, what it may do,
+// what the content is (RFC 9110 section 6.5.1); a backend that merges trailers into the head would believe it. Method:
+// one trailer each, beside one that stays.
+TEST(OddRequest, trailers_that_backends_would_trust_end_here) {
+  for (const char* name : {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X_Forwarded_For", "Forwarded",
+                           "Via", "Authorization", "Cookie", "Content-Encoding", "Content-Type", "Content-Range",
+                           "Cache-Control", "Range", "If-Match", "Set-Cookie"}) {
+    expect_forwarded({{name, chunked("0\r\n" + std::string(name) + ": x\r\nX-Stays: 1\r\n\r\n"), kPost,
+                       kCoded + "0\r\nX-Stays: 1\r\n\r\n"}});
+  }
+}
+
+// Goal: a backend that makes no difference between an underscore and a hyphen, as CGI does not, is not told by the
+// client what the balancer says of it. Method: twins of the fields that the balancer sets.
+TEST(OddRequest, twins_of_forwarding_fields_end_here) {
+  expect_forwarded({
+      {"all underscores", get("/", "X_Forwarded_For: 6.6.6.6\r\nX_Forwarded_Proto: https\r\n"), kGet, "\r\n"},
+      {"some", get("/", "X-Forwarded_Host: evil\r\nx_forwarded-for: 6.6.6.6\r\n"), kGet, "\r\n"},
+      {"others stay", get("/", "X_Other: y\r\n"), kGet + "X_Other: y\r\n", "\r\n"},
+  });
+}
+
+// Goal: what a backend makes of a body that it does not expect is nobody else's answer (RFC 9110 section 9.3.1).
+// Method: a backend that does not read the body of a GET and takes it for the next request, on a connection that it
+// keeps.
+TEST(OddRequest, connection_is_not_used_again_after_content_of_a_get) {
+  for (const std::string method : {"GET", "DELETE", "OPTIONS"}) {
+    SCOPED_TRACE(method);
+    ScriptedBackend backend([](ScriptedBackend::Connection& connection) {
+      while (const auto head = connection.read_request_head()) {
+        connection.send(ok(head->start_line.find("/evil") != std::string::npos ? "forged" : "true"));
+      }
+    });
+    Balancer balancer({.backends = {&backend}});
+    const std::string body = "GET /evil HTTP/1.1\r\nHost: e\r\n\r\n";
+    Client first(balancer);
+    first.send(method + " / HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+               body);
+    EXPECT_EQ(first.read_response().body, "true");
+    EXPECT_EQ(ask_once(balancer, get("/next")).body, "true");
+  }
+}
+
 // Goal: RFC 9110 section 7.6.1: what Connection names ends here, as a field of the head or of the trailers. Method:
 // both, beside a trailer that stays.
 TEST(OddRequest, trailers_that_connection_names_end_here) {
@@ -240,7 +275,6 @@ TEST(OddRequest, trailers_that_connection_names_end_here) {
   });
 }
 
-// Shows a bug that is not fixed yet.
 // Goal: Expect is a list (RFC 9110 section 10.1.1): a client that waits for 100 is told of it, however the list is
 // written. Method: 100-continue twice; the body follows the 100.
 TEST(OddRequest, listed_expectation_is_heard) {
@@ -261,7 +295,6 @@ TEST(OddRequest, listed_expectation_is_heard) {
   EXPECT_EQ(client.read_response().body, "fine");
 }
 
-// Shows a bug that is not fixed yet.
 // Goal: a head costs what its bytes cost, however many options its Connection names: a worker that is busy with one
 // head serves nobody else. Method: the largest head that can be configured, which takes milliseconds to read once and
 // seconds to read once for each field.

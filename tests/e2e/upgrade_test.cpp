@@ -173,7 +173,6 @@ TEST(Upgrade, idle_tunnel_is_closed) {
   EXPECT_TRUE(ended.wait());
 }
 
-// Shows a bug that is not fixed yet.
 // Goal: a switch is one to a protocol that the client offered, in HTTP/1.1, and says so (RFC 9110 sections 7.8 and
 // 15.2.2); anything else opens no tunnel. Method: 101 without Upgrade, with another protocol, and in HTTP/1.0.
 TEST(Upgrade, switch_to_what_was_not_offered_is_a_broken_answer) {

@@ -9,10 +9,14 @@
 
 #include <gtest/gtest.h>
 
-#include "proxy/handler.ipp"
+#include "proxy/handler.hpp"
 #include "support/memory_transport.hpp"
 
 namespace lb::proxy {
+
+// Instantiated once, in memory_proxy.cpp: compiling them takes longest of all.
+extern template class Exchange<test::MemoryTransport>;
+extern template class Handler<test::MemoryTransport>;
 
 using base::Duration;
 using test::MemoryStream;

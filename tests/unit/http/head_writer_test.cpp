@@ -135,15 +135,14 @@ TEST(HttpHeadWriter, an_upgrade_is_passed_on) {
   const ForwardedRequest out = forwarded(
       "GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: "
       "k\r\n\r\n");
-  EXPECT_TRUE(out.upgrade);
+  EXPECT_FALSE(out.upgrade.empty());
   EXPECT_EQ(out.head, "GET / HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Key: k\r\n" + added("h") +
                           "Upgrade: websocket\r\nConnection: upgrade\r\n");
   EXPECT_EQ(
       forwarded(
           "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade, te\r\nUpgrade: a\r\nUpgrade: b/1\r\nTE: trailers\r\n\r\n")
           .head,
-      "GET / HTTP/1.1\r\nHost: h\r\n" + added("h") +
-          "TE: trailers\r\nUpgrade: a\r\nUpgrade: b/1\r\nConnection: upgrade, TE\r\n");
+      "GET / HTTP/1.1\r\nHost: h\r\n" + added("h") + "TE: trailers\r\nUpgrade: a, b/1\r\nConnection: upgrade, TE\r\n");
 }
 
 // A tunnel of cleartext HTTP/2 would carry requests that nobody here sees.
@@ -152,7 +151,7 @@ TEST(HttpHeadWriter, an_upgrade_to_h2c_is_dropped) {
     const ForwardedRequest out = forwarded(
         "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: " + std::string(protocols) +
         "\r\nHTTP2-Settings: AAMAAABk\r\n\r\n");
-    EXPECT_FALSE(out.upgrade);
+    EXPECT_TRUE(out.upgrade.empty());
     EXPECT_EQ(out.head, "GET / HTTP/1.1\r\nHost: h\r\n" + added("h"));
   }
 }
@@ -160,7 +159,7 @@ TEST(HttpHeadWriter, an_upgrade_to_h2c_is_dropped) {
 TEST(HttpHeadWriter, an_upgrade_in_http_1_0_is_dropped) {
   const ForwardedRequest out =
       forwarded("GET / HTTP/1.0\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-  EXPECT_FALSE(out.upgrade);
+  EXPECT_TRUE(out.upgrade.empty());
   EXPECT_EQ(out.head, "GET / HTTP/1.1\r\nHost: h\r\n" + added("h", "1.0"));
 }
 

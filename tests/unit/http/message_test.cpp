@@ -80,12 +80,26 @@ TEST(HttpMessage, names_that_only_resemble_a_known_one_are_other) {
     EXPECT_EQ(field_id(text.substr(1)), FieldId::other);
     for (std::size_t i = 0; i < text.size(); ++i) {
       std::string changed = text;
-      changed[i] = changed[i] == '_' ? '-' : '_';
+      changed[i] = '~';
       EXPECT_EQ(field_id(changed), FieldId::other) << changed;
     }
   }
   EXPECT_EQ(field_id(""), FieldId::other);
   EXPECT_EQ(field_id("cookie"), FieldId::other);
+}
+
+// CGI makes a hyphen and an underscore the same, and with it all that was made after it.
+TEST(HttpMessage, names_with_underscores_are_twins_of_some_known_ones) {
+  for (const std::string_view name : {"Content_Length", "transfer_encoding"}) {
+    EXPECT_EQ(field_id(name), FieldId::framing_twin) << name;
+  }
+  for (const std::string_view name :
+       {"X_Forwarded_For", "x-forwarded_proto", "X_Forwarded-Host", "x_forwarded_proto"}) {
+    EXPECT_EQ(field_id(name), FieldId::x_forwarded_twin) << name;
+  }
+  for (const std::string_view name : {"X_Other", "_host", "keep_alive", "content_length_"}) {
+    EXPECT_EQ(field_id(name), FieldId::other) << name;
+  }
 }
 
 TEST(HttpMessage, methods_are_case_sensitive) {

@@ -120,7 +120,12 @@ TEST(Http1ClientConnection, answers_are_read_in_any_slicing) {
            Case{"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello", "200 hello", false,
                 true},
            Case{"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", "200 hello", false, false},
-           Case{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "200 ", false, true, http::Method::head},
+           Case{"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "200 ", false, true, http::Method::head},
+           // The body that it speaks of may follow all the same.
+           Case{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "200 ", false, false, http::Method::head},
+           Case{"HTTP/1.1 200 OK\r\n\r\n", "200 ", false, false, http::Method::head},
+           Case{"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "204 ", false, false},
+           Case{"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "304 ", false, true},
            Case{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 ", "200 hello", false, false},
        }) {
     for (const std::size_t slice : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{30}, SIZE_MAX}) {

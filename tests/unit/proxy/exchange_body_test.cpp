@@ -230,7 +230,7 @@ TEST(ProxyExchangeBody, the_answer_to_head_has_no_body) {
   proxy.send(client, kGet);
   proxy.answer(0, kOk);
   EXPECT_EQ(client.take(), kOk);
-  EXPECT_EQ(proxy.connections(0), 1U);
+  EXPECT_EQ(proxy.connections(0), 2U) << "some backends send the body all the same";
 }
 
 // Before: the trailers of an answer stayed with its connection, and were sent to whoever got the next answer on it that
