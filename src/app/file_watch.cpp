@@ -69,15 +69,18 @@ void FileWatch::stop() {
 }
 
 net::Awaitable<void> FileWatch::run() {
-  do {
+  // Not do ... while (co_await ...): in that GCC 12 takes a `continue` past the condition.
+  for (bool go_on = true; go_on;) {
     co_await watch_again();
     std::string now = co_await settled_fingerprint();
     if (stopped_) co_return;
     // Gone for a moment, as some editors do it: the event of its return follows.
-    if (now.empty() || now == seen_) continue;
-    seen_ = std::move(now);
-    on_change_();
-  } while (co_await read_events());
+    if (!now.empty() && now != seen_) {
+      seen_ = std::move(now);
+      on_change_();
+    }
+    go_on = co_await read_events();
+  }
 }
 
 // What happened does not matter, only that something did: false at the end.

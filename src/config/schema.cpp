@@ -26,7 +26,8 @@ std::string address_problem(std::string_view text) {
 }
 std::string method_problem(std::string_view text) {
   const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
-  return !text.empty() && text.size() <= 20 && std::ranges::all_of(text, is_upper) ? "" : "is not a method";
+  const bool method = !text.empty() && text.size() <= 20 && std::ranges::all_of(text, is_upper);
+  return method && text != "CONNECT" ? "" : "is not a method for checks";
 }
 std::string path_problem(std::string_view text) {
   const auto is_visible = [](char c) { return c > 0x20 && c < 0x7f && c != '#'; };
@@ -35,7 +36,7 @@ std::string path_problem(std::string_view text) {
 std::string host_problem(std::string_view text) {
   if (text.empty()) return "";
   const UrlOutcome outcome = parse_backend_url("http://" + std::string(text));
-  return outcome.backend ? "" : "is not a host";
+  return outcome.backend && text.find('/') == std::string_view::npos ? "" : "is not a host";
 }
 std::string status_problem(std::string_view text) {
   return parse_status_ranges(text) ? "" : "is not a list of status codes";

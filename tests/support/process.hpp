@@ -19,7 +19,8 @@ inline constexpr int kSanitizerStatus = 99;
 
 class Process {
  public:
-  // Starts LB_BINARY with these arguments. It dies with the test.
+  // Starts the balancer with these arguments: the one that was built beside the tests, or $LB_TEST_BINARY. It dies with
+  // the test.
   explicit Process(const std::vector<std::string>& arguments);
   // Ends the process if it still runs, and fails the test if it does not end, or ended by a sanitizer's report or a
   // signal.
