@@ -397,5 +397,23 @@ TEST(Reload, during_the_first_round_of_checks) {
   EXPECT_EQ(letters(client, 2), "bb");
 }
 
+// Goal: the line about a reload counts right. Method: during the first round, whose backends were not checked yet, the
+// file is read again without a change. Found: the backend counted as new and as removed.
+TEST(Reload, during_the_first_round_known_backends_are_not_new) {
+  Gate gate;
+  ScriptedBackend a([&gate](Connection& connection) {
+    while (connection.read_request() && gate.wait()) connection.send(ok("a"));
+  });
+  ConfigFile file(kQuiet + "[health]\ncheck = \"http\"\n" + tables_of({&a}));
+  Process process(file.flags({"-port", "0"}));
+  ASSERT_TRUE(a.wait_for_requests(1));
+  process.signal(SIGHUP);
+  ASSERT_TRUE(process.wait_for_log("reading the configuration again"));
+  gate.open();
+  const auto line = process.wait_for_log(kInForce);
+  ASSERT_TRUE(line) << process.err();
+  EXPECT_TRUE(line->ends_with("1 backend, 0 of them new, 0 removed")) << *line;
+}
+
 }  // namespace
 }  // namespace lb::e2e
