@@ -9,11 +9,14 @@
 
 #include <boost/asio/buffer.hpp>
 
+#include "base/log.hpp"
+
 namespace lb::app {
 namespace {
 
-// Whoever writes a file in several steps is given the time to finish.
-constexpr base::Duration kSettle{100};
+constexpr base::Duration kSettle{100};        // left alone for so long, a file is finished
+constexpr unsigned kSettleLooks = 20;         // then it is read all the same
+constexpr base::Duration kFolderLook{1'000};  // for a folder that is gone
 
 }  // namespace
 
@@ -29,18 +32,28 @@ FileWatch::FileWatch(net::Executor executor, net::DeadlineWheel& wheel, net::Tas
   if (folder_.empty()) folder_ = ".";
 }
 
-std::string FileWatch::start() {
+std::string FileWatch::start(std::string seen) {
   const int descriptor = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  const std::uint32_t events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB;
-  if (descriptor < 0 || ::inotify_add_watch(descriptor, folder_.c_str(), events) < 0) {
+  if (descriptor < 0) return std::string("cannot watch files: ") + std::strerror(errno);
+  events_.assign(descriptor);
+  if (!watch_folders()) {
     const std::string cause = std::strerror(errno);
-    if (descriptor >= 0) ::close(descriptor);
+    stop();
     return "cannot watch " + folder_ + ": " + cause;
   }
-  events_.assign(descriptor);
-  seen_ = fingerprint();
+  seen_ = std::move(seen);
   tasks_.spawn(run());
   return {};
+}
+
+// A folder that is watched already stays so: adding it again does nothing. False, with errno set, if it is not there.
+bool FileWatch::watch_folders() noexcept {
+  constexpr std::uint32_t kEvents =
+      IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+  std::error_code failure;
+  const std::filesystem::path target = std::filesystem::canonical(path_, failure);
+  if (!failure) ::inotify_add_watch(events_.native_handle(), target.parent_path().c_str(), kEvents);
+  return ::inotify_add_watch(events_.native_handle(), folder_.c_str(), kEvents) >= 0;
 }
 
 void FileWatch::stop() {
@@ -51,27 +64,51 @@ void FileWatch::stop() {
 }
 
 net::Awaitable<void> FileWatch::run() {
-  while (co_await read_events()) {
-    co_await settling_.until(wheel_.after(kSettle));
+  do {
+    co_await watch_again();
+    std::string now = co_await settled_fingerprint();
     if (stopped_) co_return;
-    std::string now = fingerprint();
     // Gone for a moment, as some editors do it: the event of its return follows.
     if (now.empty() || now == seen_) continue;
     seen_ = std::move(now);
     on_change_();
-  }
+  } while (co_await read_events());
 }
 
 // What happened does not matter, only that something did: false at the end.
 net::Awaitable<bool> FileWatch::read_events() {
   const auto [code, bytes] = co_await events_.async_read_some(net::asio::buffer(buffer_), net::use_result);
+  if (code && !stopped_) base::log(base::LogLevel::error, "the file is no longer watched: " + code.message());
   co_return !code && !stopped_;
 }
 
-// Differs when the file is another one or was written to. Empty without a file.
-std::string FileWatch::fingerprint() const {
+// Whoever writes the file in several steps is given the time to finish.
+net::Awaitable<std::string> FileWatch::settled_fingerprint() {
+  std::string now = fingerprint(path_);
+  for (unsigned look = 0; look < kSettleLooks && !stopped_ && now != seen_; ++look) {
+    co_await settling_.until(wheel_.after(kSettle));
+    std::string later = fingerprint(path_);
+    const bool settled = later == now;
+    now = std::move(later);
+    if (settled) break;
+  }
+  co_return now;
+}
+
+// Links may mean another folder now, and a folder may have been replaced.
+net::Awaitable<void> FileWatch::watch_again() {
+  bool complained = false;
+  while (!stopped_ && !watch_folders()) {
+    if (!std::exchange(complained, true)) {
+      base::log(base::LogLevel::warning, "the folder " + folder_ + " is gone; waiting for it to come back");
+    }
+    co_await settling_.until(wheel_.after(kFolderLook));
+  }
+}
+
+std::string FileWatch::fingerprint(const std::string& path) {
   struct stat file{};
-  if (::stat(path_.c_str(), &file) != 0) return {};
+  if (::stat(path.c_str(), &file) != 0) return {};
   return std::to_string(file.st_dev) + "/" + std::to_string(file.st_ino) + "/" + std::to_string(file.st_size) + "/" +
          std::to_string(file.st_mtim.tv_sec) + "." + std::to_string(file.st_mtim.tv_nsec);
 }

@@ -12,23 +12,29 @@
 
 namespace lb::app {
 
-// Watches the folder that the file is in: editors replace files rather than write to them, and orchestrators exchange a
-// symbolic link beside it. One thread.
+// Watches the folder that the file is in, and that of the file which a symbolic link means: editors replace files
+// rather than write to them, and orchestrators exchange a link beside it. One thread.
 class FileWatch {
  public:
+  // Differs when the file is another one or was written to. Empty without a file.
+  [[nodiscard]] static std::string fingerprint(const std::string& path);
+
   // `on_change` is called when the file is another one than before, once it has been left alone for a moment.
   FileWatch(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks, std::string path,
             std::function<void()> on_change);
 
-  // Begins. A sentence for the user if the system refuses, else nothing.
-  [[nodiscard]] std::string start();
+  // Begins. `seen`: the file's fingerprint before it was read; if it has changed since, on_change is called soon. A
+  // sentence for the user if the system refuses, else nothing.
+  [[nodiscard]] std::string start(std::string seen);
   // Ends the task.
   void stop();
 
  private:
   net::Awaitable<void> run();
   net::Awaitable<bool> read_events();
-  [[nodiscard]] std::string fingerprint() const;
+  net::Awaitable<std::string> settled_fingerprint();
+  net::Awaitable<void> watch_again();
+  [[nodiscard]] bool watch_folders() noexcept;
 
   net::asio::posix::basic_stream_descriptor<net::Executor> events_;
   net::TaskGroup& tasks_;

@@ -94,6 +94,7 @@ Server::Server(config::Config config, Options options)
   const proxy::Settings settings = make_proxy_settings(config_);
   for (std::size_t i = 0; i < count; ++i) {
     units_.push_back(std::make_unique<WorkerUnit>(settings, cluster_, (std::uint64_t{seed()} << 32U) | seed()));
+    units_.back()->handler.waiting_room().join(waiting_rooms_);
   }
 }
 
@@ -136,17 +137,18 @@ std::string Server::run() {
 // The life of the server, from the first check of the backends to the last client.
 net::Awaitable<void> Server::supervise() {
   co_await monitor_.check_now(cluster_.members()->endpoints(), first_round_time());
-  if (stop_signals_ == 0 && open_listeners()) {
+  if (!stopping_ && open_listeners()) {
     for (const auto& unit : units_) {
       for (const auto& listener : unit->listeners) listener->start();
       unit->worker.start();
     }
     begin_to_serve();
-    while (stop_signals_ == 0) co_await stop_wait_.until(base::kNever);
+    while (!stopping_) co_await stop_wait_.until(base::kNever);
     notify_supervisor("STOPPING=1");
+    // What ends now is nothing to take over any more, and whoever starts meanwhile may offer its own.
+    successor_.stop();
     co_await shut_down();
     monitor_.stop();
-    successor_.stop();
     watch_.stop();
   }
   boost::system::error_code ignored;
@@ -166,11 +168,13 @@ void Server::begin_to_serve() {
   predecessor_.release();
   successor_.offer_listeners(config_.server.address, port_, listening_);
   if (!options_.watched_file.empty()) {
-    const std::string problem = watch_.start();
+    const std::string problem = watch_.start(options_.watched_as);
     if (!problem.empty()) base::log(LogLevel::error, problem + "; -watch does nothing");
   }
   control_.tasks().spawn(monitor_.run());
   notify_supervisor("READY=1");
+  serving_ = true;
+  start_reload();
 }
 
 void Server::abandon_checks() {
@@ -252,26 +256,31 @@ void Server::publish_addresses(std::uint32_t slot, const net::Addresses& address
 
 void Server::refresh_address(std::uint32_t slot) {
   for (const auto& endpoint : cluster_.members()->endpoints()) {
-    if (endpoint->slot() == slot && stop_signals_ == 0) book_.refresh(endpoint);
+    if (endpoint->slot() == slot && !stopping_) book_.refresh(endpoint);
   }
 }
 
 // Reading the configuration again takes a while, for new backends are looked up and checked before they get traffic.
-// Whoever asks meanwhile is heard afterwards.
+// Whoever asks meanwhile, or before the port is open, is heard afterwards.
 void Server::request_reload(std::string_view reason) {
-  if (stop_signals_ > 0) return;
+  if (stopping_) return;
   if (!options_.read_again) {
     base::log(LogLevel::warning, "there is no configuration file to read again: it takes -config");
     return;
   }
   base::log(LogLevel::info, std::string(reason) + ": reading the configuration again");
   reload_asked_ = true;
-  if (!reloading_) control_.tasks().spawn(reload());
+  start_reload();
+}
+
+void Server::start_reload() {
+  if (!reload_asked_ || !serving_ || reloading_) return;
+  reloading_ = true;
+  control_.tasks().spawn(reload());
 }
 
 net::Awaitable<void> Server::reload() {
-  reloading_ = true;
-  while (std::exchange(reload_asked_, false) && stop_signals_ == 0) {
+  while (std::exchange(reload_asked_, false) && !stopping_) {
     notify_reloading();
     const auto loaded = options_.read_again();
     if (loaded) {
@@ -280,7 +289,7 @@ net::Awaitable<void> Server::reload() {
       for (const config::ConfigError& error : loaded.errors()) base::log(LogLevel::error, config::render(error));
       base::log(LogLevel::error, "the configuration was refused; the one in force stays");
     }
-    notify_supervisor("READY=1");
+    if (!stopping_) notify_supervisor("READY=1");
   }
   reloading_ = false;
 }
@@ -288,6 +297,9 @@ net::Awaitable<void> Server::reload() {
 net::Awaitable<void> Server::apply(config::Config config) {
   const std::size_t before = cluster_.size();
   warn_of_fixed_keys(config_.server, config.server);
+  config.server.address = config_.server.address;
+  config.server.port = config_.server.port;
+  config.server.threads = config_.server.threads;
   config_ = std::move(config);
   base::LogLevel level = LogLevel::info;
   if (base::parse_log_level(config_.log_level, level)) base::set_log_level(level);
@@ -316,9 +328,7 @@ net::Awaitable<void> Server::apply(config::Config config) {
 
 void Server::on_taken_over() {
   base::log(LogLevel::info, "another process has taken over the port");
-  ++stop_signals_;
-  say_stopping();
-  stop_wait_.wake();
+  begin_to_stop();
 }
 
 void Server::await_signal() {
@@ -333,11 +343,14 @@ void Server::await_signal() {
 
 void Server::on_signal(int signal) {
   if (signal == SIGHUP) return request_reload("SIGHUP");
-  if (++stop_signals_ == 1) say_stopping();
-  stop_wait_.wake();
+  ++stop_signals_;
+  begin_to_stop();
 }
 
-void Server::say_stopping() const {
+// A signal, or a successor. Another signal is for shut_down() to notice.
+void Server::begin_to_stop() {
+  stop_wait_.wake();
+  if (std::exchange(stopping_, true)) return;
   base::log(LogLevel::info, "stopping: requests in flight have " + std::to_string(config_.shutdown_grace.count()) +
                                 " ms to end; a second signal ends them now");
 }
@@ -348,8 +361,7 @@ net::Awaitable<void> Server::shut_down() {
   for (const auto& unit : units_) unit->worker.post([this, &unit = *unit] { drain_worker(unit); });
 
   const base::Deadline deadline = control_.wheel().after(config_.shutdown_grace);
-  while (units_busy_ > 0 && stop_signals_ == 1 && control_.wheel().now() < deadline)
-    co_await stop_wait_.until(deadline);
+  while (units_busy_ > 0 && stop_signals_ < 2 && control_.wheel().now() < deadline) co_await stop_wait_.until(deadline);
   if (units_busy_ > 0) {
     base::log(LogLevel::warning,
               "ending the connections that are left: " + std::to_string(connections_.load(std::memory_order_relaxed)));

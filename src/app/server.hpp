@@ -37,6 +37,7 @@ struct Options {
   // Makes the configuration anew, from the same file and flags; null if there is no file.
   std::function<config::Checked<config::Config>()> read_again;
   std::string watched_file;  // to be read again when it changes; empty: none
+  std::string watched_as;    // its fingerprint before it was read
   bool take_over = false;    // from the process that serves the same port
 };
 
@@ -80,6 +81,7 @@ class Server {
 
   // Another configuration.
   void request_reload(std::string_view reason);
+  void start_reload();
   net::Awaitable<void> reload();
   net::Awaitable<void> apply(config::Config config);
 
@@ -87,7 +89,7 @@ class Server {
   void await_signal();
   void on_signal(int signal);
   void on_taken_over();
-  void say_stopping() const;
+  void begin_to_stop();
   net::Awaitable<void> shut_down();
   void drain_worker(WorkerUnit& unit);
 
@@ -102,6 +104,7 @@ class Server {
   Predecessor predecessor_;
   Successor successor_;
   FileWatch watch_;
+  proxy::WaitingRooms waiting_rooms_;
   std::vector<std::unique_ptr<WorkerUnit>> units_;
   std::vector<int> listening_;  // descriptors, which the listeners own
   std::uint16_t port_ = 0;
@@ -111,7 +114,9 @@ class Server {
   std::atomic<std::size_t> connections_max_{0};
   std::atomic<std::size_t> turned_away_max_{0};
   std::size_t units_busy_ = 0;
+  bool stopping_ = false;
   unsigned stop_signals_ = 0;
+  bool serving_ = false;  // the port is open
   bool reloading_ = false;
   bool reload_asked_ = false;
   std::string problem_;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <fcntl.h>
 #include <span>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -20,6 +21,7 @@ namespace lb::app {
 namespace {
 
 constexpr std::size_t kDescriptorsPerMessage = 64;  // the kernel takes up to 253
+constexpr std::size_t kDescriptorsMax = 4096;       // more than there can be workers
 constexpr char kMore = 'M';                         // descriptors, and another message follows
 constexpr char kLast = 'L';                         // descriptors, the last ones
 constexpr char kServing = 'S';                      // the successor serves
@@ -66,6 +68,7 @@ char receive_descriptors(int connection, std::vector<int>& descriptors) {
   envelope.message.msg_control = envelope.control.data();
   envelope.message.msg_controllen = envelope.control.size();
   if (::recvmsg(connection, &envelope.message, MSG_CMSG_CLOEXEC) != 1) return 0;
+  const bool truncated = (envelope.message.msg_flags & MSG_CTRUNC) != 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&envelope.message); header != nullptr;
        header = CMSG_NXTHDR(&envelope.message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
@@ -74,7 +77,7 @@ char receive_descriptors(int connection, std::vector<int>& descriptors) {
     descriptors.resize(before + count);
     std::memcpy(descriptors.data() + before, CMSG_DATA(header), count * sizeof(int));
   }
-  return envelope.word;
+  return truncated ? '\0' : envelope.word;
 }
 
 bool is_trusted(int connection) noexcept {
@@ -82,6 +85,16 @@ bool is_trusted(int connection) noexcept {
   socklen_t size = sizeof peer;
   return ::getsockopt(connection, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
          (peer.uid == ::geteuid() || peer.uid == 0);
+}
+
+bool is_listening(int descriptor) noexcept {
+  const auto option = [descriptor](int name) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    return ::getsockopt(descriptor, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+  };
+  const int family = option(SO_DOMAIN);
+  return (family == AF_INET || family == AF_INET6) && option(SO_TYPE) == SOCK_STREAM && option(SO_ACCEPTCONN) == 1;
 }
 
 void limit_waits(int connection) noexcept {
@@ -111,8 +124,9 @@ std::vector<int> Predecessor::take_listeners(const std::string& address, std::ui
   if (!is_trusted(connection_)) return {};
   std::vector<int> descriptors;
   char word = kMore;
-  while (word == kMore) word = receive_descriptors(connection_, descriptors);
-  if (word == kLast) return descriptors;
+  while (word == kMore && descriptors.size() < kDescriptorsMax) word = receive_descriptors(connection_, descriptors);
+  const bool good = word == kLast && std::ranges::all_of(descriptors, is_listening);
+  if (good) return descriptors;
   for (const int descriptor : descriptors) ::close(descriptor);
   return {};
 }
@@ -132,7 +146,7 @@ Successor::Successor(net::Executor executor, net::DeadlineWheel& wheel, net::Tas
       on_taken_(std::move(on_taken)),
       acceptor_(std::move(executor)) {}
 
-void Successor::offer_listeners(const std::string& address, std::uint16_t port, std::vector<int> descriptors) {
+void Successor::offer_listeners(const std::string& address, std::uint16_t port, const std::vector<int>& descriptors) {
   boost::system::error_code code;
   acceptor_.open(Protocol(), code);
   if (!code) acceptor_.bind(Protocol::endpoint(meeting_point(address, port)), code);
@@ -141,7 +155,11 @@ void Successor::offer_listeners(const std::string& address, std::uint16_t port, 
     base::log(base::LogLevel::warning, "no successor can take over from this process: " + code.message());
     return;
   }
-  descriptors_ = std::move(descriptors);
+  // Copies: a number that was closed elsewhere would soon mean another file.
+  for (const int descriptor : descriptors) {
+    const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    if (copy >= 0) descriptors_.push_back(copy);
+  }
   tasks_.spawn(run());
 }
 
@@ -149,6 +167,8 @@ void Successor::stop() {
   stopped_ = true;
   boost::system::error_code ignored;
   acceptor_.close(ignored);
+  for (const int descriptor : descriptors_) ::close(descriptor);
+  descriptors_.clear();
 }
 
 net::Awaitable<void> Successor::run() {
@@ -161,7 +181,8 @@ net::Awaitable<void> Successor::run() {
       continue;
     }
     const bool taken = co_await hand_over(socket);
-    if (!taken || stopped_) continue;
+    if (stopped_) co_return;
+    if (!taken) continue;
     // The name is free for the successor before its own connection ends.
     stop();
     on_taken_();

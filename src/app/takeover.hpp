@@ -46,9 +46,10 @@ class Successor {
   // `on_taken` is called when a successor serves.
   Successor(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks, std::function<void()> on_taken);
 
-  // Waits for a successor, who gets copies of these. They stay open until stop(). Nothing happens where the name is
-  // taken: a successor is a convenience that must not keep a server from starting.
-  void offer_listeners(const std::string& address, std::uint16_t port, std::vector<int> descriptors);
+  // Waits for a successor, who gets copies of these. Nothing happens where the name is taken: a successor is a
+  // convenience that must not keep a server from starting.
+  void offer_listeners(const std::string& address, std::uint16_t port, const std::vector<int>& descriptors);
+  // From now on nothing is given away.
   void stop();
 
  private:
@@ -62,7 +63,7 @@ class Successor {
   net::TaskGroup& tasks_;
   std::function<void()> on_taken_;
   net::asio::basic_socket_acceptor<Protocol, net::Executor> acceptor_;
-  std::vector<int> descriptors_;
+  std::vector<int> descriptors_;  // our own copies
   bool stopped_ = false;
 };
 

@@ -1,6 +1,7 @@
 // The character classes and list syntax of RFC 9110 section 5.6, on views: nothing here allocates.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -16,11 +17,23 @@ namespace lb::http {
   return c >= '0' && c <= '9';
 }
 
+// Every byte of every head is looked up in these.
+enum : std::uint8_t { kTokenByte = 1, kFieldByte = 2 };
+inline constexpr auto kByteClasses = [] {
+  std::array<std::uint8_t, 256> classes{};
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    const bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
+    constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
+    if (alphanumeric || kOthers.find(c) != std::string_view::npos) classes[byte] |= kTokenByte;
+    if ((byte >= 0x20 || c == '\t') && byte != 0x7f) classes[byte] |= kFieldByte;
+  }
+  return classes;
+}();
+
 // tchar of RFC 9110 section 5.6.2.
 [[nodiscard]] constexpr bool is_token_char(char c) noexcept {
-  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c)) return true;
-  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return kOthers.find(c) != std::string_view::npos;
+  return (kByteClasses[static_cast<unsigned char>(c)] & kTokenByte) != 0;
 }
 
 [[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
@@ -34,8 +47,7 @@ namespace lb::http {
 // Field content: HTAB, SP, VCHAR and obs-text; no other control, no DEL (RFC 9110 section 5.5).
 [[nodiscard]] constexpr bool is_field_value(std::string_view text) noexcept {
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
+    if ((kByteClasses[static_cast<unsigned char>(c)] & kFieldByte) == 0) return false;
   }
   return true;
 }

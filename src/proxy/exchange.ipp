@@ -89,7 +89,12 @@ template <upstream::Transport T>
 net::Awaitable<upstream::Pick> Exchange<T>::choose() {
   if (starved_) co_await pause_before_another_round(context_.wheel.after(base::kRetryPause));
   members_ = context_.members;
-  upstream::Pick pick = context_.waiting.empty() ? members_->pick(tried_) : upstream::Pick{.busy = true};
+  upstream::Pick pick = members_->pick(tried_);
+  if (pick.acquired && context_.waiting.anybody_waits()) {
+    // Others have waited longer for such a place.
+    pick.endpoint->release();
+    pick = {.busy = true};
+  }
   if (!pick && !pick.busy && !tried_.empty()) {
     // All were tried: one comes again after a short pause, longer each time, so that a backend that restarts has a
     // moment; with jitter, so that the requests of a crowd do not come again in step.
@@ -117,28 +122,31 @@ net::Awaitable<void> Exchange<T>::pause_before_another_round(base::Deadline unti
   co_await continue_gate_.until(until);
 }
 
-// Every backend that could be picked has as many exchanges as it takes. Waits for its turn, for a bounded while; the
-// first in line looks, the others wait to become the first.
+// Every backend that could be picked has as many exchanges as it takes. Waits for its turn, for a bounded while.
 template <upstream::Transport T>
 net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
   const base::Error before = error_;
   error_ = {base::ErrorKind::no_resources, base::Side::internal, "every backend is at its connection limit"};
-  if (context_.waiting.size() >= context_.settings.queue_max) co_return upstream::Pick{};
+  if (context_.waiting.waiting() >= context_.settings.queue_max) co_return upstream::Pick{};
   const base::Deadline deadline = context_.wheel.after(context_.settings.queue_timeout);
   // A client that leaves gives its place in the line up, as far as its leaving can be told from the rest of its body.
   const bool watched = client_.body_ended();
   if (watched) client_.watch(&Exchange::client_gone, this);
+  using Where = WaitingRoom::Where;
+  const Where where = tried_.empty() ? Where::in_line : Where::beside;
   continue_gate_.reset();
-  context_.waiting.enter(continue_gate_);
+  bool called = !context_.waiting.anybody_waits();  // who finds others waiting looks only after them
+  context_.waiting.enter(continue_gate_, where);
   upstream::Pick pick{.busy = true};
-  for (;;) {
-    const bool first = context_.waiting.is_first(continue_gate_);
+  for (;; called = true) {
+    const bool turn = called && context_.waiting.is_its_turn(continue_gate_, where);
     members_ = context_.members;
-    if (first) pick = members_->pick(tried_);
+    if (turn) pick = members_->pick(tried_);
     if (!pick.busy || client_gone_ || context_.wheel.now() >= deadline) break;
-    co_await continue_gate_.until(first ? std::min(deadline, context_.wheel.after(base::kQueueLook)) : deadline);
+    const bool polls = context_.waiting.is_its_turn(continue_gate_, where);
+    co_await continue_gate_.until(polls ? std::min(deadline, context_.wheel.after(base::kQueueLook)) : deadline);
   }
-  context_.waiting.leave(continue_gate_);
+  context_.waiting.leave(continue_gate_, where);
   if (watched) co_await client_.stop_watching();
   if (client_gone_) {
     error_ = {base::ErrorKind::closed, base::Side::downstream, "the client left"};
@@ -278,7 +286,7 @@ net::Awaitable<bool> Exchange<T>::refuse(const base::Error& error) {
   const AnswerBody body = method_ == http::Method::head ? AnswerBody::left_out : AnswerBody::sent;
   answer_head_ = make_error_response(error, error_format_, after, body, context_.date());
   const bool another = co_await send_own_answer(after);
-  log_outcome(status_of(error).status, base::to_string(error.kind));
+  log_outcome(status_of(error).status, error.detail);
   co_return another;
 }
 

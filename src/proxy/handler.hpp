@@ -33,6 +33,9 @@ class Handler {
     context_.on_connect_failed_context = context;
   }
 
+  // Where its requests wait for backends with room. Before the worker runs: for WaitingRoom::join().
+  [[nodiscard]] WaitingRoom& waiting_room() noexcept { return context_.waiting; }
+
   // Closes the idle connections to the backends, and keeps none from now on.
   void close_idle() { pool_.close(); }
   [[nodiscard]] upstream::Pool<typename T::Stream>& pool() noexcept { return pool_; }

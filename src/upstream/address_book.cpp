@@ -15,14 +15,14 @@ AddressBook::AddressBook(net::Executor executor, net::DeadlineWheel& wheel, net:
       resolver_(resolver),
       on_change_(std::move(on_change)) {}
 
-AddressBook::Entry& AddressBook::entry_of(const Endpoint& endpoint) {
-  if (endpoint.slot() >= entries_.size()) entries_.resize(endpoint.slot() + 1);
-  Entry& entry = entries_[endpoint.slot()];
-  if (entry.endpoint != &endpoint) {
+AddressBook::Entry& AddressBook::entry_of(const std::shared_ptr<Endpoint>& endpoint) {
+  if (endpoint->slot() >= entries_.size()) entries_.resize(endpoint->slot() + 1);
+  Entry& entry = entries_[endpoint->slot()];
+  if (entry.endpoint.lock() != endpoint) {
     // The slot was another endpoint's. Nobody may be sent to where that was.
     const bool had_addresses = !entry.addresses.empty();
-    entry = {&endpoint, {}, {}};
-    if (had_addresses) on_change_(endpoint.slot(), entry.addresses);
+    entry = {endpoint, {}, {}};
+    if (had_addresses) on_change_(endpoint->slot(), entry.addresses);
   }
   return entry;
 }
@@ -31,7 +31,7 @@ net::Awaitable<net::Addresses> AddressBook::look_up(std::shared_ptr<Endpoint> en
   net::Addresses found = co_await resolver_.resolve(executor_, wheel_, endpoint->host(), endpoint->port(), deadline);
   // Name servers hand out the same addresses in another order each time.
   std::ranges::sort(found);
-  Entry& entry = entry_of(*endpoint);
+  Entry& entry = entry_of(endpoint);
   if (!found.empty() && found != entry.addresses) {
     entry.addresses = std::move(found);
     on_change_(endpoint->slot(), entry.addresses);
@@ -40,7 +40,7 @@ net::Awaitable<net::Addresses> AddressBook::look_up(std::shared_ptr<Endpoint> en
 }
 
 void AddressBook::refresh(const std::shared_ptr<Endpoint>& endpoint) {
-  Entry& entry = entry_of(*endpoint);
+  Entry& entry = entry_of(endpoint);
   if (wheel_.now() - entry.refreshed < base::kRefreshEvery) return;
   entry.refreshed = wheel_.now();
   tasks_.spawn(refresh_one(endpoint));

@@ -31,12 +31,12 @@ class AddressBook {
 
  private:
   struct Entry {
-    const Endpoint* endpoint = nullptr;  // whose addresses these are; for comparing only, a slot is used again
+    std::weak_ptr<const Endpoint> endpoint;  // whose addresses these are: a slot is used again
     net::Addresses addresses;
     base::TimePoint refreshed{};  // when refresh() last did something
   };
 
-  Entry& entry_of(const Endpoint& endpoint);
+  Entry& entry_of(const std::shared_ptr<Endpoint>& endpoint);
   net::Awaitable<void> refresh_one(std::shared_ptr<Endpoint> endpoint);
 
   net::Executor executor_;

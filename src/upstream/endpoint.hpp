@@ -96,6 +96,7 @@ class Endpoint {
   std::uint16_t port_;
   std::uint32_t slot_;
   std::uint32_t checks_in_row_ = 0;  // with the result below
+  HealthState state_after_check_ = HealthState::unknown;
   std::atomic<bool> check_passed_{false};
   alignas(64) std::atomic<HealthState> state_{HealthState::unknown};
   std::atomic<std::uint32_t> failures_{0};

@@ -25,8 +25,8 @@ inline bool expects_status(const HttpCheck& check, unsigned status) noexcept {
 
 // Reads the answer's body as far as the check looks at it. Why it failed, or nothing.
 template <net::Stream S>
-net::Awaitable<std::string> find_in_body(http1::ClientConnection<S>& connection, const HttpCheck& check,
-                                         base::Deadline deadline) {
+net::Awaitable<std::string> find_in_body(http1::ClientConnection<S>& connection, http1::Settings& settings,
+                                         const HttpCheck& check, base::Deadline deadline) {
   std::string body;
   auto run = connection.take_buffered_body();
   for (;;) {
@@ -34,16 +34,17 @@ net::Awaitable<std::string> find_in_body(http1::ClientConnection<S>& connection,
     for (const auto& piece : run->pieces) body.append(static_cast<const char*>(piece.data()), piece.size());
     if (body.find(check.body) != std::string::npos) co_return std::string();
     if (run->end || body.size() >= base::kCheckBodyBytesMax) co_return "the expected text is not in the body";
-    if (connection.stream().wheel().now() >= deadline) co_return "the answer took too long";
+    const auto left = std::chrono::duration_cast<base::Duration>(deadline - connection.stream().wheel().now());
+    if (left <= base::Duration(0)) co_return "the answer took too long";
+    settings.timeouts.response_idle = left;
     run = co_await connection.read_body();
   }
 }
 
-// Why the check failed, or nothing. Ends within the deadline, give or take one read.
+// Why the check failed, or nothing. Ends at the deadline at the latest. `settings`: of this check alone.
 template <net::Stream S>
-net::Awaitable<std::string> check_http(std::unique_ptr<S> stream, net::BlockPool& blocks,
-                                       const http1::Settings& settings, const HttpCheck& check,
-                                       const Endpoint& endpoint, base::Deadline deadline) {
+net::Awaitable<std::string> check_http(std::unique_ptr<S> stream, net::BlockPool& blocks, http1::Settings& settings,
+                                       const HttpCheck& check, const Endpoint& endpoint, base::Deadline deadline) {
   http1::ClientConnection<S> connection(std::move(stream), blocks, settings);
   const std::string request = http_check_request(check, endpoint);
   connection.begin(http::method_id(check.method));
@@ -61,7 +62,7 @@ net::Awaitable<std::string> check_http(std::unique_ptr<S> stream, net::BlockPool
   connection.consume_head();
   if (!expects_status(check, status)) co_return "status " + std::to_string(status);
   if (check.body.empty()) co_return std::string();
-  co_return co_await find_in_body(connection, check, deadline);
+  co_return co_await find_in_body(connection, settings, check, deadline);
 }
 
 }  // namespace lb::upstream

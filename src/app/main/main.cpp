@@ -46,7 +46,7 @@ config::Config with_demo(config::Config config, const app::DemoBackends* demo) {
   return config;
 }
 
-int serve(const config::CommandLine& command_line, config::Config config) {
+int serve(const config::CommandLine& command_line, config::Config config, std::string watched_as) {
   std::unique_ptr<app::DemoBackends> demo;
   if (command_line.demo) {
     std::string problem;
@@ -62,6 +62,7 @@ int serve(const config::CommandLine& command_line, config::Config config) {
       return with_demo(std::move(loaded).value(), demo.get());
     };
     if (command_line.watch) options.watched_file = *command_line.config_file;
+    options.watched_as = std::move(watched_as);
   }
   app::Server server(with_demo(std::move(config), demo.get()), std::move(options));
   const std::string problem = server.run();
@@ -86,6 +87,9 @@ int main(int argc, char** argv) {
     print(stdout, "load-balancer " LB_VERSION "\n");
     return EXIT_SUCCESS;
   }
+  // Before the file is read: whatever happens to it later is a change.
+  const std::string watched_as =
+      command_line.watch ? app::FileWatch::fingerprint(command_line.config_file.value_or("")) : std::string();
   auto loaded = config::load_configuration(command_line);
   if (!loaded) {
     print(stderr, config::render(loaded.errors()));
@@ -104,7 +108,7 @@ int main(int argc, char** argv) {
   base::LogLevel level = base::LogLevel::info;
   static_cast<void>(base::parse_log_level(config.log_level, level));  // the configuration was checked
   base::start_logging(level);
-  const int status = serve(command_line, std::move(config));
+  const int status = serve(command_line, std::move(config), watched_as);
   base::stop_logging();
   return status;
 }

@@ -50,5 +50,23 @@ TEST(UpstreamEndpoint, a_success_alone_does_not_bring_it_back) {
   EXPECT_EQ(endpoint.record_check(false, {}), Change::none);
 }
 
+// Before: checks that had passed long ago counted, and one more brought back what requests had just marked down.
+TEST(UpstreamEndpoint, checks_in_a_row_begin_anew_when_exchanges_have_changed_the_state) {
+  const Thresholds thresholds{.failures = 3, .rise = 3, .fall = 2};
+  Endpoint endpoint({"http://a", "a"}, 0);
+  EXPECT_EQ(endpoint.record_check(true, thresholds), Change::came_up) << "the first one decides alone";
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(endpoint.record_check(true, thresholds), Change::none);
+  for (int i = 0; i < 3; ++i) static_cast<void>(endpoint.record_failure(thresholds.failures));
+  EXPECT_FALSE(endpoint.is_up());
+  EXPECT_EQ(endpoint.record_check(true, thresholds), Change::none);
+  EXPECT_EQ(endpoint.record_check(true, thresholds), Change::none);
+  EXPECT_EQ(endpoint.record_check(true, thresholds), Change::came_up);
+  EXPECT_EQ(endpoint.record_check(false, thresholds), Change::none);
+  EXPECT_EQ(endpoint.record_check(false, thresholds), Change::went_down);
+  EXPECT_EQ(endpoint.record_recovery(), Change::came_up);
+  EXPECT_EQ(endpoint.record_check(false, thresholds), Change::none);
+  EXPECT_EQ(endpoint.record_check(false, thresholds), Change::went_down);
+}
+
 }  // namespace
 }  // namespace lb::upstream
