@@ -80,6 +80,7 @@ Server::Server(config::Config config, Options options)
       checker_(control_.executor(), control_.wheel(), control_.blocks(), book_),
       monitor_(control_.executor(), control_.wheel(), control_.tasks(), cluster_, checker_,
                make_health_settings(config_.health), std::random_device()()),
+      predecessor_(control_.executor(), control_.wheel()),
       successor_(control_.executor(), control_.wheel(), control_.tasks(), [this] { on_taken_over(); }),
       watch_(control_.executor(), control_.wheel(), control_.tasks(), options_.watched_file,
              [this] { request_reload("the file has changed"); }),
@@ -137,12 +138,14 @@ std::string Server::run() {
 // The life of the server, from the first check of the backends to the last client.
 net::Awaitable<void> Server::supervise() {
   co_await monitor_.check_now(cluster_.members()->endpoints(), first_round_time());
-  if (!stopping_ && open_listeners()) {
+  monitor_.reconsider();
+  const bool open = !stopping_ && co_await open_listeners();
+  if (open) {
     for (const auto& unit : units_) {
       for (const auto& listener : unit->listeners) listener->start();
       unit->worker.start();
     }
-    begin_to_serve();
+    control_.tasks().spawn(begin_to_serve());
     while (!stopping_) co_await stop_wait_.until(base::kNever);
     notify_supervisor("STOPPING=1");
     // What ends now is nothing to take over any more, and whoever starts meanwhile may offer its own.
@@ -164,49 +167,54 @@ base::Duration Server::first_round_time() const noexcept {
 }
 
 // The port is open: whoever waited for that is told.
-void Server::begin_to_serve() {
-  predecessor_.release();
+net::Awaitable<void> Server::begin_to_serve() {
+  control_.tasks().spawn(monitor_.run());
+  notify_supervisor("READY=1");
+  serving_ = true;
+  start_reload();
+  co_await predecessor_.release();
+  if (stopping_) co_return;
   successor_.offer_listeners(config_.server.address, port_, listening_);
   if (!options_.watched_file.empty()) {
     const std::string problem = watch_.start(options_.watched_as);
     if (!problem.empty()) base::log(LogLevel::error, problem + "; -watch does nothing");
   }
-  control_.tasks().spawn(monitor_.run());
-  notify_supervisor("READY=1");
-  serving_ = true;
-  start_reload();
 }
 
 void Server::abandon_checks() {
   if (control_.tasks().size() > 0) control_.io().stop();
 }
 
-// From a predecessor, if one is to be taken over from and there is one, or new.
-boost::system::result<net::ListenSockets, std::string> Server::listening_sockets() {
+// From a predecessor, if one is to be taken over from and there is one, or new. False: there is nothing to serve, with
+// problem_ set if that is not because of a stop.
+net::Awaitable<bool> Server::open_listeners() {
   const config::Server& wanted = config_.server;
+  Predecessor::Taken taken;
   if (options_.take_over) {
-    const std::vector<int> taken = predecessor_.take_listeners(wanted.address, wanted.port);
-    if (!taken.empty()) {
-      base::log(LogLevel::info, "taking over from the process that serves this port");
-      return net::ListenSockets::adopt(taken, units_.size());
-    }
-    base::log(LogLevel::info, "there is no process to take over from");
+    taken = co_await predecessor_.take_listeners(wanted.address, wanted.port);
+    if (stopping_) co_return false;
+    base::log(taken.problem.empty() ? LogLevel::info : LogLevel::warning,
+              !taken.descriptors.empty() ? "taking over from the process that serves this port"
+              : taken.problem.empty()    ? "there is no process to take over from"
+                                         : "cannot take over from the process that serves this port: " + taken.problem);
   }
-  return net::ListenSockets::open(wanted.address, wanted.port, units_.size());
-}
-
-bool Server::open_listeners() {
-  auto sockets = listening_sockets();
+  auto sockets = taken.descriptors.empty() ? net::ListenSockets::open(wanted.address, wanted.port, units_.size())
+                                           : net::ListenSockets::adopt(taken.descriptors, units_.size());
   if (!sockets) {
     problem_ = sockets.error();
-    return false;
+    co_return false;
   }
-  port_ = sockets->local().port();
-  const std::string where = printable(sockets->local());
+  listen_on(*sockets);
+  co_return true;
+}
+
+void Server::listen_on(net::ListenSockets& sockets) {
+  port_ = sockets.local().port();
+  const std::string where = printable(sockets.local());
   // A predecessor may have had more workers: whatever waits in the queues of its sockets is served as well.
-  for (std::size_t i = 0; i < sockets->size(); ++i) {
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
     WorkerUnit& unit = *units_[i % units_.size()];
-    listening_.push_back(sockets->release(i));
+    listening_.push_back(sockets.release(i));
     unit.listeners.push_back(std::make_unique<net::Listener>(
         unit.worker, listening_.back(), [this] { return has_room(); },
         [this, &unit](net::TcpSocket socket, const net::Tcp::endpoint& peer) {
@@ -223,7 +231,6 @@ bool Server::open_listeners() {
   }
   base::log(LogLevel::info, "load-balancer " LB_VERSION " listening on " + where + ", " +
                                 counted(units_.size(), "worker") + ", " + counted(cluster_.size(), "backend"));
-  return true;
 }
 
 bool Server::has_room() const noexcept {
@@ -295,7 +302,7 @@ net::Awaitable<void> Server::reload() {
 }
 
 net::Awaitable<void> Server::apply(config::Config config) {
-  const std::size_t before = cluster_.size();
+  const std::vector<std::shared_ptr<upstream::Endpoint>> before = cluster_.members()->endpoints();
   warn_of_fixed_keys(config_.server, config.server);
   config.server.address = config_.server.address;
   config.server.port = config_.server.port;
@@ -307,12 +314,11 @@ net::Awaitable<void> Server::apply(config::Config config) {
   checker_.set_http(make_http_check(config_.health));
 
   const upstream::MembersPtr members = cluster_.replace(make_backend_specs(config_), make_thresholds(config_.health));
-  std::vector<std::shared_ptr<upstream::Endpoint>> fresh;
-  for (const auto& endpoint : members->endpoints()) {
-    if (endpoint->state() == upstream::HealthState::unknown) fresh.push_back(endpoint);
-  }
-  const std::size_t added = fresh.size();
-  if (added > 0) co_await monitor_.check_now(std::move(fresh), first_round_time());
+  std::vector<std::shared_ptr<upstream::Endpoint>> added = members->endpoints();
+  std::erase_if(added, [&](const auto& endpoint) { return std::ranges::find(before, endpoint) != before.end(); });
+  const std::size_t added_count = added.size();
+  const std::size_t removed_count = before.size() + added_count - members->size();
+  if (added_count > 0) co_await monitor_.check_now(std::move(added), first_round_time());
   monitor_.watch(*members, make_health_settings(config_.health));
   const proxy::Settings settings = make_proxy_settings(config_);
   for (const auto& unit : units_) {
@@ -322,8 +328,8 @@ net::Awaitable<void> Server::apply(config::Config config) {
     });
   }
   base::log(LogLevel::info, "the configuration is in force: " + counted(members->size(), "backend") + ", " +
-                                std::to_string(added) + " of them new, " +
-                                std::to_string(before + added - members->size()) + " removed");
+                                std::to_string(added_count) + " of them new, " + std::to_string(removed_count) +
+                                " removed");
 }
 
 void Server::on_taken_over() {
@@ -350,6 +356,7 @@ void Server::on_signal(int signal) {
 // A signal, or a successor. Another signal is for shut_down() to notice.
 void Server::begin_to_stop() {
   stop_wait_.wake();
+  predecessor_.stop();
   if (std::exchange(stopping_, true)) return;
   base::log(LogLevel::info, "stopping: requests in flight have " + std::to_string(config_.shutdown_grace.count()) +
                                 " ms to end; a second signal ends them now");

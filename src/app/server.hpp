@@ -61,14 +61,14 @@ class Server {
 
  private:
   net::Awaitable<void> supervise();
-  void begin_to_serve();
+  net::Awaitable<void> begin_to_serve();
   void abandon_checks();
   [[nodiscard]] base::Duration first_round_time() const noexcept;
 
   // Client connections.
   void limit_connections();
-  [[nodiscard]] boost::system::result<net::ListenSockets, std::string> listening_sockets();
-  [[nodiscard]] bool open_listeners();
+  [[nodiscard]] net::Awaitable<bool> open_listeners();
+  void listen_on(net::ListenSockets& sockets);
   [[nodiscard]] bool has_room() const noexcept;
   void accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer);
   enum class Admission : std::uint8_t { admitted, turned_away };

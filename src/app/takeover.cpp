@@ -3,19 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstddef>
 #include <cstring>
 #include <fcntl.h>
 #include <span>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
 
+#include "base/limits.hpp"
 #include "base/log.hpp"
+#include "net/tcp_stream.hpp"
 
 namespace lb::app {
 namespace {
@@ -62,12 +61,12 @@ bool send_descriptors(int connection, std::span<const int> descriptors, char wor
   return ::sendmsg(connection, &envelope.message, MSG_NOSIGNAL) == 1;
 }
 
-// Appends what came; the word of the message, or 0 when there is none.
+// Appends what came, without waiting; the word of the message, or 0 when there is none or a part of it was lost.
 char receive_descriptors(int connection, std::vector<int>& descriptors) {
   Envelope envelope;
   envelope.message.msg_control = envelope.control.data();
   envelope.message.msg_controllen = envelope.control.size();
-  if (::recvmsg(connection, &envelope.message, MSG_CMSG_CLOEXEC) != 1) return 0;
+  if (::recvmsg(connection, &envelope.message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != 1) return 0;
   const bool truncated = (envelope.message.msg_flags & MSG_CTRUNC) != 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&envelope.message); header != nullptr;
        header = CMSG_NXTHDR(&envelope.message, header)) {
@@ -97,45 +96,78 @@ bool is_listening(int descriptor) noexcept {
   return (family == AF_INET || family == AF_INET6) && option(SO_TYPE) == SOCK_STREAM && option(SO_ACCEPTCONN) == 1;
 }
 
-void limit_waits(int connection) noexcept {
-  const timeval patience{.tv_sec = kPatience.count() / 1000, .tv_usec = 0};
-  ::setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  ::setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+// Closes a socket at a deadline, which ends whatever waits on it.
+template <class Socket>
+class ClosingTimer {
+ public:
+  ClosingTimer(net::DeadlineWheel& wheel, Socket& socket) : entry_(wheel, &ClosingTimer::fire, &socket) {
+    entry_.arm(wheel.after(kPatience));
+  }
+
+ private:
+  static void fire(void* socket) noexcept {
+    boost::system::error_code ignored;
+    static_cast<Socket*>(socket)->close(ignored);
+  }
+
+  net::DeadlineWheel::Entry entry_;
+};
+
+bool listens_at(int descriptor, std::uint16_t port) noexcept {
+  if (!is_listening(descriptor)) return false;
+  net::Tcp::endpoint local;
+  auto size = static_cast<socklen_t>(local.capacity());
+  return ::getsockname(descriptor, local.data(), &size) == 0 && local.port() == port;
 }
 
 }  // namespace
 
-Predecessor::~Predecessor() {
-  if (connection_ >= 0) ::close(connection_);
+net::Awaitable<Predecessor::Taken> Predecessor::take_listeners(std::string address, std::uint16_t port) {
+  const ClosingTimer timer(wheel_, socket_);
+  const Protocol::endpoint name(meeting_point(address, port));
+  const auto [refused] = co_await socket_.async_connect(name, net::use_result);
+  if (refused == net::asio::error::connection_refused) co_return Taken{};
+  if (refused) co_return Taken{{}, refused.message()};
+  // Whoever squats on the name is believed nothing.
+  if (!is_trusted(socket_.native_handle())) co_return Taken{{}, "it is another user's"};
+  Taken taken;
+  taken.problem = co_await receive_all(taken.descriptors);
+  const auto good = [port](int descriptor) { return listens_at(descriptor, port); };
+  if (taken.problem.empty() && !std::ranges::all_of(taken.descriptors, good)) {
+    taken.problem = "what it gave does not listen on this port";
+  }
+  if (!taken.problem.empty()) {
+    for (const int descriptor : std::exchange(taken.descriptors, {})) ::close(descriptor);
+    stop();
+  }
+  co_return taken;
 }
 
-std::vector<int> Predecessor::take_listeners(const std::string& address, std::uint16_t port) {
-  const std::string name = meeting_point(address, port);
-  sockaddr_un where{};
-  where.sun_family = AF_UNIX;
-  std::memcpy(where.sun_path, name.data(), std::min(name.size(), sizeof where.sun_path));
-  connection_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (connection_ < 0) return {};
-  limit_waits(connection_);
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): how the sockets interface is
-  if (::connect(connection_, reinterpret_cast<const sockaddr*>(&where), size) != 0) return {};
-  // Whoever squats on the name is given nothing and believed nothing.
-  if (!is_trusted(connection_)) return {};
-  std::vector<int> descriptors;
-  char word = kMore;
-  while (word == kMore && descriptors.size() < kDescriptorsMax) word = receive_descriptors(connection_, descriptors);
-  const bool good = word == kLast && std::ranges::all_of(descriptors, is_listening);
-  if (good) return descriptors;
-  for (const int descriptor : descriptors) ::close(descriptor);
-  return {};
+// What went wrong, or nothing.
+net::Awaitable<std::string> Predecessor::receive_all(std::vector<int>& descriptors) {
+  for (char word = kMore; word == kMore;) {
+    const auto [code] = co_await socket_.async_wait(net::asio::socket_base::wait_read, net::use_result);
+    if (code) co_return "it did not answer in time";
+    word = receive_descriptors(socket_.native_handle(), descriptors);
+    if (word != kMore && word != kLast) co_return "it did not give all of its sockets";
+    if (descriptors.empty() || descriptors.size() > kDescriptorsMax) co_return "it gave no sockets, or too many";
+  }
+  co_return std::string();
 }
 
-void Predecessor::release() {
-  if (connection_ < 0) return;
-  char end = 0;
-  if (::send(connection_, &kServing, 1, MSG_NOSIGNAL) == 1) static_cast<void>(::recv(connection_, &end, 1, 0));
-  ::close(std::exchange(connection_, -1));
+net::Awaitable<void> Predecessor::release() {
+  if (!socket_.is_open()) co_return;
+  const ClosingTimer timer(wheel_, socket_);
+  char word = kServing;
+  const auto [unsent, sent] = co_await socket_.async_write_some(net::asio::buffer(&word, 1), net::use_result);
+  // Its end: it has given the name up.
+  if (!unsent) static_cast<void>(co_await socket_.async_read_some(net::asio::buffer(&word, 1), net::use_result));
+  stop();
+}
+
+void Predecessor::stop() noexcept {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
 }
 
 Successor::Successor(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks,
@@ -172,10 +204,16 @@ void Successor::stop() {
 }
 
 net::Awaitable<void> Successor::run() {
+  net::Pause pause(executor_, wheel_);
   while (!stopped_) {
     Socket socket(executor_);
     const auto [code] = co_await acceptor_.async_accept(socket, net::use_result);
-    if (code || stopped_) co_return;
+    if (stopped_) co_return;
+    if (code) {
+      // Out of descriptors, most likely: another time.
+      co_await pause.until(wheel_.after(base::kAcceptPause));
+      continue;
+    }
     if (!is_trusted(socket.native_handle())) {
       base::log(base::LogLevel::warning, "another user's process has asked for the listening sockets; it got none");
       continue;
@@ -197,14 +235,7 @@ net::Awaitable<bool> Successor::hand_over(Socket& socket) {
     sent += count;
     if (!send_descriptors(socket.native_handle(), part, sent == descriptors_.size() ? kLast : kMore)) co_return false;
   }
-  struct Timer {
-    static void fire(void* context) noexcept {
-      boost::system::error_code ignored;
-      static_cast<Socket*>(context)->close(ignored);
-    }
-  };
-  net::DeadlineWheel::Entry timer(wheel_, &Timer::fire, &socket);
-  timer.arm(wheel_.after(kPatience));
+  const ClosingTimer timer(wheel_, socket);
   char word = 0;
   const auto [code, bytes] = co_await socket.async_read_some(net::asio::buffer(&word, 1), net::use_result);
   co_return !code && word == kServing;

@@ -19,23 +19,32 @@
 
 namespace lb::app {
 
-// The successor's side.
+// The successor's side. One thread.
 class Predecessor {
  public:
-  Predecessor() = default;
-  Predecessor(const Predecessor&) = delete;
-  Predecessor& operator=(const Predecessor&) = delete;
-  ~Predecessor();
+  struct Taken {
+    std::vector<int> descriptors;  // the caller's; empty: none
+    std::string problem;           // why none came although somebody is there
+  };
 
-  // Asks the process that serves this address and port for its listening sockets. Empty if there is none, or it gives
-  // none. Waits for a bounded while; the caller owns the descriptors.
-  [[nodiscard]] std::vector<int> take_listeners(const std::string& address, std::uint16_t port);
+  Predecessor(net::Executor executor, net::DeadlineWheel& wheel) : wheel_(wheel), socket_(std::move(executor)) {}
 
-  // "We serve now": it drains and ends. Waits, for a bounded while, until it has made way for offer_listeners().
-  void release();
+  // Asks the process that serves this address and port for its listening sockets. Returns within 10 s.
+  [[nodiscard]] net::Awaitable<Taken> take_listeners(std::string address, std::uint16_t port);
+
+  // "We serve now": it drains and ends. Returns when it has made way for offer_listeners(), within 10 s.
+  [[nodiscard]] net::Awaitable<void> release();
+
+  // Ends what is under way.
+  void stop() noexcept;
 
  private:
-  int connection_ = -1;
+  using Protocol = net::asio::local::stream_protocol;
+
+  net::Awaitable<std::string> receive_all(std::vector<int>& descriptors);
+
+  net::DeadlineWheel& wheel_;
+  net::asio::basic_stream_socket<Protocol, net::Executor> socket_;
 };
 
 // The running process' side. One thread.

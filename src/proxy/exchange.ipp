@@ -266,14 +266,15 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
   }
   if (verdict == Verdict::give_up) return false;
   ++attempts_;
-  // What never reached a backend is no load on it.
-  if (failure_.at != FailedAt::nothing_sent && !context_.retries.spend()) {
-    base::log(base::LogLevel::debug, "the retry budget is spent");
-    return false;
-  }
   // A backend that could not be reached forwarded nothing: each other one is still worth a try, whatever their number.
   const bool others_left = failure_.at == FailedAt::nothing_sent && tried_.size() < members_->size() && pauses_ == 0;
-  return attempts_ < context_.settings.attempts || (others_left && context_.settings.attempts > 1);
+  const bool more = attempts_ < context_.settings.attempts || (others_left && context_.settings.attempts > 1);
+  if (!more || failure_.at == FailedAt::nothing_sent) return more;  // what never reached a backend is no load on it
+  if (context_.retries.spend()) return true;
+  if (context_.retries.is_news(context_.wheel.now())) {
+    base::log(base::LogLevel::warning, "the retry budget is spent: requests that fail are not repeated for now");
+  }
+  return false;
 }
 
 template <upstream::Transport T>

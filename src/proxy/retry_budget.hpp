@@ -26,11 +26,19 @@ class RetryBudget {
     return true;
   }
 
+  // Whether it is worth a line that the budget is spent: once a minute.
+  [[nodiscard]] bool is_news(base::TimePoint now) noexcept {
+    if (now < silent_until_) return false;
+    silent_until_ = now + std::chrono::minutes(1);
+    return true;
+  }
+
  private:
   static constexpr std::uint64_t kFull = std::uint64_t{base::kRetryReserve} * 100;
 
   std::uint64_t hundredths_ = kFull;  // of a retry
   unsigned percent_ = 0;
+  base::TimePoint silent_until_{};
 };
 
 }  // namespace lb::proxy

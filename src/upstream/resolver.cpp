@@ -52,7 +52,9 @@ net::Awaitable<net::Addresses> Resolver::resolve(net::Executor executor, net::De
   const auto address = net::asio::ip::make_address(host, not_an_address);
   if (!not_an_address) co_return net::Addresses{net::Tcp::endpoint(address, port)};
 
-  const auto waiting = std::make_shared<Waiting>(executor, wheel);
+  // Not const: each lambda has to hand its share on, or the last one would go away, wheel entry and all, on the thread
+  // of the lookup.
+  auto waiting = std::make_shared<Waiting>(executor, wheel);
   pending_.fetch_add(1, std::memory_order_relaxed);
   net::asio::post(threads_, [this, executor, waiting, host = std::move(host), port]() mutable {
     net::Addresses found = look_up(threads_, host, port);
