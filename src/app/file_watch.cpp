@@ -35,7 +35,12 @@ FileWatch::FileWatch(net::Executor executor, net::DeadlineWheel& wheel, net::Tas
 std::string FileWatch::start(std::string seen) {
   const int descriptor = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (descriptor < 0) return std::string("cannot watch files: ") + std::strerror(errno);
-  events_.assign(descriptor);
+  boost::system::error_code code;
+  events_.assign(descriptor, code);
+  if (code) {
+    ::close(descriptor);
+    return "cannot watch files: " + code.message();
+  }
   if (!watch_folders()) {
     const std::string cause = std::strerror(errno);
     stop();

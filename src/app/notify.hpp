@@ -6,8 +6,8 @@
 
 namespace lb::app {
 
-// `state`: lines such as "READY=1" or "STATUS=...". Any thread; never waits; a supervisor that does not listen is no
-// error.
+// `state`: lines such as "READY=1" or "STATUS=...". Any thread; waits for a second at most; a supervisor that does not
+// listen is no error.
 void notify_supervisor(std::string_view state) noexcept;
 
 // RELOADING=1 with the time that systemd wants beside it.

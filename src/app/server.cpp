@@ -204,8 +204,12 @@ net::Awaitable<bool> Server::open_listeners() {
     problem_ = sockets.error();
     co_return false;
   }
-  listen_on(*sockets);
-  co_return true;
+  try {
+    listen_on(*sockets);
+  } catch (const boost::system::system_error& refused) {
+    problem_ = std::string("cannot listen: ") + refused.what();
+  }
+  co_return problem_.empty();
 }
 
 void Server::listen_on(net::ListenSockets& sockets) {

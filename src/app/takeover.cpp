@@ -190,7 +190,11 @@ void Successor::offer_listeners(const std::string& address, std::uint16_t port, 
   // Copies: a number that was closed elsewhere would soon mean another file.
   for (const int descriptor : descriptors) {
     const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-    if (copy >= 0) descriptors_.push_back(copy);
+    if (copy < 0) {
+      base::log(base::LogLevel::warning, "no successor can take over from this process: out of descriptors");
+      return stop();
+    }
+    descriptors_.push_back(copy);
   }
   tasks_.spawn(run());
 }

@@ -35,7 +35,8 @@ net::Awaitable<bool> Exchange<T>::run() {
     if (outcome == Outcome::failed && may_try_again(pick)) continue;
     place_.give_back();
     if (outcome == Outcome::failed) co_return co_await refuse(error_);
-    co_return outcome == Outcome::answered&& keep_client_;
+    const bool answered = outcome == Outcome::answered;
+    co_return answered ? keep_client_ : false;
   }
 }
 
@@ -90,7 +91,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::choose() {
   if (starved_) co_await pause_before_another_round(context_.wheel.after(base::kRetryPause));
   members_ = context_.members;
   upstream::Pick pick = members_->pick(tried_);
-  if (pick.acquired && context_.waiting.anybody_waits()) {
+  if (pick.acquired && context_.waiting.is_anybody_in_line()) {
     // Others have waited longer for such a place.
     pick.endpoint->release();
     pick = {.busy = true};
@@ -135,7 +136,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
   using Where = WaitingRoom::Where;
   const Where where = tried_.empty() ? Where::in_line : Where::beside;
   continue_gate_.reset();
-  bool called = !context_.waiting.anybody_waits();  // who finds others waiting looks only after them
+  bool called = !context_.waiting.is_anybody_in_line();  // who finds others there looks only after them
   context_.waiting.enter(continue_gate_, where);
   upstream::Pick pick{.busy = true};
   for (;; called = true) {
@@ -258,7 +259,8 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
   }
   tried_.push_back(pick.endpoint->slot());
   if (error_.side == base::Side::upstream) context_.cluster.record_failure(*pick.endpoint, error_.detail);
-  if (failure_.at == FailedAt::nothing_sent && context_.on_connect_failed != nullptr) {
+  if (failure_.at == FailedAt::nothing_sent && context_.on_connect_failed != nullptr &&
+      pick.endpoint->take_lookup_turn(context_.wheel.now())) {
     context_.on_connect_failed(context_.on_connect_failed_context, pick.endpoint->slot());
   }
   if (base::log_enabled(base::LogLevel::debug)) {

@@ -72,7 +72,8 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
   const http::ResponseForm form = form_of_answer(backend);
   answer_head_.clear();
   http::write_forwarded_response(backend.response(), form, answer_head_);
-  const std::string named = http::named_in_connection(backend.response().fields);
+  std::string named;  // for the trailers
+  if (form.body == http::BodyKind::chunked) named = http::named_in_connection(backend.response().fields);
   backend.consume_head();
   auto run = backend.take_buffered_body();
   if (!run) co_return fail(FailedAt::bad_answer, run.error());  // nothing of it was sent yet

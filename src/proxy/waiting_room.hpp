@@ -10,6 +10,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "base/check.hpp"
 #include "net/pause.hpp"
 #include "upstream/cluster.hpp"
 
@@ -22,9 +23,10 @@ class WaitingRoom;
 class WaitingRooms {
  public:
   void add(WaitingRoom& room) { rooms_.push_back(&room); }
-  // Calls the next room in which somebody waits.
+  // Calls the next room in which somebody waits, which may be for another backend: then the place is found by whoever
+  // looks next, within base::kQueueLook.
   void call_next(WaitingRoom& own);
-  [[nodiscard]] bool anybody_waits() const noexcept;
+  [[nodiscard]] bool is_anybody_in_line() const noexcept;
 
  private:
   std::vector<WaitingRoom*> rooms_;
@@ -33,7 +35,7 @@ class WaitingRooms {
 
 // First come, first served: the first in line looks for a backend with room, the others wait to become the first. A
 // request that has tried some backends already waits beside the line: it may be waiting for one that nobody else wants,
-// and must not hold up those behind it. One worker's, but for `waiting()`.
+// and must not hold up those behind it. One worker's, but for the counts.
 class WaitingRoom {
  public:
   enum class Where : std::uint8_t { in_line, beside };
@@ -46,32 +48,37 @@ class WaitingRoom {
     rooms_ = &rooms;
   }
 
-  // How many wait here. Any thread.
+  // How many wait here, and how many of them in line. Any thread.
   [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.load(std::memory_order_relaxed); }
-  // Whether others wait for a place already, here or elsewhere.
-  [[nodiscard]] bool anybody_waits() const noexcept {
-    return waiting() > 0 || (rooms_ != nullptr && rooms_->anybody_waits());
+  [[nodiscard]] std::size_t in_line() const noexcept { return in_line_.load(std::memory_order_relaxed); }
+  // Whether anybody stands in a line, here or elsewhere.
+  [[nodiscard]] bool is_anybody_in_line() const noexcept {
+    return in_line() > 0 || (rooms_ != nullptr && rooms_->is_anybody_in_line());
   }
   // Whether the one that waits with `pause` may look.
   [[nodiscard]] bool is_its_turn(const net::Pause& pause, Where where) const noexcept {
-    return where == Where::beside || (!line_.empty() && line_.front() == &pause);
+    const auto end = beside_.begin() + static_cast<std::ptrdiff_t>(std::min(beside_.size(), kBesideLooking));
+    if (where == Where::beside) return std::find(beside_.begin(), end, &pause) != end;
+    return !line_.empty() && line_.front() == &pause;
   }
 
   // `pause` is woken when it may be its turn; it stays in place until leave().
   void enter(net::Pause& pause, Where where) {
     list(where).push_back(&pause);
-    waiting_.fetch_add(1, std::memory_order_relaxed);
+    count();
   }
   void leave(net::Pause& pause, Where where) {
     auto& list = this->list(where);
-    list.erase(std::ranges::find(list, &pause));
-    waiting_.fetch_sub(1, std::memory_order_relaxed);
+    const auto found = std::ranges::find(list, &pause);
+    LB_CHECK(found != list.end());
+    list.erase(found);
+    count();
     call();
   }
 
   // Those whose turn it is look again.
   void call() {
-    for (net::Pause* pause : beside_) pause->wake();
+    for (std::size_t i = 0; i < std::min(beside_.size(), kBesideLooking); ++i) beside_[i]->wake();
     if (!line_.empty()) line_.front()->wake();
   }
   // An exchange of this worker has given its place back.
@@ -80,14 +87,22 @@ class WaitingRoom {
   [[nodiscard]] const net::Executor& executor() const noexcept { return executor_; }
 
  private:
+  // Those beside wait for different backends; so many of them look at a time.
+  static constexpr std::size_t kBesideLooking = 16;
+
   using List = std::deque<net::Pause*>;
   [[nodiscard]] List& list(Where where) noexcept { return where == Where::beside ? beside_ : line_; }
+  void count() noexcept {
+    waiting_.store(line_.size() + beside_.size(), std::memory_order_relaxed);
+    in_line_.store(line_.size(), std::memory_order_relaxed);
+  }
 
   net::Executor executor_;
   WaitingRooms* rooms_ = nullptr;
   List line_;
   List beside_;
   std::atomic<std::size_t> waiting_{0};
+  std::atomic<std::size_t> in_line_{0};
 };
 
 inline void WaitingRooms::call_next(WaitingRoom& own) {
@@ -100,8 +115,8 @@ inline void WaitingRooms::call_next(WaitingRoom& own) {
   }
 }
 
-inline bool WaitingRooms::anybody_waits() const noexcept {
-  return std::ranges::any_of(rooms_, [](const WaitingRoom* room) { return room->waiting() > 0; });
+inline bool WaitingRooms::is_anybody_in_line() const noexcept {
+  return std::ranges::any_of(rooms_, [](const WaitingRoom* room) { return room->in_line() > 0; });
 }
 
 // One exchange's place at a backend with a connection limit; given back when it goes away.

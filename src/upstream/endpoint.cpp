@@ -23,14 +23,15 @@ Endpoint::Endpoint(BackendSpec spec, std::uint32_t slot)
 
 Change Endpoint::record_check(bool passed, const Thresholds& thresholds) noexcept {
   // What exchanges have changed meanwhile begins a new row: the checks before it speak of another time.
-  const bool row_goes_on = passed == passed_last_check() && state() == state_after_check_;
+  const HealthState before = state();
+  const bool row_goes_on = passed == passed_last_check() && before == state_after_check_;
   checks_in_row_ = row_goes_on ? checks_in_row_ + 1 : 1;
   check_passed_.store(passed, std::memory_order_relaxed);
-  const bool first = state() == HealthState::unknown;
+  const bool first = before == HealthState::unknown;
   const bool enough = first || checks_in_row_ >= (passed ? thresholds.rise : thresholds.fall);
-  const Change change = enough ? mark(passed ? HealthState::up : HealthState::down) : Change::none;
-  state_after_check_ = state();
-  return change;
+  const HealthState verdict = passed ? HealthState::up : HealthState::down;
+  state_after_check_ = enough ? verdict : before;
+  return enough ? mark(verdict) : Change::none;
 }
 
 bool Endpoint::acquire() noexcept {

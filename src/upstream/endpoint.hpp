@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.hpp"
+
 namespace lb::upstream {
 
 struct BackendSpec {
@@ -83,6 +85,13 @@ class Endpoint {
   [[nodiscard]] std::uint32_t in_use() const noexcept { return in_use_.load(std::memory_order_relaxed); }
   void limit_connections(std::uint32_t most) noexcept { connections_max_.store(most, std::memory_order_relaxed); }
 
+  // Whether a fresh lookup of its name is worth asking for now: at most once a second. Any thread.
+  [[nodiscard]] bool take_lookup_turn(base::TimePoint now) noexcept {
+    const std::int64_t second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+    return lookup_second_.load(std::memory_order_relaxed) != second &&
+           lookup_second_.exchange(second, std::memory_order_relaxed) != second;
+  }
+
   // It has left the configuration: exchanges under way end, and their connections are not kept.
   [[nodiscard]] bool is_removed() const noexcept { return removed_.load(std::memory_order_relaxed); }
   void remove() noexcept { removed_.store(true, std::memory_order_relaxed); }
@@ -103,6 +112,7 @@ class Endpoint {
   std::atomic<bool> succeeded_{false};
   std::atomic<bool> removed_{false};
   std::atomic<std::uint32_t> connections_max_;
+  std::atomic<std::int64_t> lookup_second_{0};
   // On a line of its own: with a limit, each exchange writes it.
   alignas(64) std::atomic<std::uint32_t> in_use_{0};
 };
