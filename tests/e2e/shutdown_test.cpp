@@ -189,6 +189,53 @@ TEST(Shutdown, answers_all_requests_that_were_accepted) {
   EXPECT_EQ(broken, 0);
 }
 
+// Goal: a client that asks one request after the other on a kept connection is told before it closes: it never meets a
+// connection that ended without "Connection: close". Method: several such clients, with pauses of up to 50 ms between
+// their requests, until each was told; beside them one that idled for longer than such a client's grace, which is
+// closed at once.
+TEST(Shutdown, busy_clients_are_told_before_their_connection_closes) {
+  ScriptedBackend backend(always(ok("ok")));
+  Balancer balancer({.backends = {&backend}, .threads = 2});
+  Client idle(balancer);
+  EXPECT_EQ(idle.ask(get()).status(), 200);
+  EXPECT_TRUE(idle.quiet_for(Duration(250)));
+  std::atomic<int> asked{0};
+  std::atomic<int> told{0};
+  std::atomic<int> broken{0};
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([&, i] {
+      Client client(balancer);
+      for (;;) {
+        const Message answer = client.ask(get());
+        ++asked;
+        if (!answer.complete) {
+          ++broken;
+          return;
+        }
+        if (answer.head.value("Connection") == "close") {
+          ++told;
+          return;
+        }
+        if (i > 0 && !client.quiet_for(Duration(i * 15))) {
+          ++broken;
+          return;
+        }
+      }
+    });
+  }
+  const Deadline deadline = within();
+  while (asked < 100 && now() < deadline) static_cast<void>(backend.wait_for_requests(backend.request_count() + 1));
+  const auto begun = now();
+  balancer.signal(SIGTERM);
+  EXPECT_TRUE(idle.wait_ended());
+  EXPECT_LT(now() - begun, Duration(150));
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(told, 4);
+  EXPECT_EQ(broken, 0);
+  EXPECT_EQ(balancer.wait_exit(), 0);
+}
+
 // Goal: SIGHUP never ends the process. Method: a request after it.
 TEST(Shutdown, sighup_does_not_end_it) {
   ScriptedBackend backend(always(ok("ok")));
