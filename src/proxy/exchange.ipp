@@ -58,7 +58,7 @@ base::Result<void> Exchange<T>::prepare() {
   context_.retries.record_request(context_.settings.retry_budget_percent);
   replay_.reset(context_.settings.replay_bytes);
   tried_.clear();
-  attempts_ = pauses_ = 0;
+  attempts_ = forwarded_count_ = pauses_ = 0;
   fresh_connection_ = starved_ = last_resort_ = client_gone_ = false;
   error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
   const auto written =
@@ -89,7 +89,7 @@ template <upstream::Transport T>
 net::Awaitable<upstream::Pick> Exchange<T>::choose() {
   if (starved_) co_await pause_before_another_round(context_.wheel.after(base::kRetryPause));
   members_ = context_.members;
-  upstream::Pick pick = context_.waiting.empty() ? members_->pick(tried_) : upstream::Pick{.busy = true};
+  upstream::Pick pick = pick_in_turn();
   if (!pick && !pick.busy && !tried_.empty()) {
     // All were tried: one comes again after a short pause, longer each time, so that a backend that restarts has a
     // moment; with jitter, so that the requests of a crowd do not come again in step.
@@ -100,7 +100,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::choose() {
     co_await pause_before_another_round(until);
     tried_.clear();
     members_ = context_.members;
-    pick = members_->pick(tried_);
+    pick = pick_in_turn();
   }
   if (pick.busy) pick = co_await wait_for_room();
   if (pick && pick.last_resort && !last_resort_) {
@@ -109,6 +109,12 @@ net::Awaitable<upstream::Pick> Exchange<T>::choose() {
     last_resort_deadline_ = context_.wheel.after(context_.settings.http.timeouts.connect);
   }
   co_return pick;
+}
+
+// A place for which others wait is theirs; a backend without a limit has room for all.
+template <upstream::Transport T>
+upstream::Pick Exchange<T>::pick_in_turn() {
+  return members_->pick(tried_, context_.waiting.empty() ? upstream::Among::all : upstream::Among::unlimited);
 }
 
 template <upstream::Transport T>
@@ -263,9 +269,19 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
     base::log(base::LogLevel::debug, "the retry budget is spent");
     return false;
   }
+  if (failure_.at != FailedAt::nothing_sent) ++forwarded_count_;
+  if (attempts_ < context_.settings.attempts) return true;
   // A backend that could not be reached forwarded nothing: each other one is still worth a try, whatever their number.
-  const bool others_left = failure_.at == FailedAt::nothing_sent && tried_.size() < members_->size() && pauses_ == 0;
-  return attempts_ < context_.settings.attempts || (others_left && context_.settings.attempts > 1);
+  return context_.settings.attempts > 1 && forwarded_count_ < context_.settings.attempts && others_left();
+}
+
+// Whether a backend is left that was not tried, before any is tried again.
+template <upstream::Transport T>
+bool Exchange<T>::others_left() const {
+  if (pauses_ > 0) return false;
+  return std::ranges::any_of(context_.members->endpoints(), [this](const auto& endpoint) {
+    return std::ranges::find(tried_, endpoint->slot()) == tried_.end();
+  });
 }
 
 template <upstream::Transport T>

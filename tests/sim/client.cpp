@@ -51,7 +51,8 @@ std::unique_ptr<test::MemoryStream> Client::connect() {
 
 std::string Client::state() const {
   return name() + " has sent " + std::to_string(sent_) + " bytes and has " + std::to_string(answered_) + " of " +
-         std::to_string(requests_.size()) + " answers";
+         std::to_string(requests_.size()) + " answers, " + std::to_string(received_.size()) + " bytes of the next" +
+         (stream_ != nullptr && stream_->peer_end() ? ", at the end of its connection" : "");
 }
 
 void Client::act() {

@@ -308,7 +308,7 @@ void Simulation::check_idle_connections() {
 // Nobody asks anything, and everybody behaves: a request is served at once. A place that was not given back, or a line
 // in which somebody stands for ever, would show here.
 void Simulation::ask_once_more() {
-  const base::TimePoint last = stage_.now() + Duration(2'000);
+  const base::TimePoint last = stage_.now() + Duration(30'000);
   clients_.push_back(
       std::make_unique<Client>(stage_, backends_, clients_.size(), Client::Manner::brisk, 1, stage_.now()));
   Client& client = *clients_.back();
