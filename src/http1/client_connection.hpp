@@ -49,7 +49,7 @@ class ClientConnection {
     co_return base::Result<void>();
   }
   // Moves the deadline of the read_response() that pends.
-  void set_response_deadline(base::Deadline deadline) noexcept { stream_->set_read_deadline(deadline); }
+  void set_response_deadline(base::Deadline deadline) noexcept { reader_.set_head_deadline(deadline); }
   // Whether any byte of an answer came.
   [[nodiscard]] bool answered() const noexcept { return answered_; }
 

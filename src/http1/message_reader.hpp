@@ -28,6 +28,7 @@ class MessageReader {
   // Awaited by its owner, who is alive meanwhile.
   [[nodiscard]] net::Awaitable<base::Result<void>> read_head(base::Deadline deadline, base::Side side) {
     parser_.reset();
+    head_deadline_ = deadline;
     for (;;) {
       if (!input_.empty()) {
         const auto progress = parser_.feed(input_.unread());
@@ -37,9 +38,15 @@ class MessageReader {
         }
       }
       // The parser's own limit: the settings may have changed since the connection began.
-      const auto filled = co_await fill(parser_.limits().bytes + 1, deadline);
+      const auto filled = co_await fill(parser_.limits().bytes + 1, head_deadline_);
       if (!filled) co_return filled.error();
     }
+  }
+
+  // Moves the deadline of the read_head() that pends: of all that is left of the head, however many reads that takes.
+  void set_head_deadline(base::Deadline deadline) noexcept {
+    head_deadline_ = deadline;
+    stream_.set_read_deadline(deadline);
   }
 
   // Drops the head from the buffer, with every view into it.
@@ -77,6 +84,7 @@ class MessageReader {
   InputBuffer input_;
   http::HeadParser parser_;
   BodyCutter body_;
+  base::Deadline head_deadline_ = base::kNever;
 };
 
 }  // namespace lb::http1

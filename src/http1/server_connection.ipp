@@ -162,7 +162,8 @@ void ServerConnection<S>::begin_watching(void* self) noexcept {
 // of them, because only behind them the client's end can be seen.
 template <net::Stream S>
 net::Awaitable<void> ServerConnection<S>::watch_client() {
-  while (reader_.input().unread().size() < base::kSmallBlockBytes) {
+  // stop_watching() may have come when a read had just ended: its cancelling was in vain, and there must be no next one.
+  while (on_gone_ != nullptr && reader_.input().unread().size() < base::kSmallBlockBytes) {
     const auto filled = co_await reader_.fill(base::kSmallBlockBytes, base::kNever);
     if (filled) continue;
     // The client's end, its reset, or abort(); stop_watching() has taken on_gone_ away before it cancels.

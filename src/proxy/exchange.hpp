@@ -80,11 +80,13 @@ class Exchange {
 
   // Attempts.
   net::Awaitable<upstream::Pick> choose();
+  upstream::Pick pick_in_turn();
   net::Awaitable<upstream::Pick> wait_for_room();
   net::Awaitable<void> pause_before_another_round(base::Deadline until);
   net::Awaitable<Outcome> attempt(const upstream::Pick& pick);
   net::Awaitable<std::unique_ptr<Upstream>> connect(const upstream::Pick& pick);
   [[nodiscard]] bool may_try_again(const upstream::Pick& pick);
+  [[nodiscard]] bool others_left() const;
   [[nodiscard]] base::Deadline connect_deadline(const upstream::Pick& pick) const noexcept;
   Outcome fail(FailedAt at, const base::Error& error) noexcept;
   Outcome fail_reading_answer(Upstream& backend, const base::Error& error) noexcept;
@@ -131,7 +133,8 @@ class Exchange {
   upstream::MembersPtr members_;  // keeps the endpoints that are referred to
   Place place_;
   upstream::Tried tried_;
-  unsigned attempts_ = 0;  // that count
+  unsigned attempts_ = 0;         // that count
+  unsigned forwarded_count_ = 0;  // of those, the ones that reached a backend
   unsigned pauses_ = 0;
   bool fresh_connection_ = false;  // the pooled one was stale
   bool starved_ = false;           // the process was out of descriptors

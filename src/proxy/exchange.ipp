@@ -59,7 +59,7 @@ base::Result<void> Exchange<T>::prepare() {
   context_.retries.record_request(context_.settings.retry_budget_percent);
   replay_.reset(context_.settings.replay_bytes);
   tried_.clear();
-  attempts_ = pauses_ = 0;
+  attempts_ = forwarded_count_ = pauses_ = 0;
   fresh_connection_ = starved_ = last_resort_ = client_gone_ = false;
   error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
   const auto written =
@@ -90,12 +90,7 @@ template <upstream::Transport T>
 net::Awaitable<upstream::Pick> Exchange<T>::choose() {
   if (starved_) co_await pause_before_another_round(context_.wheel.after(base::kRetryPause));
   members_ = context_.members;
-  upstream::Pick pick = members_->pick(tried_);
-  if (pick.acquired && context_.waiting.is_anybody_in_line()) {
-    // Others have waited longer for such a place.
-    pick.endpoint->release();
-    pick = {.busy = true};
-  }
+  upstream::Pick pick = pick_in_turn();
   if (!pick && !pick.busy && !tried_.empty()) {
     // All were tried: one comes again after a short pause, longer each time, so that a backend that restarts has a
     // moment; with jitter, so that the requests of a crowd do not come again in step.
@@ -106,7 +101,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::choose() {
     co_await pause_before_another_round(until);
     tried_.clear();
     members_ = context_.members;
-    pick = members_->pick(tried_);
+    pick = pick_in_turn();
   }
   if (pick.busy) pick = co_await wait_for_room();
   if (pick && pick.last_resort && !last_resort_) {
@@ -115,6 +110,13 @@ net::Awaitable<upstream::Pick> Exchange<T>::choose() {
     last_resort_deadline_ = context_.wheel.after(context_.settings.http.timeouts.connect);
   }
   co_return pick;
+}
+
+// A place for which others wait is theirs; a backend without a limit has room for all.
+template <upstream::Transport T>
+upstream::Pick Exchange<T>::pick_in_turn() {
+  return members_->pick(tried_,
+                        context_.waiting.is_anybody_in_line() ? upstream::Among::unlimited : upstream::Among::all);
 }
 
 template <upstream::Transport T>
@@ -268,15 +270,25 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
   }
   if (verdict == Verdict::give_up) return false;
   ++attempts_;
+  if (failure_.at != FailedAt::nothing_sent) ++forwarded_count_;
   // A backend that could not be reached forwarded nothing: each other one is still worth a try, whatever their number.
-  const bool others_left = failure_.at == FailedAt::nothing_sent && tried_.size() < members_->size() && pauses_ == 0;
-  const bool more = attempts_ < context_.settings.attempts || (others_left && context_.settings.attempts > 1);
+  const unsigned most = context_.settings.attempts;
+  const bool more = attempts_ < most || (most > 1 && forwarded_count_ < most && others_left());
   if (!more || failure_.at == FailedAt::nothing_sent) return more;  // what never reached a backend is no load on it
   if (context_.retries.spend()) return true;
   if (context_.retries.is_news(context_.wheel.now())) {
     base::log(base::LogLevel::warning, "the retry budget is spent: requests that fail are not repeated for now");
   }
   return false;
+}
+
+// Whether a backend is left that was not tried, before any is tried again.
+template <upstream::Transport T>
+bool Exchange<T>::others_left() const {
+  if (pauses_ > 0) return false;
+  return std::ranges::any_of(context_.members->endpoints(), [this](const auto& endpoint) {
+    return std::ranges::find(tried_, endpoint->slot()) == tried_.end();
+  });
 }
 
 template <upstream::Transport T>

@@ -39,14 +39,14 @@ Members::Members(std::vector<std::shared_ptr<Endpoint>> endpoints, const std::ve
                  std::uint32_t next)
     : endpoints_(std::move(endpoints)), order_(weights, next) {}
 
-Pick Members::pick(const Tried& tried) noexcept {
+Pick Members::pick(const Tried& tried, Among among) noexcept {
   bool busy = false;
   bool last_resort = false;
   const auto eligible = [&](std::uint32_t index) {
     const Endpoint& endpoint = *endpoints_[index];
     if (!last_resort && !endpoint.is_up()) return false;
     if (std::ranges::find(tried, endpoint.slot()) != tried.end()) return false;
-    const bool room = endpoint.has_room();
+    const bool room = among == Among::all ? endpoint.has_room() : !endpoint.is_limited();
     busy = busy || !room;
     return room;
   };

@@ -29,6 +29,12 @@ struct Pick {
   [[nodiscard]] explicit operator bool() const noexcept { return endpoint != nullptr; }
 };
 
+// Which endpoints may be picked.
+enum class Among : std::uint8_t {
+  all,
+  unlimited,  // those with a connection limit count as busy: others wait for their places
+};
+
 // The endpoints of one reading of the configuration. Never changes; shared by all workers, each of which keeps it alive
 // for as long as its requests need it.
 class Members {
@@ -39,7 +45,7 @@ class Members {
   // The next endpoint for a request that has tried `tried`: in strict round robin over those that are up and have room;
   // when all of them were tried, over the others, which may well have come back since they were marked down. None: all
   // were tried, or those that are left are busy. Any thread.
-  [[nodiscard]] Pick pick(const Tried& tried) noexcept;
+  [[nodiscard]] Pick pick(const Tried& tried, Among among = Among::all) noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return endpoints_.size(); }
   [[nodiscard]] Endpoint& operator[](std::size_t index) const noexcept { return *endpoints_[index]; }

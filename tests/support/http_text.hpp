@@ -17,9 +17,11 @@ struct Message {
   std::string method;  // of a request
   std::string target;
   unsigned status = 0;  // of a response
+  std::string head;     // as it came, with the empty line
   std::string body;
   std::string trailers;
-  bool close = false;  // Connection: close
+  bool close = false;        // Connection: close
+  bool until_close = false;  // the end of the connection ends the body
 };
 
 // What the front of a text is.
@@ -72,6 +74,7 @@ inline Cut cut_request(std::string& text, Message& message) {
   message.method = head.method_name;
   message.target = head.target;
   std::size_t at = parser.head_bytes();
+  message.head = text.substr(0, at);
   const Cut cut = cut_body(*framing, text, at, message);
   if (cut == Cut::whole) text.erase(0, at);
   return cut;
@@ -97,6 +100,8 @@ inline Cut cut_response(std::string& text, http::Method method, Message& message
       continue;
     }
     message.status = head.status;
+    message.head = text.substr(0, at);
+    message.until_close = framing->kind == http::BodyKind::until_close;
     message.close = !http::connection_options(head.version, head.fields).keep_alive;
     const Cut cut = cut_body(*framing, text, at, message);
     if (cut == Cut::whole) text.erase(0, at);

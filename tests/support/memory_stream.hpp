@@ -58,6 +58,22 @@ class MemoryStream {
     std::size_t capacity = 64 * 1024;   // bytes on their way in each direction
   };
 
+  // Sees what is written to one end, and may act on the other end before it arrives there: the races of a network.
+  class Observer {
+   public:
+    Observer() = default;
+    Observer(const Observer&) = delete;
+    Observer& operator=(const Observer&) = delete;
+    virtual ~Observer() = default;
+
+    // Some of `bytes` are about to leave.
+    virtual void before_write(std::string_view bytes) = 0;
+    // These have left, whether or not anybody will ever read them.
+    virtual void wrote(std::string_view bytes) = 0;
+    // The end that was observed is destroyed.
+    virtual void gone() = 0;
+  };
+
   using Pair = std::pair<std::unique_ptr<MemoryStream>, std::unique_ptr<MemoryStream>>;
 
   // Two connected ends. `side` is stamped on the errors of the first.
@@ -70,6 +86,7 @@ class MemoryStream {
   }
   ~MemoryStream() {
     close();
+    if (observer_ != nullptr) observer_->gone();
     LB_CHECK(!read_.pending && !write_.pending);
     in_->reader = nullptr;
     out_->writer = nullptr;
@@ -150,6 +167,9 @@ class MemoryStream {
   [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
   [[nodiscard]] net::DeadlineWheel& wheel() const noexcept { return world_.wheel; }
   [[nodiscard]] net::Executor executor() const noexcept { return executor_; }
+
+  // From now on; it outlives the stream.
+  void observe(Observer& observer) noexcept { observer_ = &observer; }
 
   // For scripted peers, which act between two runs of the event loop.
 
@@ -250,7 +270,14 @@ class MemoryStream {
   }
 
   std::size_t transfer(std::string_view bytes) {
+    if (observer_ != nullptr && !bytes.empty()) observer_->before_write(bytes);
     if (bytes.empty() || out_->reset || closed_) return 0;
+    const std::size_t taken = transfer_to_peer(bytes);
+    if (observer_ != nullptr && taken > 0) observer_->wrote(bytes.substr(0, taken));
+    return taken;
+  }
+
+  std::size_t transfer_to_peer(std::string_view bytes) {
     if (out_->reader == nullptr || out_->reader->closed_ || out_->ended) {
       // Nobody reads any more: the bytes leave all the same, and a reset comes back.
       bytes_written_ += bytes.size();
@@ -320,6 +347,7 @@ class MemoryStream {
   std::shared_ptr<Pipe> out_;
   Direction read_;
   Direction write_;
+  Observer* observer_ = nullptr;
   std::uint64_t bytes_written_ = 0;
   base::Side side_;
   bool closed_ = false;

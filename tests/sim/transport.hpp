@@ -1,0 +1,50 @@
+// How the proxy and its health checks reach the simulated backends.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "net/pause.hpp"
+#include "sim/backend.hpp"
+#include "upstream/checker.hpp"
+
+namespace lb::sim {
+
+using Backends = std::vector<std::unique_ptr<Backend>>;
+
+// By their names, as a resolver does it.
+[[nodiscard]] Backend& backend_of(const Backends& backends, const upstream::Endpoint& endpoint);
+
+class Transport {
+ public:
+  using Stream = test::MemoryStream;
+
+  Transport(Stage& stage, const Backends& backends) : stage_(stage), backends_(backends) {}
+
+  [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<Stream>>> connect(const upstream::Endpoint& endpoint,
+                                                                              base::Deadline deadline);
+  // No connect finds a descriptor.
+  void set_starved(bool starved) noexcept { starved_ = starved; }
+  [[nodiscard]] bool starved() const noexcept { return starved_; }
+
+ private:
+  Stage& stage_;
+  const Backends& backends_;
+  bool starved_ = false;
+};
+
+class Checker final : public upstream::Checker {
+ public:
+  Checker(Stage& stage, const Backends& backends, const Transport& transport)
+      : stage_(stage), backends_(backends), transport_(transport) {}
+
+  net::Awaitable<upstream::CheckResult> check(std::shared_ptr<upstream::Endpoint> endpoint,
+                                              base::Deadline deadline) override;
+
+ private:
+  Stage& stage_;
+  const Backends& backends_;
+  const Transport& transport_;
+};
+
+}  // namespace lb::sim
