@@ -162,7 +162,8 @@ void ServerConnection<S>::begin_watching(void* self) noexcept {
 // of them, because only behind them the client's end can be seen.
 template <net::Stream S>
 net::Awaitable<void> ServerConnection<S>::watch_client() {
-  // stop_watching() may have come when a read had just ended: its cancelling was in vain, and there must be no next one.
+  // stop_watching() may have come when a read had just ended: its cancelling was in vain, and there must be no next
+  // one.
   while (on_gone_ != nullptr && reader_.input().unread().size() < base::kSmallBlockBytes) {
     const auto filled = co_await reader_.fill(base::kSmallBlockBytes, base::kNever);
     if (filled) continue;

@@ -44,7 +44,7 @@ void Backend::observe() {
   if (!settled) settled_ = 0;
   if (settled && settled_ == 0) settled_ = stage.step;
   const bool accepts = reach == Reach::accept && !stage.silent;
-  if (!accepts || !settled) good_at = stage.now();
+  if (!accepts || !settled || stage.starving) good_at = stage.now();
 
   const auto member = endpoint.lock();
   const bool up = member != nullptr && member->is_up();

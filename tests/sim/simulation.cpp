@@ -232,6 +232,7 @@ void Simulation::disturb() {
   disturb(*backends_[random.below(backends_.size())]);
   if (random.once_in(transport_.starved() ? 10 : 150)) {
     transport_.set_starved(!transport_.starved());
+    stage_.starving = transport_.starved();
     stage_.journal.note(transport_.starved() ? "out of descriptors" : "descriptors again");
   }
   if (reloads_ && !reloading_ && random.once_in(60)) stage_.world.tasks.spawn(reload());
@@ -274,6 +275,7 @@ void Simulation::begin_peace() {
   stage_.journal.note("peace");
   stage_.silent = false;
   transport_.set_starved(false);
+  stage_.starving = false;
   for (const auto& backend : backends_) {
     backend->set_reach(Backend::Reach::accept);
     backend->set_good(true);
@@ -294,8 +296,8 @@ Duration Simulation::sum_of_deadlines() const {
 
 // Connections to backends that left must not be kept for anybody.
 void Simulation::check_idle_connections() {
-  while (reloading_) step(base::kWheelTick);
-  stage_.pass(base::kLingerTime + Duration(100));
+  const base::TimePoint last = stage_.now() + base::kLingerTime + Duration(100);
+  while (reloading_ || stage_.now() < last) step(base::kWheelTick);
   for (const auto& backend : backends_) {
     for (const auto& connection : backend->connections) {
       if (backend->member_since == 0 && !connection->is_gone()) {
@@ -309,10 +311,14 @@ void Simulation::check_idle_connections() {
 // in which somebody stands for ever, would show here.
 void Simulation::ask_once_more() {
   const base::TimePoint last = stage_.now() + Duration(30'000);
+  std::size_t acts = 0;
   clients_.push_back(
       std::make_unique<Client>(stage_, backends_, clients_.size(), Client::Manner::brisk, 1, stage_.now()));
   Client& client = *clients_.back();
-  while (!client.over() && !stage_.journal.violated() && stage_.now() < last) step(base::kWheelTick);
+  // A large body through a narrow pipe takes many acts, but not much time.
+  while (!client.over() && !stage_.journal.violated() && stage_.now() < last) {
+    step(++acts % 8 == 0 ? base::kWheelTick : Duration(0));
+  }
   if (client.served() == 0) stage_.journal.violate("a last request is not served although all are well");
 }
 

@@ -41,14 +41,16 @@ class Stage {
   std::size_t replay_bytes_min = 0;
 
   std::size_t step = 1;     // finer than time: what comes later has a larger one
+  bool starving = false;    // no descriptor is left for anybody
   std::size_t starved = 0;  // the last step in which a connect found no descriptor
   bool silent = false;      // all peers are
   bool draining = false;
   bool ended = false;  // the grace period is over: connections were aborted
 
  private:
-  static constexpr std::size_t kHandlersAtOnceMax = 400'000;
-  static constexpr std::size_t kHandlersMax = 4'000'000;
+  // Some ten times what was seen in 200,000 runs.
+  static constexpr std::size_t kHandlersAtOnceMax = 50'000;
+  static constexpr std::size_t kHandlersMax = 1'000'000;
 };
 
 }  // namespace lb::sim
