@@ -184,16 +184,6 @@ class Parser {
   CommandLine result_;
 };
 
-// Keys that contradict each other.
-void check_health(const CommandLine& flags, const Config& config, ConfigErrors& errors) {
-  const Health& health = config.health;
-  if (health.check == "http" && health.method == "HEAD" && !health.body.empty()) {
-    errors.push_back({.file = flags.config_file.value_or(""),
-                      .key = "health.body",
-                      .message = "can never be in an answer to HEAD; write health.method = \"GET\""});
-  }
-}
-
 // What only the merged configuration can tell. `config.backends` are those of the file.
 void check_backends(const CommandLine& flags, const Config& config, ConfigErrors& errors) {
   const std::string file = flags.config_file.value_or("");
@@ -231,7 +221,6 @@ Checked<Config> load_configuration(const CommandLine& command_line) {
   // A file or a flag that could not be read may have named backends: say nothing about their number then.
   if (is_file_known && command_line.errors.empty()) {
     check_backends(command_line, config, errors);
-    check_health(command_line, config, errors);
   }
   if (!errors.empty()) {
     return errors;

@@ -125,6 +125,7 @@ class Reader {
 
   Checked<Config> read(const toml::table& root) {
     read_section(root, "");
+    check_health(root);
     if (errors_.empty() && left_out_ == 0) {
       return std::move(config_);
     }
@@ -138,6 +139,15 @@ class Reader {
   }
 
  private:
+  // Keys that contradict each other.
+  void check_health(const toml::table& root) {
+    const Health& health = config_.health;
+    if (health.check != "http" || health.method != "HEAD" || health.body.empty()) return;
+    const toml::node* const body = root.at_path("health.body").node();
+    fail(body != nullptr ? body->source() : root.source(), "health.body",
+         "can never be in an answer to HEAD; write method = \"GET\"");
+  }
+
   void fail(const toml::source_region& where, std::string_view path, std::string message) {
     if (errors_.size() == kErrorsMax) {
       ++left_out_;

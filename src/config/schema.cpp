@@ -27,7 +27,7 @@ std::string address_problem(std::string_view text) {
 std::string method_problem(std::string_view text) {
   const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
   const bool method = !text.empty() && text.size() <= 20 && std::ranges::all_of(text, is_upper);
-  return method && text != "CONNECT" ? "" : "is not a method for checks";
+  return method && text != "CONNECT" ? "" : "is not a method";
 }
 std::string path_problem(std::string_view text) {
   const auto is_visible = [](char c) { return c > 0x20 && c < 0x7f && c != '#'; };
