@@ -182,7 +182,10 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
 template <upstream::Transport T>
 net::Awaitable<std::unique_ptr<typename Exchange<T>::Upstream>> Exchange<T>::connect(const upstream::Pick& pick) {
   std::unique_ptr<Upstream> connection;
-  if (!fresh_connection_) connection = context_.pool.take(*pick.endpoint);
+  if (!fresh_connection_) {
+    connection =
+        context_.pool.take(*pick.endpoint, idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket);
+  }
   reused_ = connection != nullptr;
   if (!connection) {
     auto stream = co_await context_.transport.connect(*pick.endpoint, connect_deadline(pick));
