@@ -10,6 +10,7 @@ import random
 import process
 
 CHUNKED_PARTS = 4
+LARGE = 1 << 20  # answers of this size and above are so few that their pieces count
 SIZES = {"/1k": 1 << 10, "/64k": 1 << 16, "/1m": 1 << 20, "/16m": 1 << 24, "/part": 1 << 12}
 
 CONFIG = """

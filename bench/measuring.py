@@ -12,13 +12,22 @@ import subprocess
 import time
 
 import process
-from backends import Backend
+from backends import LARGE, SIZES, Backend
 from proxies import Proxy
 from workloads import Workload
 
 GRACE_SECONDS = 15.0  # beyond its own length, what a load generator may take before it is ended
 CONNECTIONS_KEPT_MAX = 20.0  # new connections to the backends per 1,000 requests; more means they are not kept
-WRK_SCRIPT = 'wrk.method = "POST"\nwrk.body = string.rep("x", {bytes})\n'
+WRK_POST = 'wrk.method = "POST"\nwrk.body = string.rep("x", {bytes})\n'
+WRK_REPORT = """
+function done(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format('\\n{"requests": %d, "bytes": %.0f, "seconds": %f, "not 2xx": %d, "refused": %d, ' ..
+                         '"broken off": %d, "not sent": %d, "timed out": %d}\\n', summary.requests, summary.bytes,
+                         summary.duration / 1e6, errors.status, errors.connect, errors.read, errors.write,
+                         errors.timeout))
+end
+"""
 
 
 @dataclasses.dataclass
@@ -62,16 +71,21 @@ def check(proxy: Proxy, workload: Workload, bench: Bench) -> list[str]:
     return wrong
 
 
-def parse_wrk(output: str) -> tuple[int, float, list[str]]:
-    """(requests, requests per second, errors)."""
-    requests = re.search(r"(\d+) requests in", output)
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
-    if requests is None or rate is None:
+def parse_wrk(output: str, answer_bytes: int = 0) -> tuple[float, float, list[str]]:
+    """(requests, requests per second, errors). With `answer_bytes`, parts of answers count as parts of requests: of
+    large answers few are complete when time is up, but the proxy has worked on all that are under way."""
+    try:
+        report = json.loads(output.strip().splitlines()[-1])
+        requests, seconds = report["requests"], report["seconds"]
+    except (IndexError, KeyError, TypeError, ValueError):
         return 0, 0.0, [f"wrk says: {output.strip()[-200:]!r}"]
-    errors = [line.strip() for line in output.splitlines() if "Non-2xx" in line or "Socket errors" in line]
-    if int(requests.group(1)) == 0:
+    errors = [f"{count} requests were {what}" for what, count in report.items()
+              if what not in ("requests", "bytes", "seconds") and count]
+    if answer_bytes:
+        requests = report["bytes"] / answer_bytes
+    if requests == 0:
         errors.append("not one request was answered")
-    return int(requests.group(1)), float(rate.group(1)), errors
+    return requests, requests / seconds, errors
 
 
 def run_wrk(proxy: Proxy, workload: Workload, bench: Bench, seconds: float, watch=lambda: None) -> tuple:
@@ -81,10 +95,10 @@ def run_wrk(proxy: Proxy, workload: Workload, bench: Bench, seconds: float, watc
                "--timeout", "10s"]
     if workload.close:
         command += ["-H", "Connection: close"]
-    if workload.post_bytes:
-        script = bench.folder / "post.lua"
-        script.write_text(WRK_SCRIPT.format(bytes=workload.post_bytes), encoding="ascii")
-        command += ["-s", script]
+    script = bench.folder / "wrk.lua"
+    script.write_text((WRK_POST.format(bytes=workload.post_bytes) if workload.post_bytes else "") + WRK_REPORT,
+                      encoding="ascii")
+    command += ["-s", script]
     command.append(f"http://127.0.0.1:{proxy.port}{workload.path}")
     load = process.start(command, bench.load_cores, subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
@@ -98,7 +112,8 @@ def run_wrk(proxy: Proxy, workload: Workload, bench: Bench, seconds: float, watc
         return 0, 0.0, ["wrk did not end"]
     finally:
         process.stop(load)
-    return parse_wrk(output)
+    size = SIZES.get(workload.path, 0)
+    return parse_wrk(output, size if size >= LARGE else 0)
 
 
 def closed_loop(proxy: Proxy, workload: Workload, bench: Bench, backend: Backend, warm_up: float,

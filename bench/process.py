@@ -10,7 +10,7 @@ import subprocess
 import time
 
 START_SECONDS = 20.0
-END_SECONDS = 10.0
+END_SECONDS = 5.0
 DESCRIPTORS_WANTED = 65536
 _libc = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
@@ -67,8 +67,8 @@ def raise_descriptor_limit() -> int:
 
 def start(command: list, cores: set[int], log: pathlib.Path | int, environment: dict | None = None,
           **more) -> subprocess.Popen:
-    """In a session of its own, so that Ctrl-C reaches this program alone, which then ends the rest in order. Should it be
-    killed outright, the kernel ends them."""
+    """In a session of its own, so that Ctrl-C reaches this program alone, which then ends the rest in order. Should it
+    be killed outright, the kernel ends them."""
     def place() -> None:
         os.sched_setaffinity(0, cores)
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -83,17 +83,19 @@ def start(command: list, cores: set[int], log: pathlib.Path | int, environment: 
             output.close()
 
 
-def stop(process: subprocess.Popen) -> None:
-    """Asks, waits, forces. Never leaves a process behind."""
+def stop(process: subprocess.Popen) -> bool:
+    """Asks, waits, forces: never leaves a process behind. False where it had to be forced."""
     if process.poll() is not None:
-        return
+        return True
     process.terminate()
     try:
         process.wait(END_SECONDS)
+        return True
     except subprocess.TimeoutExpired:
         for pid in reversed(family(process.pid)):
             os.kill(pid, signal.SIGKILL)
         process.wait()
+        return False
 
 
 def family(pid: int) -> list[int]:

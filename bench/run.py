@@ -31,6 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RATE_SHARE = 0.5  # of what the slower of nginx and HAProxy does flat out
 CAN_KEEP_UP = 0.8  # a proxy whose limit is not well above the fixed rate has no latency to speak of
 IDLE_SETTLE = 3.0
+BUSY = 0.9  # of its processors: below that, a proxy was not what limited the throughput
 
 
 def options_of(arguments: list[str]) -> argparse.Namespace:
@@ -43,7 +44,9 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="of each measurement (5; quick: 2)")
     parser.add_argument("--seconds", type=float, help="of each measurement (3; quick: 1)")
     parser.add_argument("--workers", type=int, help="worker threads or processes of every proxy (1)")
-    parser.add_argument("--binary", default=str(ROOT / "build/release/load-balancer"), help="the load-balancer to measure")
+    parser.add_argument("--plain-peers", action="store_true",
+                        help="leave nginx its default buffers, and HAProxy without splicing")
+    parser.add_argument("--binary", default=str(ROOT / "build/release/load-balancer"), help="of load-balancer")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the proxies and the arrival of requests")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "bench/results", help="folder of the results")
     options = parser.parse_args(arguments)
@@ -80,7 +83,9 @@ class Run:
         self.results: dict[str, dict] = {}
         self.rows: list[report.Row] = []
         self.errors: list[str] = []
-        self.notes: list[str] = []
+        self.notes: list[str] = [
+            "nginx and HAProxy " + ("as they come" if options.plain_peers else "tuned for large answers, too"),
+            "io_uring: strace counts each io_uring_enter as one system call, whatever it submits"]
         self.backends: dict[int, backends.Backend] = {}
         self.bench = measuring.Bench(folder, set(), folder / "open_loop", tool("wrk"), tool("strace"),
                                      backends.write_content(folder))
@@ -126,11 +131,14 @@ class Run:
             for kind in self.random.sample(self.options.proxies, len(self.options.proxies)):
                 try:
                     proxy = proxies.Proxy(kind, self.binaries[kind], self.folder, ports, workload.workers,
-                                          self.proxy_cores(workload.workers), self.descriptors)
+                                          self.proxy_cores(workload.workers), self.descriptors,
+                                          self.options.plain_peers)
                     try:
                         result = measure(proxy, backend, number)
                     finally:
-                        proxy.stop()
+                        ended = proxy.stop()
+                    if not ended:  # no figure is wrong for it, but nobody shall overlook it
+                        self.error(workload.name, kind, phase, "did not end on SIGTERM")
                 except process.Failure as failure:
                     result = {"errors": [str(failure)]}
                 for error in result["errors"]:
@@ -156,7 +164,9 @@ class Run:
             rate = slowest * RATE_SHARE
             if proxy.kind not in limits or limits[proxy.kind] * CAN_KEEP_UP < rate:
                 return {"errors": [], "skipped": "cannot keep up"}
-            return measuring.fixed_rate(proxy, workload, bench, backend, rate, self.warm_up, seconds,
+            # Long enough for a p99, as far as that is bearable.
+            enough = min(max(seconds, 1.1 * report.P99_SAMPLES / rate), 4 * seconds)
+            return measuring.fixed_rate(proxy, workload, bench, backend, rate, self.warm_up, enough,
                                         self.options.seed + number)
 
         if slowest > 0:
@@ -166,14 +176,15 @@ class Run:
         by_kind = {kind: {phase: results[kind] for phase, results in phases.items()} for kind in self.options.proxies}
         self.results[workload.name] = by_kind
         self.show(report.rows_of_load(workload, by_kind))
-        for kind, rounds in phases["closed"].items():
-            busy = statistics.median([one.get("busy", 1) for one in rounds])
-            if busy < 0.9:
-                self.note(f"{workload.name}: {kind} was busy {busy:.0%} of the time only, so that its requests/s are "
-                          "also a measure of the backend and the load generator")
+        busy = {kind: statistics.median(one.get("busy", 1) for one in rounds)
+                for kind, rounds in phases["closed"].items()}
+        idling = ", ".join(f"{kind} {share:.0%}" for kind, share in busy.items() if share < BUSY)
+        if idling:
+            self.note(f"{workload.name}: not the bottleneck, so that requests/s tell of the load and the backend, too: "
+                      f"busy were {idling}")
 
     def idle(self) -> None:
-        count = min(workloads.IDLE_CONNECTIONS, (self.descriptors - 1500) // 2)
+        count = min(workloads.IDLE_CONNECTIONS, proxies.connections_max(self.descriptors) - 500)
         if count < workloads.IDLE_CONNECTIONS:
             self.note(f"the limit of {self.descriptors} open files allows {count} idle connections")
         workload = workloads.Workload(workloads.IDLE, "idle", workers=self.options.workers or 1)
@@ -231,9 +242,11 @@ def tool(name: str) -> str:
 
 def commit() -> str:
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=False).stdout.strip()
-    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + (" with changes" if git("status", "--porcelain",
-                                                                                          "--", "src") else "")
+        return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True,
+                              check=False).stdout.strip()
+
+    changed = " with changes" if git("status", "--porcelain", "--", "src", "cmake") else ""
+    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + changed
 
 
 def main() -> int:
