@@ -47,7 +47,11 @@ def check(proxy: Proxy, workload: Workload, bench: Bench) -> list[str]:
     link = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
     try:
         link.request("GET", "/fields")
-        addresses, scheme, host, connection = link.getresponse().read().decode().strip().split("|")
+        answer = link.getresponse()
+        said = answer.read().decode().strip()
+        if answer.status != 200:
+            return [f"a first request is answered with {answer.status}"]
+        addresses, scheme, host, connection = said.split("|")
         if (addresses, scheme) != ("127.0.0.1", "http") or not host.startswith("127.0.0.1"):
             wrong.append(f"forwarded fields are {addresses!r}, {scheme!r}, {host!r}")
         if connection.lower() == "close":

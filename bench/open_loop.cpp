@@ -138,8 +138,11 @@ class Load {
     counted_from_ = start + options_.warm_up;
     double next = start + gap(random);
     for (double time = start; time < end + kGrace; time = now()) {
-      for (; next <= time && next < end; next += gap(random)) waiting_.push_back(next);
-      while (!waiting_.empty() && !idle_.empty()) begin(waiting_.front(), time);
+      for (; next <= time && next < end; next += gap(random)) {
+        waiting_.push_back(next);
+        lateness_.push_back(time - next);
+      }
+      while (!waiting_.empty() && !idle_.empty()) begin(waiting_.front());
       if (next >= end && waiting_.empty() && idle_.size() == connections_.size()) break;
       const int count = epoll_wait(epoll_, events.data(), events.size(), 0);
       for (int i = 0; i < count; ++i) progress(events[i].data.u64);
@@ -189,13 +192,11 @@ class Load {
     if (epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &event) < 0) fail("epoll_ctl");
   }
 
-  void begin(double due, double time) {
+  void begin(double due) {
     const std::size_t index = idle_.back();
     Connection& connection = connections_[index];
     idle_.pop_back();
     waiting_.pop_front();
-    // Where a connection was idle all along, any lateness is this program's own.
-    if (!idle_.empty() && due >= counted_from_) lateness_.push_back(time - due);
     connection.busy = true;
     connection.due = due;
     connection.sent = 0;
@@ -254,7 +255,7 @@ class Load {
   std::vector<Connection> connections_;
   std::vector<std::size_t> idle_;
   std::deque<double> waiting_;
-  std::vector<double> latencies_, lateness_;
+  std::vector<double> latencies_, lateness_;  // lateness: when this program noticed that a request was due
   std::vector<char> buffer_ = std::vector<char>(256 * 1024);
   std::size_t bad_status_ = 0, broken_ = 0, unfinished_ = 0;
 };

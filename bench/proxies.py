@@ -34,7 +34,7 @@ worker_processes {workers};
 pid {folder}/proxy.pid;
 error_log {log};
 worker_rlimit_nofile {descriptors};
-events {{ worker_connections {connections}; }}
+events {{ worker_connections {nginx_connections}; }}
 http {{
   access_log off;
   keepalive_requests 1000000000;
@@ -66,10 +66,12 @@ NGINX_SERVER = "    server 127.0.0.1:{port};"
 
 # Splicing answers halves the cost of 1 MiB and more here, and below that it changes nothing; "splice-auto" never did.
 HAPROXY_LARGE = "option splice-response"
+PIPES_MAX = 512
 HAPROXY = """
 global
   nbthread {workers}
   maxconn {connections}
+  maxpipes {pipes}
 defaults
   mode http
   option forwardfor
@@ -131,8 +133,8 @@ def version(kind: str, binary: str) -> str:
 
 
 def connections_max(descriptors: int) -> int:
-    """HAProxy wants two descriptors for each connection, and for every fourth a pipe."""
-    return min(20000, (descriptors - 500) * 2 // 5)
+    """HAProxy wants two descriptors for each connection, and as many for a pipe."""
+    return min(20000, (descriptors - 2 * PIPES_MAX - 500) // 2)
 
 
 class Proxy:
@@ -151,7 +153,9 @@ class Proxy:
         config.write_text(template.format(
             folder=folder, log=self.log, port=self.port, workers=workers, user=backends.nginx_user(),
             servers=separator.join(server.format(port=port) for port in backend_ports), descriptors=descriptors,
-            large="" if plain_peers else large, connections=connections_max(descriptors),
+            large="" if plain_peers else large, connections=connections_max(descriptors), pipes=PIPES_MAX,
+            # nginx closes idle connections when it runs short of them.
+            nginx_connections=min(20000, descriptors - 100),
             kept=max(1024, 4 * len(backend_ports))), encoding="utf-8")
         command = {"nginx": [binary, "-e", self.log, "-c", config], "haproxy": [binary, "-db", "-f", config],
                    "caddy": [binary, "run", "--adapter", "caddyfile", "--config", config],

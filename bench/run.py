@@ -31,6 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RATE_SHARE = 0.5  # of what the slower of nginx and HAProxy does flat out
 CAN_KEEP_UP = 0.8  # a proxy whose limit is not well above the fixed rate has no latency to speak of
 IDLE_SETTLE = 3.0
+LATE_US = 100
 BUSY = 0.9  # of its processors: below that, a proxy was not what limited the throughput
 
 
@@ -176,6 +177,11 @@ class Run:
         by_kind = {kind: {phase: results[kind] for phase, results in phases.items()} for kind in self.options.proxies}
         self.results[workload.name] = by_kind
         self.show(report.rows_of_load(workload, by_kind))
+        late = [one["generator_late_p99"] for rounds in phases.get("fixed", {}).values() for one in rounds
+                if "generator_late_p99" in one]
+        if late and statistics.median(late) > LATE_US:
+            self.note(f"{workload.name}: the load generator itself was late (p99 {statistics.median(late):,.0f} µs), so "
+                      "the machine was busy with something else, and the latencies are its")
         busy = {kind: statistics.median(one.get("busy", 1) for one in rounds)
                 for kind, rounds in phases["closed"].items()}
         idling = ", ".join(f"{kind} {share:.0%}" for kind, share in busy.items() if share < BUSY)
@@ -184,7 +190,7 @@ class Run:
                       f"busy were {idling}")
 
     def idle(self) -> None:
-        count = min(workloads.IDLE_CONNECTIONS, proxies.connections_max(self.descriptors) - 500)
+        count = min(workloads.IDLE_CONNECTIONS, proxies.connections_max(self.descriptors) - 100)
         if count < workloads.IDLE_CONNECTIONS:
             self.note(f"the limit of {self.descriptors} open files allows {count} idle connections")
         workload = workloads.Workload(workloads.IDLE, "idle", workers=self.options.workers or 1)
