@@ -127,18 +127,20 @@ def closed_loop(proxy: Proxy, workload: Workload, bench: Bench, backend: Backend
     memory = [0]
     connections_before, _ = backend.counters()
     started, spent_before = time.monotonic(), process.cpu_seconds(proxy.pids)
+    waited_before = process.waited_seconds(proxy.pids)
     requests, rate, more = run_wrk(proxy, workload, bench, seconds,
                                    lambda: memory.append(process.memory_kib(proxy.pids)))
     if trouble := proxy.trouble():
         return {"errors": errors + more + [trouble]}
     spent, took = process.cpu_seconds(proxy.pids) - spent_before, time.monotonic() - started
+    waited = process.waited_seconds(proxy.pids) - waited_before
     connections = backend.counters()[0] - connections_before - 1
     per_thousand = max(0, connections - workload.connections) / max(1, requests) * 1000
     if per_thousand > CONNECTIONS_KEPT_MAX and workload.backends == 1:
         more.append(f"{per_thousand:.0f} new connections to the backend per 1,000 requests: they are not kept")
     return {"errors": errors + more, "requests": requests, "requests_per_second": rate,
             "cpu_us": spent / max(1, requests) * 1e6, "busy": spent / took / workload.workers,
-            "rss_kib": max(memory), "backend_connections": connections}
+            "waited": waited / took / workload.workers, "rss_kib": max(memory), "backend_connections": connections}
 
 
 def fixed_rate(proxy: Proxy, workload: Workload, bench: Bench, backend: Backend, rate: float, warm_up: float,

@@ -57,9 +57,7 @@ def bars(row: Row, left: float, top: float) -> list[str]:
         cut = ratio > RATIO_MAX
         if kind == OURSELVES or cut:
             own = " own" if kind == OURSELVES else ""
-            x, anchor = (left + 4, "start") if length(ratio) < 30 else (left + length(ratio) - 4, "end")
-            shapes.append(f'<text class="value{own}" x="{x:.1f}" y="{y + 9}" text-anchor="{anchor}">{ratio:.2f}'
-                          f'{" →" if cut else ""}</text>')
+            shapes.append(f'<text class="value{own}" x="{left + 4}" y="{y + 9}">{ratio:.2f}{" →" if cut else ""}</text>')
     target = target_of(row)
     if target is not None:
         x = left + length(target)

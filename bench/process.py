@@ -118,6 +118,12 @@ def cpu_seconds(pids: list[int]) -> float:
     return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
 
 
+def waited_seconds(pids: list[int]) -> float:
+    """How long their threads were ready to run while something else had the processor."""
+    return sum(int(path.read_text(encoding="ascii").split()[1]) for pid in pids
+               for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
 def memory_kib(pids: list[int], field: str = "VmRSS") -> int:
     total = 0
     for pid in pids:

@@ -9,6 +9,7 @@ from workloads import IDLE, MANY_BACKENDS, Workload
 FLAT_TARGET = 1.10
 IDLE_TARGET_KIB = 2.0
 P99_SAMPLES = 100
+ERROR, TOO_SLOW = "ERROR", "–"  # in place of a figure
 CPU_GOAL, CPU_GOAL_FROM = 0.75, 0.90  # what to keep working towards where the target is 0.90
 
 
@@ -73,9 +74,9 @@ def cell(metric: Metric, rounds: list[dict]) -> Cell:
     if not rounds:
         return Cell("")
     if errors_of(rounds):
-        return Cell("ERROR")
+        return Cell(ERROR)
     if any("skipped" in one for one in rounds):
-        return Cell("–")
+        return Cell(TOO_SLOW)
     if any(one.get("samples", metric.samples_needed) < metric.samples_needed for one in rounds):
         return Cell("few")
     values = tuple(one[metric.field] * metric.scale for one in rounds)
@@ -90,7 +91,7 @@ def compare(row: Row, metric: Metric, target: float | None) -> None:
     if ours is None:
         return
     if ours.median is None:
-        row.mark = "" if not row.target else "missed" if ours.text == "ERROR" else "not measured"
+        row.mark = "" if not row.target else "missed" if ours.text in (ERROR, TOO_SLOW) else "not measured"
         return
     best = max if metric.more_is_better else min
     peers = {kind: row.cells[kind] for kind in metric.against if kind in row.cells and row.cells[kind].median}
@@ -100,7 +101,7 @@ def compare(row: Row, metric: Metric, target: float | None) -> None:
     row.yardstick = best(peers, key=lambda kind: peers[kind].median)
     peer = peers[row.yardstick]
     row.ratio = ours.median / peer.median
-    if len(ours.rounds) == len(peer.rounds) and all(peer.rounds):
+    if len(ours.rounds) == len(peer.rounds) > 1 and all(peer.rounds):
         each = [mine / theirs for mine, theirs in zip(ours.rounds, peer.rounds)]
         row.spread = min(each), max(each)
     if target is not None:
@@ -153,7 +154,7 @@ def row_of_flatness(rows: list[Row]) -> list[Row]:
     cells = {}
     for kind in few.cells:
         a, b = few.cells[kind].median, many.cells[kind].median
-        cells[kind] = Cell("ERROR") if a is None or b is None else Cell(f"{b / a:.2f}", b / a)
+        cells[kind] = Cell(ERROR) if a is None or b is None else Cell(f"{b / a:.2f}", b / a)
     ours = cells.get(OURSELVES)
     mark = ""
     if ours is not None:

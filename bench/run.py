@@ -31,6 +31,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 RATE_SHARE = 0.5  # of what the slower of nginx and HAProxy does flat out
 CAN_KEEP_UP = 0.8  # a proxy whose limit is not well above the fixed rate has no latency to speak of
 IDLE_SETTLE = 3.0
+TRACED_SECONDS = 1.5
+WAITED = 0.05  # of the time for a processor: more than a proxy alone on it would
 LATE_US = 100
 BUSY = 0.9  # of its processors: below that, a proxy was not what limited the throughput
 
@@ -173,20 +175,29 @@ class Run:
         if slowest > 0:
             phases["fixed"] = self.each(workload, "fixed rate", self.options.rounds, fixed)
         phases["calls"] = self.each(workload, "system calls", 1, lambda proxy, backend, number:
-                                    measuring.system_calls(proxy, workload, bench, seconds))
+                                    measuring.system_calls(proxy, workload, bench, min(seconds, TRACED_SECONDS)))
         by_kind = {kind: {phase: results[kind] for phase, results in phases.items()} for kind in self.options.proxies}
         self.results[workload.name] = by_kind
         self.show(report.rows_of_load(workload, by_kind))
-        late = [one["generator_late_p99"] for rounds in phases.get("fixed", {}).values() for one in rounds
-                if "generator_late_p99" in one]
-        if late and statistics.median(late) > LATE_US:
-            self.note(f"{workload.name}: the load generator itself was late (p99 {statistics.median(late):,.0f} µs), so "
-                      "the machine was busy with something else, and the latencies are its")
-        busy = {kind: statistics.median(one.get("busy", 1) for one in rounds)
-                for kind, rounds in phases["closed"].items()}
-        idling = ", ".join(f"{kind} {share:.0%}" for kind, share in busy.items() if share < BUSY)
+        self.doubts(workload.name, phases)
+
+    def doubts(self, name: str, phases: dict[str, dict[str, list[dict]]]) -> None:
+        """Notes on what may have spoiled the figures although nothing failed."""
+        def medians(phase: str, field: str) -> dict[str, float]:
+            return {kind: statistics.median(one[field] for one in rounds) for kind, rounds in phases[phase].items()
+                    if rounds and all(field in one for one in rounds)} if phase in phases else {}
+
+        waited, late, busy = (medians("closed", "waited"), medians("fixed", "generator_late_p99"),
+                              medians("closed", "busy"))
+        if max(waited.values(), default=0) > WAITED:
+            self.note(f"{name}: the machine was busy with something else, for which the proxies waited up to "
+                      f"{max(waited.values()):.0%} of the time; measure again")
+        if max(late.values(), default=0) > LATE_US:
+            self.note(f"{name}: the load generator was late itself (p99 {max(late.values()):,.0f} µs), which the "
+                      "latencies contain")
+        idling = ", ".join(f"{kind} {share:.0%}" for kind, share in busy.items() if share + waited[kind] < BUSY)
         if idling:
-            self.note(f"{workload.name}: not the bottleneck, so that requests/s tell of the load and the backend, too: "
+            self.note(f"{name}: not the bottleneck, so that requests/s tell of the load and the backend, too: "
                       f"busy were {idling}")
 
     def idle(self) -> None:

@@ -104,6 +104,12 @@ class Judgement(unittest.TestCase):
         self.assertEqual(("few", "not measured"), (row(results, "p99 ").cells["nginx"].text, row(results, "p99 ").mark))
         self.assertEqual("1", row(results, "p50").cells["nginx"].text)
 
+    def test_too_slow_for_the_fixed_rate_is_missed(self):
+        results = {"load-balancer": {"fixed": [{"errors": [], "skipped": "cannot keep up"}]},
+                   "nginx": {"fixed": [{"errors": [], "rate": 10.0, "samples": 100, "p50": 1, "p99": 1, "p999": 1}]}}
+        found = row(results, "p99 ")
+        self.assertEqual(("–", "1", "missed"), (*[found.cells[kind].text for kind in results], found.mark))
+
     def test_cost_must_stay_flat(self):
         for many, mark in ((109.0, "met"), (112.0, "missed")):
             rows = []
