@@ -57,7 +57,8 @@ def bars(row: Row, left: float, top: float) -> list[str]:
         cut = ratio > RATIO_MAX
         if kind == OURSELVES or cut:
             own = " own" if kind == OURSELVES else ""
-            shapes.append(f'<text class="value{own}" x="{left + 4}" y="{y + 9}">{ratio:.2f}{" →" if cut else ""}</text>')
+            shapes.append(f'<text class="value{own}" x="{left + 4}" y="{y + 9}">{ratio:.2f}'
+                          f'{" →" if cut else ""}</text>')
     target = target_of(row)
     if target is not None:
         x = left + length(target)
