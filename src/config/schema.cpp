@@ -47,6 +47,9 @@ std::string any_text(std::string_view text) {
 std::string url_problem(std::string_view text) {
   return parse_backend_url(text).problem;
 }
+std::string_view wrong_part_of_url(std::string_view text) {
+  return parse_backend_url(text).where;
+}
 
 // Field is a stateless lambda that names the field; one spelling serves reading and writing.
 template <auto Field>
@@ -213,6 +216,7 @@ void add_backend_keys(std::vector<KeySpec>& keys) {
                   .format = "http://host[:port]",
                   .problem = url_problem,
                   .shown = without_userinfo,
+                  .wrong_part = wrong_part_of_url,
                   .required = true,
                   .help = "Where the backend listens: a name, an IPv4 or [IPv6] address, and a port unless it is 80.",
                   .get = get_field<kUrl>,

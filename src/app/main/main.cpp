@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "app/demo.hpp"
 #include "app/server.hpp"
 #include "base/log.hpp"
+#include "config/explain.hpp"
 #include "config/flags.hpp"
 
 namespace {
@@ -36,6 +38,17 @@ int refuse(const std::string& problem) {
   base::stop_logging();
   print(stderr, "load-balancer: " + problem + "\n");
   return kExitRefused;
+}
+
+// Where somebody sees it and did not ask for none (https://no-color.org).
+config::Colour colour_of_errors() noexcept {
+  const auto is_set = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  };
+  const char* const terminal = std::getenv("TERM");
+  const bool is_dumb = terminal != nullptr && std::string_view(terminal) == "dumb";
+  return ::isatty(STDERR_FILENO) == 1 && !is_set("NO_COLOR") && !is_dumb ? config::Colour::on : config::Colour::off;
 }
 
 config::Config with_demo(config::Config config, const app::DemoBackends* demo) {
@@ -92,7 +105,7 @@ int main(int argc, char** argv) {
       command_line.watch ? app::FileWatch::fingerprint(command_line.config_file.value_or("")) : std::string();
   auto loaded = config::load_configuration(command_line);
   if (!loaded) {
-    print(stderr, config::render(loaded.errors()));
+    print(stderr, config::explain(loaded.errors(), colour_of_errors()));
     return kExitUsage;
   }
   config::Config config = std::move(loaded).value();
