@@ -170,7 +170,7 @@ class Parser {
       if (std::optional<std::string> message = assign_text(*key, value, scratch)) {
         fail(written.name, std::move(*message), written.mark(wrong_part(*key, value)));
       } else {
-        result_.overrides.push_back({.key = key, .text = std::string(value)});
+        result_.overrides.push_back({.key = key, .flag = written.name, .text = std::string(value)});
       }
     } else if (flag.name == "backends") {
       set_backends(written);
@@ -230,18 +230,32 @@ void check_backends(const CommandLine& flags, const Config& config, ConfigErrors
   }
 }
 
+void remember_flags(const CommandLine& command_line, Origins& origins) {
+  for (const Override& override : command_line.overrides) {
+    origins[std::string(override.key->path)] = override.flag;
+  }
+  if (!command_line.backends) {
+    return;
+  }
+  const std::string section = std::string(kBackendsSection) + '.';
+  std::erase_if(origins, [&](const auto& origin) { return origin.first.starts_with(section); });
+  for (std::size_t i = 0; i < command_line.backends->size(); ++i) {
+    origins[section + std::to_string(i) + ".url"] = "-backends";
+  }
+}
+
 }  // namespace
 
 CommandLine parse_command_line(int argc, const char* const* argv) {
   return Parser(argc, argv).parse();
 }
 
-Checked<Config> load_configuration(const CommandLine& command_line) {
+Checked<Config> load_configuration(const CommandLine& command_line, Origins* origins) {
   ConfigErrors errors = command_line.errors;
   Config config;
   bool is_file_known = true;
   if (command_line.config_file) {
-    Checked<Config> file = load_file(*command_line.config_file);
+    Checked<Config> file = load_file(*command_line.config_file, origins);
     if (file) {
       config = std::move(file).value();
     } else {
@@ -258,6 +272,9 @@ Checked<Config> load_configuration(const CommandLine& command_line) {
   }
   if (command_line.backends) {
     config.backends = *command_line.backends;
+  }
+  if (origins != nullptr) {
+    remember_flags(command_line, *origins);
   }
   for (const Override& override : command_line.overrides) {
     if (std::optional<std::string> message = assign_text(*override.key, override.text, config)) {

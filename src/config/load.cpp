@@ -133,8 +133,9 @@ Mark mark_of(const toml::source_region& where) {
 // Walks the parsed file along the schema. It descends into known sections only, so its depth is the schema's.
 class Reader {
  public:
-  // `text`: what was parsed, before it was cleaned.
-  Reader(std::string_view text, std::string_view file_name) : text_(text), file_name_(file_name) {}
+  // `text`: what was parsed, before it was cleaned; `origins` may be null.
+  Reader(std::string_view text, std::string_view file_name, Origins* origins)
+      : text_(text), file_name_(file_name), origins_(origins) {}
 
   Checked<Config> read(const toml::table& root) {
     read_section(root, "");
@@ -190,6 +191,16 @@ class Reader {
     return {at + static_cast<std::size_t>(part.data() - value.data()), part.size()};
   }
 
+  // Where the value was found. Of backends the last one is being read.
+  void remember(const KeySpec& key, const toml::source_region& where) {
+    if (origins_ == nullptr) return;
+    std::string path(key.path);
+    if (key.section() == kBackendsSection) {
+      path.insert(kBackendsSection.size(), '.' + std::to_string(config_.backends.size() - 1));
+    }
+    (*origins_)[path] = file_name_ + ':' + std::to_string(where.begin.line);
+  }
+
   void read_section(const toml::table& table, std::string_view section) {
     for (auto&& [key, node] : table) {
       const std::string_view name = key.str();
@@ -238,6 +249,8 @@ class Reader {
     }
     if (message) {
       fail(node.source(), key.path, std::move(*message), mark_in(node.source(), key, node.as_string()));
+    } else {
+      remember(key, node.source());
     }
   }
 
@@ -285,6 +298,7 @@ class Reader {
 
   std::string_view text_;
   std::string file_name_;
+  Origins* origins_;
   Config config_;
   ConfigErrors errors_;
   std::size_t left_out_ = 0;
@@ -293,7 +307,7 @@ class Reader {
 
 }  // namespace
 
-Checked<Config> load_text(std::string_view text, std::string_view file_name) {
+Checked<Config> load_text(std::string_view text, std::string_view file_name, Origins* origins) {
   const Checked<std::string> clean = clean_text(text);
   text = without_byte_order_mark(text);
   const auto at_place = [&](ConfigError error) {
@@ -311,15 +325,15 @@ Checked<Config> load_text(std::string_view text, std::string_view file_name) {
     const std::string hint = syntax_hint(problem, line_of(text, where.line), where.column);
     return at_place({.line = where.line, .column = where.column, .message = printable(problem) + hint});
   }
-  return Reader(text, file_name).read(result.table());
+  return Reader(text, file_name, origins).read(result.table());
 }
 
-Checked<Config> load_file(const std::string& path) {
+Checked<Config> load_file(const std::string& path, Origins* origins) {
   Checked<std::string> text = read_file(path, kFileBytesMax);
   if (!text) {
     return text.errors();
   }
-  return load_text(text.value(), path);
+  return load_text(text.value(), path, origins);
 }
 
 }  // namespace lb::config

@@ -22,7 +22,7 @@ struct KeySpec {
   // Dotted path. The keys of `backends` exist once for each backend.
   std::string_view path{};
   KeyType type = KeyType::kString;
-  // Numbers: both ends are allowed.
+  // Numbers: both ends are allowed. kString: `max` is the greatest length in bytes, unless it is 0.
   std::uint64_t min = 0;
   std::uint64_t max = 0;
   // Numbers: what 0 means beyond nothing; may be empty.
@@ -36,6 +36,8 @@ struct KeySpec {
   std::string (*shown)(std::string_view text) = nullptr;
   // kString: which part of a wrong text is at fault; null: all of it.
   std::string_view (*wrong_part)(std::string_view text) = nullptr;
+  // kString: a regular expression that every allowed text matches, and few others do; empty: any text is allowed.
+  std::string_view pattern{};
   bool required = false;
   // What it does and when to change it: one sentence for the documentation.
   std::string_view help{};

@@ -1,4 +1,4 @@
-// What the binary says about a wrong or hostile configuration.
+// What the binary says about a wrong or hostile configuration, and what it prints of a right one.
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -99,6 +99,59 @@ TEST(ConfigErrors, what_is_no_readable_file_is_named) {
   EXPECT_EQ(refusal({"-config", loop}), loop + ": cannot be read: Too many levels of symbolic links\n");
   EXPECT_EQ(refusal({"-config", "/proc/self/mem"}), "/proc/self/mem: cannot be read: Input/output error\n");
   EXPECT_EQ(refusal({"-config", folder + "/none.toml"}), folder + "/none.toml: there is no such file\n");
+}
+
+// Goal: what is in force can be seen, and kept. Method: a file and a flag; what is printed is read again.
+TEST(ConfigPrinting, values_in_force_with_their_origins_read_back) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.write(
+      "my.toml",
+      "[server]\nport = 1\nthreads = 2\n\n[[backends]]\nurl = \"http://a\"\n[health]\nbody = \"\\u00e4\\\"\"\n");
+  const Finished printed = run_binary({"-print-config", "-config", path, "-port", "2"});
+  EXPECT_EQ(printed.status, 0);
+  EXPECT_EQ(printed.err, "");
+  EXPECT_TRUE(contains(printed.out, "\nport = 2                                # -port\n")) << printed.out;
+  EXPECT_TRUE(contains(printed.out, "\nthreads = 2                             # " + path + ":3\n")) << printed.out;
+  EXPECT_TRUE(contains(printed.out, "\nurl = \"http://a\"                        # " + path + ":6\n")) << printed.out;
+  EXPECT_TRUE(contains(printed.out, "\nbody = \"\\u00e4\\\"\"                       # " + path + ":8\n"))
+      << printed.out;
+  EXPECT_TRUE(contains(printed.out, "\nlevel = \"info\"                          # default\n")) << printed.out;
+
+  const auto values = [](std::string text) {
+    for (std::size_t at = text.find(" # "); at != std::string::npos; at = text.find(" # ", at)) {
+      at = text.find_last_not_of(' ', at) + 1;
+      text.erase(at, text.find('\n', at) - at);
+    }
+    return text;
+  };
+  const Finished again = run_binary({"-print-config", "-config", directory.write("printed.toml", printed.out)});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(values(again.out), values(printed.out));
+  EXPECT_FALSE(contains(again.out, "# default")) << again.out;
+}
+
+TEST(ConfigPrinting, a_wrong_configuration_is_refused_and_not_printed) {
+  EXPECT_TRUE(contains(refusal({"-print-config", "-backends", "a", "-port", "x"}), "-port x\n"));
+  EXPECT_TRUE(contains(refusal({"-print-config"}), "there are no backends"));
+  EXPECT_TRUE(contains(refusal({"-print-schema", "-port", "x"}), "-port: \"x\""));
+}
+
+// Goal: backends that a flag names replace those of the file, in what is printed as well. Method: one of each.
+TEST(ConfigPrinting, backends_of_a_flag_replace_those_of_the_file) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("my.toml", "[[backends]]\nurl = \"http://a\"\nweight = 7\n");
+  const Finished printed = run_binary({"-print-config", "-config", path, "-backends", "b"});
+  EXPECT_TRUE(contains(printed.out, "\nurl = \"http://b\"                        # -backends\n")) << printed.out;
+  EXPECT_TRUE(contains(printed.out, "\nweight = 1                              # default\n")) << printed.out;
+  EXPECT_FALSE(contains(printed.out, path)) << printed.out;
+}
+
+TEST(ConfigPrinting, the_schema_needs_no_configuration) {
+  const Finished printed = run_binary({"-print-schema"});
+  EXPECT_EQ(printed.status, 0);
+  EXPECT_EQ(printed.err, "");
+  EXPECT_TRUE(printed.out.starts_with("{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"));
+  EXPECT_TRUE(printed.out.ends_with("}\n"));
 }
 
 }  // namespace

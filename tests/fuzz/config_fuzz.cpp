@@ -1,4 +1,5 @@
-// Configuration files: any bytes give a configuration or errors that can be printed.
+// Configuration files: any bytes give errors that can be printed, or a configuration that is printed as a file that
+// says the same.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -7,6 +8,7 @@
 
 #include "config/explain.hpp"
 #include "config/load.hpp"
+#include "config/print_config.hpp"
 
 namespace {
 
@@ -28,10 +30,22 @@ void check_errors(const ConfigErrors& errors) {
   require(std::ranges::none_of(text, [](char c) { return (c >= 0 && c < 0x20 && c != '\n') || c == 0x7F; }));
 }
 
+void check_round_trip(const Config& config) {
+  const std::string printed = print_config(config, {});
+  const auto again = load_text(printed, "printed.toml");
+  require(again.has_value());
+  require(print_config(again.value(), {}) == printed);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto loaded = load_text({reinterpret_cast<const char*>(data), size}, "fuzz.toml");
-  if (!loaded) check_errors(loaded.errors());
+  Origins origins;
+  const auto loaded = load_text({reinterpret_cast<const char*>(data), size}, "fuzz.toml", &origins);
+  if (loaded) {
+    check_round_trip(loaded.value());
+  } else {
+    check_errors(loaded.errors());
+  }
   return 0;
 }

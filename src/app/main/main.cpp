@@ -13,6 +13,8 @@
 #include "base/log.hpp"
 #include "config/explain.hpp"
 #include "config/flags.hpp"
+#include "config/json_schema.hpp"
+#include "config/print_config.hpp"
 
 namespace {
 
@@ -100,15 +102,25 @@ int main(int argc, char** argv) {
     print(stdout, "load-balancer " LB_VERSION "\n");
     return EXIT_SUCCESS;
   }
+  if (command_line.errors.empty() && command_line.print_schema) {
+    print(stdout, config::json_schema());
+    return EXIT_SUCCESS;
+  }
   // Before the file is read: whatever happens to it later is a change.
   const std::string watched_as =
       command_line.watch ? app::FileWatch::fingerprint(command_line.config_file.value_or("")) : std::string();
-  auto loaded = config::load_configuration(command_line);
+  config::Origins origins;
+  auto loaded = config::load_configuration(command_line, &origins);
   if (!loaded) {
     print(stderr, config::explain(loaded.errors(), colour_of_errors()));
     return kExitUsage;
   }
   config::Config config = std::move(loaded).value();
+  if (command_line.print_config) {
+    print(stdout, config::print_config(config, origins));
+    return EXIT_SUCCESS;
+  }
+
   if (command_line.check) {
     const std::size_t count = config.backends.size();
     print(stdout,
