@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "app/check_backends.hpp"
 #include "app/demo.hpp"
 #include "app/server.hpp"
 #include "base/log.hpp"
@@ -51,6 +52,21 @@ config::Colour colour_of_errors() noexcept {
   const char* const terminal = std::getenv("TERM");
   const bool is_dumb = terminal != nullptr && std::string_view(terminal) == "dumb";
   return ::isatty(STDERR_FILENO) == 1 && !is_set("NO_COLOR") && !is_dumb ? config::Colour::on : config::Colour::off;
+}
+
+// The configuration is valid, whether or not its backends answer now: they may well be started after the balancer.
+int check(const config::Config& config) {
+  const std::size_t count = config.backends.size();
+  print(stdout, "The configuration is valid: " + std::to_string(count) + (count == 1 ? " backend.\n" : " backends.\n"));
+  std::fflush(stdout);  // what follows may take a while
+  if (count == 0) return EXIT_SUCCESS;
+  app::BackendCheck backends(config);
+  print(stdout, app::render(backends.run()));
+  if (backends.still_busy()) {
+    std::fflush(stdout);
+    std::_Exit(EXIT_SUCCESS);
+  }
+  return EXIT_SUCCESS;
 }
 
 config::Config with_demo(config::Config config, const app::DemoBackends* demo) {
@@ -121,15 +137,9 @@ int main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
 
-  if (command_line.check) {
-    const std::size_t count = config.backends.size();
-    print(stdout,
-          "The configuration is valid: " + std::to_string(count) + (count == 1 ? " backend.\n" : " backends.\n"));
-    return EXIT_SUCCESS;
-  }
-
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
   raise_descriptor_limit();
+  if (command_line.check) return check(config);
   base::LogLevel level = base::LogLevel::info;
   static_cast<void>(base::parse_log_level(config.log_level, level));  // the configuration was checked
   base::start_logging(level);
