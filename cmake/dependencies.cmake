@@ -29,3 +29,7 @@ else()
   message(FATAL_ERROR "llhttp was not found. Install libllhttp-dev (Debian 13) or node-llhttp (Debian 12); scripts/install-dependencies does it.")
 endif()
 target_include_directories(llhttp SYSTEM INTERFACE ${LLHTTP_INCLUDE_DIR})
+
+# Linked statically: one library less to be there where the program runs.
+find_path(LIBURING_INCLUDE_DIR liburing.h REQUIRED)
+find_library(LIBURING_LIBRARY NAMES liburing.a uring REQUIRED)

@@ -52,10 +52,9 @@ DemoBackends::~DemoBackends() {
 
 void DemoBackends::listen(net::ListenSockets sockets, unsigned number) {
   ports_.push_back(sockets.local().port());
-  listeners_.push_back(std::make_unique<net::Listener>(
+  listeners_.push_back(std::make_unique<net::Listener<net::TcpAcceptor>>(
       worker_, sockets.release(0), [] { return true; },
-      [this, number](net::TcpSocket socket, const net::Tcp::endpoint&) {
-        auto stream = std::make_unique<net::TcpStream>(std::move(socket), worker_.wheel(), base::Side::downstream);
+      [this, number](std::unique_ptr<net::TcpStream> stream, const net::Tcp::endpoint&) {
         worker_.tasks().spawn(serve(std::move(stream), number));
       }));
   listeners_.back()->start();

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "http1/server_connection.hpp"
-#include "net/listener.hpp"
+#include "net/listen_sockets.hpp"
+#include "net/tcp_acceptor.hpp"
 
 namespace lb::app {
 
@@ -29,7 +30,7 @@ class DemoBackends {
 
   http1::Settings settings_;
   net::Worker worker_;
-  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  std::vector<std::unique_ptr<net::Listener<net::TcpAcceptor>>> listeners_;
   std::vector<std::uint16_t> ports_;
 };
 

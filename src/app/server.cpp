@@ -41,15 +41,6 @@ std::string printable(const net::Tcp::endpoint& endpoint) {
   return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
 }
 
-// The address for X-Forwarded-For: an IPv4 client of a dual-stack socket is shown as what it is.
-std::string client_address_of(const net::Tcp::endpoint& peer) {
-  const auto address = peer.address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
-}
-
 // Keys that a running server cannot change, with what it says then.
 void warn_of_fixed_keys(const config::Server& before, const config::Server& now) {
   const auto warn = [](std::string_view key) {
@@ -62,13 +53,6 @@ void warn_of_fixed_keys(const config::Server& before, const config::Server& now)
 }
 
 }  // namespace
-
-WorkerUnit::WorkerUnit(const proxy::Settings& its_settings, upstream::Cluster& cluster, std::uint64_t seed)
-    : settings(its_settings),
-      worker(base::system_clock()),
-      transport(worker.executor(), worker.wheel()),
-      handler(worker.executor(), worker.wheel(), worker.blocks(), worker.sessions(), settings, cluster, transport,
-              seed) {}
 
 Server::Server(config::Config config, Options options)
     : config_(std::move(config)),
@@ -90,12 +74,26 @@ Server::Server(config::Config config, Options options)
   checker_.set_http(make_http_check(config_.health));
   monitor_.watch(*cluster_.members(), make_health_settings(config_.health));
   cluster_.on_down([this] { control_.post([this] { monitor_.reconsider(); }); });
-  std::random_device seed;
+  make_units();
+}
+
+// With io_uring where the kernel lets us, all of them or none.
+void Server::make_units() {
   const std::size_t count = config_.server.threads == 0 ? processor_count() : config_.server.threads;
+  std::vector<std::unique_ptr<net::Ring>> rings(count);
+  std::string problem;
+  for (auto& ring : rings) {
+    ring = net::Ring::open(problem);
+    if (!ring) break;
+  }
+  const bool by_ring = rings.back() != nullptr;
+  base::log(LogLevel::debug, by_ring ? "workers use io_uring" : "workers use epoll; io_uring: " + problem);
+  std::random_device seed;
   const proxy::Settings settings = make_proxy_settings(config_);
-  for (std::size_t i = 0; i < count; ++i) {
-    units_.push_back(std::make_unique<WorkerUnit>(settings, cluster_, (std::uint64_t{seed()} << 32U) | seed()));
-    units_.back()->handler.waiting_room().join(waiting_rooms_);
+  const WorkerUnit::Shared shared{cluster_, waiting_rooms_, admissions_};
+  for (auto& ring : rings) {
+    units_.push_back(make_worker_unit(by_ring ? std::move(ring) : nullptr, settings, shared,
+                                      (std::uint64_t{seed()} << 32U) | seed()));
   }
 }
 
@@ -113,10 +111,12 @@ void Server::limit_connections() {
   const std::size_t descriptors = descriptor_limit();
   const std::size_t reserved = base::kDescriptorsReserved + 4 * processor_count() + config_.backends.size();
   const std::size_t free = descriptors > reserved ? descriptors - reserved : 0;
-  turned_away_max_ = std::min(base::kTurnedAwayMax, free / 8);
+  const std::size_t turned_away_max = std::min(base::kTurnedAwayMax, free / 8);
   const std::size_t most =
-      std::clamp((free - turned_away_max_) / 4 * 3, std::size_t{1}, config_.server.limits.connections);
-  if (connections_max_.exchange(most) == most) return;
+      std::clamp((free - turned_away_max) / 4 * 3, std::size_t{1}, config_.server.limits.connections);
+  const bool changed = admissions_.connections_max() != most;
+  admissions_.limit(most, turned_away_max);
+  if (!changed) return;
   if (most < config_.server.limits.connections) {
     base::log(LogLevel::info, "at most " + std::to_string(most) +
                                   " client connections at once: this process may open " + std::to_string(descriptors) +
@@ -130,7 +130,7 @@ std::string Server::run() {
   control_.tasks().when_empty([this] { control_.release(); });
   control_.io().run();
   if (units_busy_ == 0) {
-    for (const auto& unit : units_) unit->worker.join();
+    for (const auto& unit : units_) unit->worker().join();
   }
   return problem_;
 }
@@ -141,10 +141,7 @@ net::Awaitable<void> Server::supervise() {
   monitor_.reconsider();
   const bool open = !stopping_ && co_await open_listeners();
   if (open) {
-    for (const auto& unit : units_) {
-      for (const auto& listener : unit->listeners) listener->start();
-      unit->worker.start();
-    }
+    for (const auto& unit : units_) unit->start();
     control_.tasks().spawn(begin_to_serve());
     while (!stopping_) co_await stop_wait_.until(base::kNever);
     notify_supervisor("STOPPING=1");
@@ -156,7 +153,7 @@ net::Awaitable<void> Server::supervise() {
   }
   boost::system::error_code ignored;
   signals_.cancel(ignored);
-  for (const auto& unit : units_) unit->worker.release();
+  for (const auto& unit : units_) unit->worker().release();
   // Two turns of the loop, for this coroutine and the monitor's to end. Checks and lookups under way are not waited
   // for: they may take as long as their timeouts.
   control_.post([this] { control_.post([this] { abandon_checks(); }); });
@@ -217,16 +214,11 @@ void Server::listen_on(net::ListenSockets& sockets) {
   const std::string where = printable(sockets.local());
   // A predecessor may have had more workers: whatever waits in the queues of its sockets is served as well.
   for (std::size_t i = 0; i < sockets.size(); ++i) {
-    WorkerUnit& unit = *units_[i % units_.size()];
     listening_.push_back(sockets.release(i));
-    unit.listeners.push_back(std::make_unique<net::Listener>(
-        unit.worker, listening_.back(), [this] { return has_room(); },
-        [this, &unit](net::TcpSocket socket, const net::Tcp::endpoint& peer) {
-          accept(unit, std::move(socket), peer);
-        }));
+    units_[i % units_.size()]->listen(listening_.back());
   }
   for (const auto& unit : units_) {
-    unit->handler.on_connect_failed(
+    unit->on_connect_failed(
         [](void* self, std::uint32_t slot) {
           auto& server = *static_cast<Server*>(self);
           server.control_.post([&server, slot] { server.refresh_address(slot); });
@@ -237,31 +229,10 @@ void Server::listen_on(net::ListenSockets& sockets) {
                                 counted(units_.size(), "worker") + ", " + counted(cluster_.size(), "backend"));
 }
 
-bool Server::has_room() const noexcept {
-  return connections_.load(std::memory_order_relaxed) < connections_max_ + turned_away_max_;
-}
-
-void Server::accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer) {
-  const std::size_t before = connections_.fetch_add(1, std::memory_order_relaxed);
-  auto stream = std::make_unique<net::TcpStream>(std::move(socket), unit.worker.wheel(), base::Side::downstream);
-  unit.worker.tasks().spawn(serve(unit, std::move(stream), client_address_of(peer),
-                                  before < connections_max_ ? Admission::admitted : Admission::turned_away));
-}
-
-net::Awaitable<void> Server::serve(WorkerUnit& unit, std::unique_ptr<net::TcpStream> stream, std::string client_address,
-                                   Admission admission) {
-  if (admission == Admission::admitted) {
-    co_await unit.handler.serve(std::move(stream), std::move(client_address));
-  } else {
-    co_await unit.handler.turn_away(std::move(stream), std::move(client_address));
-  }
-  connections_.fetch_sub(1, std::memory_order_relaxed);
-}
-
 // Control thread. Before the workers run, and while they do: each gets a copy of its own.
 void Server::publish_addresses(std::uint32_t slot, const net::Addresses& addresses) {
   for (const auto& unit : units_) {
-    unit->worker.post([&transport = unit->transport, slot, addresses] { transport.set_addresses(slot, addresses); });
+    unit->worker().post([&unit = *unit, slot, addresses] { unit.set_addresses(slot, addresses); });
   }
 }
 
@@ -326,10 +297,7 @@ net::Awaitable<void> Server::apply(config::Config config) {
   monitor_.watch(*members, make_health_settings(config_.health));
   const proxy::Settings settings = make_proxy_settings(config_);
   for (const auto& unit : units_) {
-    unit->worker.post([&unit = *unit, settings, members] {
-      unit.settings = settings;
-      unit.handler.set_members(members);
-    });
+    unit->worker().post([&unit = *unit, settings, members] { unit.configure(settings, members); });
   }
   base::log(LogLevel::info, "the configuration is in force: " + counted(members->size(), "backend") + ", " +
                                 std::to_string(added_count) + " of them new, " + std::to_string(removed_count) +
@@ -369,14 +337,13 @@ void Server::begin_to_stop() {
 // Stop accepting, let exchanges end, wait, force, wait.
 net::Awaitable<void> Server::shut_down() {
   units_busy_ = units_.size();
-  for (const auto& unit : units_) unit->worker.post([this, &unit = *unit] { drain_worker(unit); });
+  for (const auto& unit : units_) unit->worker().post([this, &unit = *unit] { drain_worker(unit); });
 
   const base::Deadline deadline = control_.wheel().after(config_.shutdown_grace);
   while (units_busy_ > 0 && stop_signals_ < 2 && control_.wheel().now() < deadline) co_await stop_wait_.until(deadline);
   if (units_busy_ > 0) {
-    base::log(LogLevel::warning,
-              "ending the connections that are left: " + std::to_string(connections_.load(std::memory_order_relaxed)));
-    for (const auto& unit : units_) unit->worker.post([&sessions = unit->worker.sessions()] { sessions.abort(); });
+    base::log(LogLevel::warning, "ending the connections that are left: " + std::to_string(admissions_.connections()));
+    for (const auto& unit : units_) unit->worker().post([&sessions = unit->worker().sessions()] { sessions.abort(); });
   }
   // What was aborted unwinds at once; a coroutine that connects to a backend does when that times out.
   const base::Deadline last = control_.wheel().after(config_.server.timeouts.connect + base::kLingerTime);
@@ -386,10 +353,8 @@ net::Awaitable<void> Server::shut_down() {
 
 // Worker's thread.
 void Server::drain_worker(WorkerUnit& unit) {
-  for (const auto& listener : unit.listeners) listener->stop();
-  unit.worker.sessions().drain();
-  unit.handler.close_idle();
-  unit.worker.tasks().when_empty([this] {
+  unit.drain();
+  unit.worker().tasks().when_empty([this] {
     control_.post([this] {
       --units_busy_;
       stop_wait_.wake();

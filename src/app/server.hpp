@@ -1,7 +1,6 @@
 // Wires everything: workers, listeners, backends, health checks, signals, reloads.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,27 +10,15 @@
 
 #include "app/file_watch.hpp"
 #include "app/takeover.hpp"
+#include "app/worker_unit.hpp"
 #include "config/config.hpp"
 #include "config/config_error.hpp"
-#include "net/listener.hpp"
-#include "proxy/handler.hpp"
+#include "net/listen_sockets.hpp"
+#include "net/pause.hpp"
 #include "upstream/address_book.hpp"
 #include "upstream/health_monitor.hpp"
-#include "upstream/tcp_transport.hpp"
 
 namespace lb::app {
-
-// One worker with all that is its own.
-class WorkerUnit {
- public:
-  WorkerUnit(const proxy::Settings& its_settings, upstream::Cluster& cluster, std::uint64_t seed);
-
-  proxy::Settings settings;  // written on the worker's thread
-  net::Worker worker;
-  upstream::TcpTransport transport;
-  proxy::Handler<upstream::TcpTransport> handler;
-  std::vector<std::unique_ptr<net::Listener>> listeners;  // more than one after a predecessor with more workers
-};
 
 struct Options {
   // Makes the configuration anew, from the same file and flags; null if there is no file.
@@ -66,14 +53,10 @@ class Server {
   [[nodiscard]] base::Duration first_round_time() const noexcept;
 
   // Client connections.
+  void make_units();
   void limit_connections();
   [[nodiscard]] net::Awaitable<bool> open_listeners();
   void listen_on(net::ListenSockets& sockets);
-  [[nodiscard]] bool has_room() const noexcept;
-  void accept(WorkerUnit& unit, net::TcpSocket socket, const net::Tcp::endpoint& peer);
-  enum class Admission : std::uint8_t { admitted, turned_away };
-  net::Awaitable<void> serve(WorkerUnit& unit, std::unique_ptr<net::TcpStream> stream, std::string client_address,
-                             Admission admission);
 
   // Where the backends are.
   void publish_addresses(std::uint32_t slot, const net::Addresses& addresses);
@@ -105,14 +88,12 @@ class Server {
   Successor successor_;
   FileWatch watch_;
   proxy::WaitingRooms waiting_rooms_;
+  Admissions admissions_;
   std::vector<std::unique_ptr<WorkerUnit>> units_;
   std::vector<int> listening_;  // descriptors, which the listeners own
   std::uint16_t port_ = 0;
   net::asio::basic_signal_set<net::Executor> signals_;
-  net::Pause stop_wait_;                     // woken by signals and by workers that have drained
-  std::atomic<std::size_t> connections_{0};  // admitted or being turned away
-  std::atomic<std::size_t> connections_max_{0};
-  std::atomic<std::size_t> turned_away_max_{0};
+  net::Pause stop_wait_;  // woken by signals and by workers that have drained
   std::size_t units_busy_ = 0;
   bool stopping_ = false;
   unsigned stop_signals_ = 0;

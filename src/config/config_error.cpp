@@ -13,7 +13,9 @@ void append_escaped(std::string& out, unsigned char byte) {
   out += kHex[byte & 0x0FU];
 }
 
-std::string escape(std::string_view text) {
+}  // namespace
+
+std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
@@ -26,10 +28,8 @@ std::string escape(std::string_view text) {
   return out;
 }
 
-}  // namespace
-
 std::string printable(std::string_view text) {
-  std::string out = escape(text.substr(0, kShownBytesMax));
+  std::string out = escaped(text.substr(0, kShownBytesMax));
   if (text.size() > kShownBytesMax) {
     out += "...";
   }
@@ -40,20 +40,24 @@ std::string in_quotes(std::string_view text) {
   return '"' + printable(text) + '"';
 }
 
-std::string render(const ConfigError& error) {
+std::string render_place(const ConfigError& error) {
   std::string out;
   if (!error.file.empty()) {
     // A path is never cut: it is what the user has to open.
-    out += escape(error.file);
+    out += escaped(error.file);
     if (error.line > 0) {
       out += ':' + std::to_string(error.line) + ':' + std::to_string(error.column);
     }
     out += ": ";
   }
   if (!error.key.empty()) {
-    out += escape(error.key) + ": ";
+    out += escaped(error.key) + ": ";
   }
-  return out + escape(error.message);
+  return out;
+}
+
+std::string render(const ConfigError& error) {
+  return render_place(error) + escaped(error.message);
 }
 
 std::string render(const ConfigErrors& errors) {

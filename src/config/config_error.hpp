@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "config/excerpt.hpp"
+
 namespace lb::config {
 
 // One mistake. In a file: file, line and column (from 1), key as a dotted path. On the command line: no file, key is
@@ -17,6 +19,8 @@ struct ConfigError {
   unsigned column = 0;
   std::string key{};
   std::string message{};
+  // The line of the file, or the argument. Only explain() shows it.
+  Excerpt excerpt{};
 
   bool operator==(const ConfigError&) const = default;
 };
@@ -25,6 +29,9 @@ using ConfigErrors = std::vector<ConfigError>;
 
 // `file:line:column: key: message` without a line break; safe to print whatever bytes the user wrote.
 std::string render(const ConfigError& error);
+
+// Its beginning: `file:line:column: key: `.
+std::string render_place(const ConfigError& error);
 
 // One line for each error, each with its line break.
 std::string render(const ConfigErrors& errors);
@@ -51,8 +58,11 @@ class Checked {
   ConfigErrors errors_;
 };
 
-// The text with control characters and everything outside ASCII escaped, cut to a length that a message can bear:
-// neither a terminal nor a log line can be taken over by what stands in a file.
+// The text with control characters and everything outside ASCII escaped: neither a terminal nor a log line can be taken
+// over by what stands in a file.
+std::string escaped(std::string_view text);
+
+// The same, cut to a length that a message can bear.
 std::string printable(std::string_view text);
 
 // The same in double quotes. (Not "quoted": with a std::string the compiler would find std::quoted as well.)

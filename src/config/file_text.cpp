@@ -128,13 +128,15 @@ Checked<std::string> read_file(const std::string& path, std::size_t bytes_max) {
   return text;
 }
 
+std::string_view without_byte_order_mark(std::string_view text) {
+  return text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size()) : text;
+}
+
 Checked<std::string> clean_text(std::string_view text) {
   if (text.size() > kFileBytesMax) {
     return ConfigError{.message = "is larger than " + std::to_string(kFileBytesMax) + " bytes"};
   }
-  if (text.starts_with(kByteOrderMark)) {
-    text.remove_prefix(kByteOrderMark.size());
-  }
+  text = without_byte_order_mark(text);
   std::string clean(text);
   for (unsigned line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());

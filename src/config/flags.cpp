@@ -51,10 +51,27 @@ bool is_known_flag(std::string_view argument) {
 std::string_view trim(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(" \t");
   if (begin == std::string_view::npos) {
-    return {};
+    return text.substr(text.size());  // Still a place in the text.
   }
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
+
+// A flag as it was written, for messages about its value.
+struct Written {
+  std::string name{};          // with its one dash, as messages begin
+  std::string before_value{};  // `--port=`, `-port `
+  std::string_view value{};
+
+  // Marks a part of the value.
+  [[nodiscard]] Excerpt mark(std::string_view part) const {
+    // Quotes where a shell wants some: it may have taken them off.
+    const std::string quote = value.empty() || value.find_first_of(" \t\n") != std::string_view::npos ? "\"" : "";
+    const std::string text = before_value + quote + std::string(value) + quote;
+    if (value.empty()) return make_excerpt(text, before_value.size(), 2);
+    const auto at = static_cast<std::size_t>(part.data() - value.data());
+    return make_excerpt(text, before_value.size() + quote.size() + at, part.size());
+  }
+};
 
 class Parser {
  public:
@@ -68,20 +85,28 @@ class Parser {
     while (next_ < arguments_.size()) {
       const std::string_view argument = arguments_[next_++];
       if (looks_like_flag(argument)) {
-        parse_flag(without_dashes(argument));
+        parse_flag(argument);
       } else {
         fail("", in_quotes(argument) + " is not a flag; flags start with a dash, -help lists them");
       }
+    }
+    if (left_out_ > 0) {
+      result_.errors.push_back({.message = std::to_string(left_out_) + " more mistakes"});
     }
     return std::move(result_);
   }
 
  private:
-  void fail(std::string key, std::string message) {
-    result_.errors.push_back({.key = std::move(key), .message = std::move(message)});
+  void fail(std::string key, std::string message, Excerpt excerpt = {}) {
+    if (result_.errors.size() == kErrorsMax) {
+      ++left_out_;
+      return;
+    }
+    result_.errors.push_back({.key = std::move(key), .message = std::move(message), .excerpt = std::move(excerpt)});
   }
 
-  void parse_flag(std::string_view text) {
+  void parse_flag(std::string_view argument) {
+    const std::string_view text = without_dashes(argument);
     const std::size_t equals = text.find('=');
     const std::string_view name = text.substr(0, equals);
     std::optional<std::string_view> value;
@@ -93,22 +118,25 @@ class Parser {
       unknown_flag(name, value.has_value());
       return;
     }
-    const std::string shown = '-' + std::string(flag->name);
+    Written written{.name = '-' + std::string(flag->name),
+                    .before_value = std::string(argument.substr(0, argument.find('=') + 1))};
     if (flag->target == nullptr && !value) {
       if (next_ == arguments_.size() || is_known_flag(arguments_[next_])) {
-        fail(shown, "needs a value: " + shown + ' ' + std::string(flag->value_name));
+        fail(written.name, "needs a value: " + written.name + ' ' + std::string(flag->value_name));
         return;
       }
       value = arguments_[next_++];
+      written.before_value = std::string(argument) + ' ';
     }
     if (!seen_.insert(flag->name).second) {
-      fail(shown, "is given more than once");
+      fail(written.name, "is given more than once");
       return;
     }
+    written.value = value.value_or("true");
     if (flag->target != nullptr) {
-      set_switch(*flag, shown, value.value_or("true"));
+      set_switch(*flag, written);
     } else {
-      set_value(*flag, shown, *value);
+      set_value(*flag, written);
     }
   }
 
@@ -126,48 +154,50 @@ class Parser {
     }
   }
 
-  void set_switch(const FlagSpec& flag, const std::string& shown, std::string_view value) {
-    if (value != "true" && value != "false") {
-      fail(shown, in_quotes(value) + " is not one of true, false");
+  void set_switch(const FlagSpec& flag, const Written& written) {
+    if (written.value != "true" && written.value != "false") {
+      fail(written.name, in_quotes(written.value) + " is not one of true, false", written.mark(written.value));
       return;
     }
-    result_.*flag.target = value == "true";
+    result_.*flag.target = written.value == "true";
   }
 
-  void set_value(const FlagSpec& flag, const std::string& shown, std::string_view value) {
+  void set_value(const FlagSpec& flag, const Written& written) {
+    const std::string_view value = written.value;
     if (const KeySpec* key = find_key(flag.key)) {
       // Checked here so that the message names the flag; stored for the merge with the file.
       Config scratch;
       if (std::optional<std::string> message = assign_text(*key, value, scratch)) {
-        fail(shown, std::move(*message));
+        fail(written.name, std::move(*message), written.mark(wrong_part(*key, value)));
       } else {
-        result_.overrides.push_back({.key = key, .text = std::string(value)});
+        result_.overrides.push_back({.key = key, .flag = written.name, .text = std::string(value)});
       }
     } else if (flag.name == "backends") {
-      set_backends(shown, value);
+      set_backends(written);
     } else if (value.empty()) {
-      fail(shown, "needs a value: " + shown + ' ' + std::string(flag.value_name));
+      fail(written.name, "needs a value: " + written.name + ' ' + std::string(flag.value_name));
     } else {
       result_.config_file = value;
     }
   }
 
-  void set_backends(const std::string& shown, std::string_view list) {
+  void set_backends(const Written& written) {
     Config scratch;
     std::set<std::string> identities;
     const KeySpec& url = *find_key("backends.url");
-    while (true) {
+    for (std::string_view list = written.value;;) {
       const std::size_t comma = list.find(',');
+      const std::string_view text = trim(list.substr(0, comma));
       if (scratch.backends.size() == kBackendsMax) {
-        fail(shown, "names more than " + std::to_string(kBackendsMax) + " backends");
+        fail(written.name, "names more than " + std::to_string(kBackendsMax) + " backends", written.mark(text));
         break;
       }
       scratch.backends.emplace_back();
-      if (std::optional<std::string> message = assign_text(url, trim(list.substr(0, comma)), scratch)) {
-        fail(shown, std::move(*message));
+      if (std::optional<std::string> message = assign_text(url, text, scratch)) {
+        fail(written.name, std::move(*message), written.mark(wrong_part(url, text)));
       } else if (const Backend& backend = scratch.backends.back();
                  !identities.insert(backend_identity(backend)).second) {
-        fail(shown, backend.url + " is listed twice");
+        fail(written.name, backend.url + " is listed twice", written.mark(text));
       }
       if (comma == std::string_view::npos) {
         break;
@@ -180,6 +210,7 @@ class Parser {
 
   std::vector<std::string_view> arguments_;
   std::size_t next_ = 0;
+  std::size_t left_out_ = 0;
   std::set<std::string_view> seen_;
   CommandLine result_;
 };
@@ -199,18 +230,32 @@ void check_backends(const CommandLine& flags, const Config& config, ConfigErrors
   }
 }
 
+void remember_flags(const CommandLine& command_line, Origins& origins) {
+  for (const Override& override : command_line.overrides) {
+    origins[std::string(override.key->path)] = override.flag;
+  }
+  if (!command_line.backends) {
+    return;
+  }
+  const std::string section = std::string(kBackendsSection) + '.';
+  std::erase_if(origins, [&](const auto& origin) { return origin.first.starts_with(section); });
+  for (std::size_t i = 0; i < command_line.backends->size(); ++i) {
+    origins[section + std::to_string(i) + ".url"] = "-backends";
+  }
+}
+
 }  // namespace
 
 CommandLine parse_command_line(int argc, const char* const* argv) {
   return Parser(argc, argv).parse();
 }
 
-Checked<Config> load_configuration(const CommandLine& command_line) {
+Checked<Config> load_configuration(const CommandLine& command_line, Origins* origins) {
   ConfigErrors errors = command_line.errors;
   Config config;
   bool is_file_known = true;
   if (command_line.config_file) {
-    Checked<Config> file = load_file(*command_line.config_file);
+    Checked<Config> file = load_file(*command_line.config_file, origins);
     if (file) {
       config = std::move(file).value();
     } else {
@@ -227,6 +272,9 @@ Checked<Config> load_configuration(const CommandLine& command_line) {
   }
   if (command_line.backends) {
     config.backends = *command_line.backends;
+  }
+  if (origins != nullptr) {
+    remember_flags(command_line, *origins);
   }
   for (const Override& override : command_line.overrides) {
     if (std::optional<std::string> message = assign_text(*override.key, override.text, config)) {

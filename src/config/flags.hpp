@@ -7,6 +7,7 @@
 
 #include "config/config.hpp"
 #include "config/config_error.hpp"
+#include "config/origins.hpp"
 
 namespace lb::config {
 
@@ -15,11 +16,14 @@ struct KeySpec;
 // A key of the file that a flag sets instead.
 struct Override {
   const KeySpec* key;
+  std::string flag;  // -port
   std::string text;  // checked already
 };
 
 struct CommandLine {
   bool check = false;
+  bool print_config = false;
+  bool print_schema = false;
   bool demo = false;
   bool watch = false;
   bool takeover = false;
@@ -39,7 +43,8 @@ CommandLine parse_command_line(int argc, const char* const* argv);
 
 // Defaults, then the file, then flags; or everything that is wrong with any of them. With -demo the list of backends is
 // empty: whoever starts the built-in ones adds them. Reads the file again at each call, which is what a reload wants.
-Checked<Config> load_configuration(const CommandLine& command_line);
+// `origins`, if not null, is told where each value that is not the default came from.
+Checked<Config> load_configuration(const CommandLine& command_line, Origins* origins = nullptr);
 
 // What -help prints: complete, with line breaks, at most 100 columns wide.
 std::string help_text();

@@ -17,7 +17,15 @@ constexpr std::array kFlags = {
     FlagSpec{.name = "log-level", .value_name = "LEVEL", .key = "log.level", .help = "what to log"},
     FlagSpec{.name = "watch", .target = &CommandLine::watch, .help = "read the file again whenever it changes"},
     FlagSpec{.name = "takeover", .target = &CommandLine::takeover, .help = "take the port over from a running process"},
-    FlagSpec{.name = "check", .target = &CommandLine::check, .help = "validate the configuration and exit"},
+    FlagSpec{.name = "check",
+             .target = &CommandLine::check,
+             .help = "validate the configuration, try the backends once, exit"},
+    FlagSpec{.name = "print-config",
+             .target = &CommandLine::print_config,
+             .help = "print every value in force, and where it came from"},
+    FlagSpec{.name = "print-schema",
+             .target = &CommandLine::print_schema,
+             .help = "print a JSON Schema of the file, for editors"},
     FlagSpec{.name = "version", .target = &CommandLine::version, .help = "print the version and exit"},
     FlagSpec{.name = "help", .target = &CommandLine::help, .help = "print this page and exit"},
 };
@@ -46,6 +54,7 @@ Exit status: 0 after an orderly stop, 1 if the machine refused something (a port
 2 if a flag or the file is wrong.
 
 Every key of the file, with default, unit and range: config/load-balancer.toml
+The same for editors: config/load-balancer.schema.json, which is what -print-schema prints
 Documentation: README.md and docs/
 )";
 

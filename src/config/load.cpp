@@ -21,6 +21,7 @@
 #include "config/file_text.hpp"
 #include "config/nearest_name.hpp"
 #include "config/schema.hpp"
+#include "config/syntax_hint.hpp"
 #include "config/url.hpp"
 
 namespace lb::config {
@@ -118,10 +119,23 @@ std::string unknown_section_message(std::string_view path, std::string_view name
   return "unknown section; known are " + known;
 }
 
+struct Mark {
+  std::size_t begin;
+  std::size_t length;
+};
+
+Mark mark_of(const toml::source_region& where) {
+  const std::size_t begin = where.begin.column - 1;
+  // What goes on in the next line is marked to the end of this one.
+  return {begin, where.end.line == where.begin.line ? where.end.column - 1 - begin : std::string_view::npos};
+}
+
 // Walks the parsed file along the schema. It descends into known sections only, so its depth is the schema's.
 class Reader {
  public:
-  explicit Reader(std::string_view file_name) : file_name_(file_name) {}
+  // `text`: what was parsed, before it was cleaned; `origins` may be null.
+  Reader(std::string_view text, std::string_view file_name, Origins* origins)
+      : text_(text), file_name_(file_name), origins_(origins) {}
 
   Checked<Config> read(const toml::table& root) {
     read_section(root, "");
@@ -149,6 +163,10 @@ class Reader {
   }
 
   void fail(const toml::source_region& where, std::string_view path, std::string message) {
+    fail(where, path, std::move(message), mark_of(where));
+  }
+
+  void fail(const toml::source_region& where, std::string_view path, std::string message, Mark mark) {
     if (errors_.size() == kErrorsMax) {
       ++left_out_;
       return;
@@ -157,7 +175,30 @@ class Reader {
                        .line = where.begin.line,
                        .column = where.begin.column,
                        .key = printable(path),
-                       .message = std::move(message)});
+                       .message = std::move(message),
+                       .excerpt = make_excerpt(line_of(text_, where.begin.line), mark.begin, mark.length)});
+  }
+
+  // The wrong part of a text, as far as it stands in the file as it is: not if it is written with escapes.
+  Mark mark_in(const toml::source_region& where, const KeySpec& key, const toml::value<std::string>* text) const {
+    const Mark whole = mark_of(where);
+    if (text == nullptr || text->get().empty() || key.wrong_part == nullptr) return whole;
+    const std::string_view value = text->get();
+    const std::string_view line = line_of(text_, where.begin.line);
+    const std::size_t at = line.find(value, whole.begin);
+    if (at == std::string_view::npos || at - whole.begin > whole.length) return whole;
+    const std::string_view part = wrong_part(key, value);
+    return {at + static_cast<std::size_t>(part.data() - value.data()), part.size()};
+  }
+
+  // Where the value was found. Of backends the last one is being read.
+  void remember(const KeySpec& key, const toml::source_region& where) {
+    if (origins_ == nullptr) return;
+    std::string path(key.path);
+    if (key.section() == kBackendsSection) {
+      path.insert(kBackendsSection.size(), '.' + std::to_string(config_.backends.size() - 1));
+    }
+    (*origins_)[path] = file_name_ + ':' + std::to_string(where.begin.line);
   }
 
   void read_section(const toml::table& table, std::string_view section) {
@@ -195,8 +236,7 @@ class Reader {
     }
   }
 
-  // True if the value was stored.
-  bool read_value(const KeySpec& key, const toml::node& node) {
+  void read_value(const KeySpec& key, const toml::node& node) {
     std::optional<std::string> message;
     if (const auto* integer = node.as_integer()) {
       message = assign_integer(key, integer->get(), config_);
@@ -208,9 +248,10 @@ class Reader {
       message = assign_text(key, text->get(), config_);
     }
     if (message) {
-      fail(node.source(), key.path, std::move(*message));
+      fail(node.source(), key.path, std::move(*message), mark_in(node.source(), key, node.as_string()));
+    } else {
+      remember(key, node.source());
     }
-    return !message;
   }
 
   void read_backends(const toml::node& node) {
@@ -255,7 +296,9 @@ class Reader {
     }
   }
 
+  std::string_view text_;
   std::string file_name_;
+  Origins* origins_;
   Config config_;
   ConfigErrors errors_;
   std::size_t left_out_ = 0;
@@ -264,31 +307,33 @@ class Reader {
 
 }  // namespace
 
-Checked<Config> load_text(std::string_view text, std::string_view file_name) {
+Checked<Config> load_text(std::string_view text, std::string_view file_name, Origins* origins) {
   const Checked<std::string> clean = clean_text(text);
-  if (!clean) {
-    ConfigError error = clean.errors().front();
+  text = without_byte_order_mark(text);
+  const auto at_place = [&](ConfigError error) {
     error.file = file_name;
+    if (error.line > 0) error.excerpt = make_excerpt(line_of(text, error.line), error.column - 1, 1);
     return error;
+  };
+  if (!clean) {
+    return at_place(clean.errors().front());
   }
   const toml::parse_result result = toml::parse(std::string_view(clean.value()));
   if (!result) {
+    const std::string_view problem = result.error().description();
     const toml::source_position where = result.error().source().begin;
-    return ConfigError{.file = std::string(file_name),
-                       .line = where.line,
-                       .column = where.column,
-
-                       .message = printable(result.error().description())};
+    const std::string hint = syntax_hint(problem, line_of(text, where.line), where.column);
+    return at_place({.line = where.line, .column = where.column, .message = printable(problem) + hint});
   }
-  return Reader(file_name).read(result.table());
+  return Reader(text, file_name, origins).read(result.table());
 }
 
-Checked<Config> load_file(const std::string& path) {
+Checked<Config> load_file(const std::string& path, Origins* origins) {
   Checked<std::string> text = read_file(path, kFileBytesMax);
   if (!text) {
     return text.errors();
   }
-  return load_text(text.value(), path);
+  return load_text(text.value(), path, origins);
 }
 
 }  // namespace lb::config

@@ -47,6 +47,18 @@ std::string any_text(std::string_view text) {
 std::string url_problem(std::string_view text) {
   return parse_backend_url(text).problem;
 }
+std::string_view wrong_part_of_url(std::string_view text) {
+  return parse_backend_url(text).where;
+}
+
+// Wider than the checks above, for JSON Schema: editors have only these.
+constexpr std::string_view kAddressPattern = "^[0-9A-Fa-f:.]+(%[0-9A-Za-z._-]+)?$";
+constexpr std::string_view kMethodPattern = "^[A-Z]{1,20}$";
+constexpr std::string_view kPathPattern = R"(^/[!"$-~]*$)";
+constexpr std::string_view kHostPattern = R"(^((\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?)?$)";
+constexpr std::string_view kStatusPattern =
+    "^[ \\t]*[1-5][0-9]{2}(-[1-5][0-9]{2})?[ \\t]*(,[ \\t]*[1-5][0-9]{2}(-[1-5][0-9]{2})?[ \\t]*)*$";
+constexpr std::string_view kUrlPattern = R"(^([Hh][Tt][Tt][Pp]://)?(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?/?$)";
 
 // Field is a stateless lambda that names the field; one spelling serves reading and writing.
 template <auto Field>
@@ -122,10 +134,11 @@ KeySpec count(std::string_view path, const Range& range, std::string_view help) 
 // A text with a check of its own: empty, or `is not a path`.
 template <auto Field>
 KeySpec text(std::string_view path, std::string_view format, std::string (*problem)(std::string_view),
-             std::string_view help) {
+             std::string_view pattern, std::string_view help) {
   return {.path = path,
           .format = format,
           .problem = problem,
+          .pattern = pattern,
           .help = help,
           .get = get_field<Field>,
           .set = set_field<Field>};
@@ -139,6 +152,7 @@ void add_server_keys(std::vector<KeySpec>& keys) {
       {.path = "server.address",
        .format = R"(an IPv4 or IPv6 address, such as "::", "0.0.0.0" or "127.0.0.1")",
        .problem = address_problem,
+       .pattern = kAddressPattern,
        .help = "Where to listen: :: is every address, IPv4 included; name one address to be reached only there.",
        .get = get_field<kAddress>,
        .set = set_field<kAddress>});
@@ -213,6 +227,8 @@ void add_backend_keys(std::vector<KeySpec>& keys) {
                   .format = "http://host[:port]",
                   .problem = url_problem,
                   .shown = without_userinfo,
+                  .wrong_part = wrong_part_of_url,
+                  .pattern = kUrlPattern,
                   .required = true,
                   .help = "Where the backend listens: a name, an IPv4 or [IPv6] address, and a port unless it is 80.",
                   .get = get_field<kUrl>,
@@ -267,20 +283,22 @@ void add_health_keys(std::vector<KeySpec>& keys) {
                       "accepts connections may still be unable to answer.",
                   .get = get_field<kCheck>,
                   .set = set_field<kCheck>});
-  keys.push_back(text<[](auto& c) -> auto& { return c.health.method; }>("health.method", "a method such as GET or HEAD",
-                                                                        method_problem, "The method of HTTP checks."));
+  keys.push_back(text<[](auto& c) -> auto& { return c.health.method; }>(
+      "health.method", "a method such as GET or HEAD", method_problem, kMethodPattern, "The method of HTTP checks."));
   keys.push_back(text<[](auto& c) -> auto& { return c.health.path; }>(
-      "health.path", R"(a path such as "/healthz")", path_problem,
+      "health.path", R"(a path such as "/healthz")", path_problem, kPathPattern,
       "The path of HTTP checks; point it at a page that tells whether the backend can work."));
   keys.push_back(text<[](auto& c) -> auto& { return c.health.host; }>(
-      "health.host", R"(a host such as "example.org", or "" for the backend's own)", host_problem,
+      "health.host", R"(a host such as "example.org", or "" for the backend's own)", host_problem, kHostPattern,
       "The Host field of HTTP checks; set it where a backend serves several sites."));
   keys.push_back(text<[](auto& c) -> auto& { return c.health.status; }>(
-      "health.status", R"(status codes and ranges such as "200" or "200-299,304")", status_problem,
+      "health.status", R"(status codes and ranges such as "200" or "200-299,304")", status_problem, kStatusPattern,
       "The status codes that pass an HTTP check."));
-  keys.push_back(text<[](auto& c) -> auto& { return c.health.body; }>(
-      "health.body", "a text of at most 1024 bytes", any_text,
-      "A text that the first 64 KiB of the answer's body must hold to pass an HTTP check; empty: any body passes."));
+  KeySpec body = text<[](auto& c) -> auto& { return c.health.body; }>(
+      "health.body", "a text of at most 1024 bytes", any_text, "",
+      "A text that the first 64 KiB of the answer's body must hold to pass an HTTP check; empty: any body passes.");
+  body.max = kTextBytesMax;
+  keys.push_back(body);
 }
 
 void add_pool_keys(std::vector<KeySpec>& keys) {

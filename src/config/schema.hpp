@@ -22,7 +22,7 @@ struct KeySpec {
   // Dotted path. The keys of `backends` exist once for each backend.
   std::string_view path{};
   KeyType type = KeyType::kString;
-  // Numbers: both ends are allowed.
+  // Numbers: both ends are allowed. kString: `max` is the greatest length in bytes, unless it is 0.
   std::uint64_t min = 0;
   std::uint64_t max = 0;
   // Numbers: what 0 means beyond nothing; may be empty.
@@ -34,6 +34,10 @@ struct KeySpec {
   std::string (*problem)(std::string_view text) = nullptr;
   // kString: how a message shows a wrong text; null: as it is.
   std::string (*shown)(std::string_view text) = nullptr;
+  // kString: which part of a wrong text is at fault; null: all of it.
+  std::string_view (*wrong_part)(std::string_view text) = nullptr;
+  // kString: a regular expression that every allowed text matches, and few others do; empty: any text is allowed.
+  std::string_view pattern{};
   bool required = false;
   // What it does and when to change it: one sentence for the documentation.
   std::string_view help{};
@@ -75,6 +79,9 @@ std::string allowed_text(const KeySpec& key);
 // is untouched. Text is what a flag or a string in a file gives; an integer can only come from a file.
 std::optional<std::string> assign_text(const KeySpec& key, std::string_view text, Config& config);
 std::optional<std::string> assign_integer(const KeySpec& key, std::int64_t number, Config& config);
+
+// Which part of a text that assign_text() refuses is at fault.
+std::string_view wrong_part(const KeySpec& key, std::string_view text);
 
 // The message for a value of a type that no key has, or not this one; `found` says what it is: "true", "an array".
 std::string wrong_type_message(const KeySpec& key, std::string_view found);

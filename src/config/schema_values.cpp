@@ -167,6 +167,10 @@ std::optional<std::string> assign_integer(const KeySpec& key, std::int64_t numbe
   return std::nullopt;
 }
 
+std::string_view wrong_part(const KeySpec& key, std::string_view text) {
+  return key.wrong_part != nullptr ? key.wrong_part(text) : text;
+}
+
 std::string wrong_type_message(const KeySpec& key, std::string_view found) {
   if (key.type == KeyType::kUnsigned) {
     return std::string(found) + " is not " + allowed_text(key);

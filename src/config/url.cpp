@@ -19,6 +19,14 @@ constexpr std::size_t kLabelBytesMax = 63;
 // A zone is an interface name; Linux allows 15 bytes.
 constexpr std::size_t kZoneBytesMax = 15;
 
+// Empty, or what is wrong with which part of the text.
+struct Problem {
+  std::string message{};
+  std::string_view where{};
+
+  [[nodiscard]] bool empty() const { return message.empty(); }
+};
+
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
@@ -75,10 +83,10 @@ std::string name_problem(std::string_view host) {
   return {};
 }
 
-std::string set_host(std::string_view host, Backend& backend) {
+Problem set_host(std::string_view host, Backend& backend) {
   if (!is_ipv4(host)) {
     if (std::string problem = name_problem(host); !problem.empty()) {
-      return problem;
+      return {std::move(problem), host};
     }
   }
   backend.host = to_lower(host);
@@ -86,20 +94,20 @@ std::string set_host(std::string_view host, Backend& backend) {
   return {};
 }
 
-std::string set_ipv6_host(std::string_view address, Backend& backend) {
+Problem set_ipv6_host(std::string_view address, Backend& backend) {
   if (!to_ipv6(address)) {
-    return "has an invalid IPv6 address " + in_quotes(address);
+    return {"has an invalid IPv6 address " + in_quotes(address), address};
   }
   backend.host = to_lower(address);
   backend.url = "http://[" + backend.host + ']';
   return {};
 }
 
-std::string set_port(std::string_view text, Backend& backend) {
+Problem set_port(std::string_view text, Backend& backend) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (text.empty() || error != std::errc{} || end != text.data() + text.size() || port == 0) {
-    return "has the port " + in_quotes(text) + ", which is not a whole number between 1 and 65535";
+    return {"has the port " + in_quotes(text) + ", which is not a whole number between 1 and 65535", text};
   }
   backend.port = port;
   backend.url += ':' + std::to_string(port);
@@ -107,55 +115,77 @@ std::string set_port(std::string_view text, Backend& backend) {
 }
 
 // host, host:port, [ipv6] or [ipv6]:port.
-std::string set_authority(std::string_view authority, Backend& backend) {
+Problem set_authority(std::string_view authority, Backend& backend) {
   if (authority.starts_with('[')) {
     const std::size_t bracket = authority.find(']');
     if (bracket == std::string_view::npos) {
-      return "has no ] after its IPv6 address";
+      return {"has no ] after its IPv6 address", authority};
     }
-    std::string problem = set_ipv6_host(authority.substr(1, bracket - 1), backend);
+    Problem problem = set_ipv6_host(authority.substr(1, bracket - 1), backend);
     const std::string_view rest = authority.substr(bracket + 1);
     if (!problem.empty() || rest.empty()) {
       return problem;
     }
     return rest.starts_with(':') ? set_port(rest.substr(1), backend)
-                                 : "has " + in_quotes(rest) + " after its IPv6 address";
+                                 : Problem{"has " + in_quotes(rest) + " after its IPv6 address", rest};
   }
   const std::size_t colon = authority.find(':');
   if (colon != std::string_view::npos && authority.find(':', colon + 1) != std::string_view::npos) {
-    return "has more than one colon; an IPv6 address needs brackets, as in http://[::1]:8080";
+    return {"has more than one colon; an IPv6 address needs brackets, as in http://[::1]:8080", authority};
   }
   const std::string_view host = authority.substr(0, colon);
   if (host.empty()) {
-    return "has no host";
+    return {"has no host", host};
   }
-  std::string problem = set_host(host, backend);
+  Problem problem = set_host(host, backend);
   if (!problem.empty() || colon == std::string_view::npos) {
     return problem;
   }
   return set_port(authority.substr(colon + 1), backend);
 }
 
-std::string scheme_problem(std::string_view scheme) {
+Problem scheme_problem(std::string_view scheme) {
   const std::string name = to_lower(scheme);
   if (name == "http") {
     return {};
   }
   if (name == "https") {
-    return "uses https, which is not supported yet";
+    return {"uses https, which is not supported yet", scheme};
   }
-  return name.empty() ? "has no scheme before ://" : "uses the scheme " + in_quotes(name) + ", which is not supported";
+  return {name.empty() ? "has no scheme before ://" : "uses the scheme " + in_quotes(name) + ", which is not supported",
+          scheme};
 }
 
 // What follows the authority, from its first '/', '?' or '#' on.
-std::string tail_problem(std::string_view tail) {
-  if (tail.find('#') != std::string_view::npos) {
-    return "has a fragment (#), which a backend cannot have";
+Problem tail_problem(std::string_view tail) {
+  if (const std::size_t at = tail.find('#'); at != std::string_view::npos) {
+    return {"has a fragment (#), which a backend cannot have", tail.substr(at)};
   }
-  if (tail.find('?') != std::string_view::npos) {
-    return "has a query (?), which a backend cannot have";
+  if (const std::size_t at = tail.find('?'); at != std::string_view::npos) {
+    return {"has a query (?), which a backend cannot have", tail.substr(at)};
   }
-  return tail.empty() || tail == "/" ? "" : "has the path " + in_quotes(tail) + "; a path prefix is not supported yet";
+  if (tail.empty() || tail == "/") {
+    return {};
+  }
+  return {"has the path " + in_quotes(tail) + "; a path prefix is not supported yet", tail};
+}
+
+// Anything but spaces and control characters.
+Problem read_url(std::string_view text, Backend& backend) {
+  if (const std::size_t end = text.find("://"); end != std::string_view::npos) {
+    if (Problem problem = scheme_problem(text.substr(0, end)); !problem.empty()) {
+      return problem;
+    }
+    text.remove_prefix(end + 3);
+  }
+  const std::size_t end = std::min(text.find_first_of("/?#"), text.size());
+  const std::string_view authority = text.substr(0, end);
+  if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
+    return {"has a user name or password (@), which a backend cannot have", authority.substr(0, at + 1)};
+  }
+  backend.port = kHttpPort;
+  Problem problem = set_authority(authority, backend);
+  return problem.empty() ? tail_problem(text.substr(end)) : problem;
 }
 
 bool is_space_or_control(char c) {
@@ -166,30 +196,16 @@ bool is_space_or_control(char c) {
 
 UrlOutcome parse_backend_url(std::string_view text) {
   if (text.empty()) {
-    return {.problem = "is empty"};
+    return {.problem = "is empty", .where = text};
   }
-  if (std::any_of(text.begin(), text.end(), is_space_or_control)) {
-    return {.problem = "has a space or a control character"};
-  }
-  if (const std::size_t end = text.find("://"); end != std::string_view::npos) {
-    if (std::string problem = scheme_problem(text.substr(0, end)); !problem.empty()) {
-      return {.problem = std::move(problem)};
-    }
-    text.remove_prefix(end + 3);
-  }
-  const std::size_t end = std::min(text.find_first_of("/?#"), text.size());
-  const std::string_view authority = text.substr(0, end);
-  if (authority.find('@') != std::string_view::npos) {
-    return {.problem = "has a user name or password (@), which a backend cannot have"};
+  if (const auto* const space = std::find_if(text.begin(), text.end(), is_space_or_control); space != text.end()) {
+    return {.problem = "has a space or a control character",
+            .where = text.substr(static_cast<std::size_t>(space - text.begin()), 1)};
   }
   Backend backend;
-  backend.port = kHttpPort;
-  std::string problem = set_authority(authority, backend);
-  if (problem.empty()) {
-    problem = tail_problem(text.substr(end));
-  }
+  Problem problem = read_url(text, backend);
   if (!problem.empty()) {
-    return {.problem = std::move(problem)};
+    return {.problem = std::move(problem.message), .where = problem.where};
   }
   return {.backend = std::move(backend)};
 }

@@ -13,10 +13,12 @@
 
 namespace lb::config {
 
-// `problem` is empty if `backend` is set; otherwise it continues a sentence that began with the text: `has no host`.
+// `problem` is empty if `backend` is set; otherwise it continues a sentence that began with the text: `has no host`,
+// and `where` is the part of the text at fault, which may be a place between two characters.
 struct UrlOutcome {
   std::optional<Backend> backend{};
   std::string problem{};
+  std::string_view where{};
 };
 
 // Reads `http://host[:port][/]`, or the same without the scheme. The host is a name, an IPv4 address or an IPv6 address

@@ -51,13 +51,14 @@ net::Awaitable<base::Result<Arrival>> ServerConnection<S>::read_request() {
 template <net::Stream S>
 net::Awaitable<Arrival> ServerConnection<S>::wait_for_first_byte() {
   constexpr base::Duration kBuffersKept{1000};
-  const base::Duration idle = !first_request_ ? settings_.timeouts.keep_alive_idle
-                              : draining()    ? base::kDrainNewConnection
-                                              : settings_.timeouts.header;
+  // The answer that went out while the stop began did not say that it was the last one: the next request may follow.
+  const base::Duration idle = draining() ? (first_request_ ? base::kDrainNewConnection : base::kDrainBusyConnection)
+                              : first_request_ ? settings_.timeouts.header
+                                               : settings_.timeouts.keep_alive_idle;
   idle_since_ = stream_->wheel().now();
   const base::Deadline deadline = idle_since_ + idle;
-  if (draining() && !first_request_ && stream_->probe() != net::Probe::readable) co_return Arrival::nobody;
   idle_ = true;
+  stream_->read_ahead();
   base::Deadline patience = std::min(deadline, stream_->wheel().after(kBuffersKept));
   Arrival arrival = Arrival::nobody;
   for (;;) {
@@ -70,8 +71,9 @@ net::Awaitable<Arrival> ServerConnection<S>::wait_for_first_byte() {
       if (filled) continue;
     }
     // A request that arrived in the moment in which idle connections were closed is still answered.
-    const bool raced =
-        !filled && filled.error().kind == base::ErrorKind::cancelled && stream_->probe() == net::Probe::readable;
+    const bool ended_by_us = !filled && (filled.error().kind == base::ErrorKind::cancelled ||
+                                         filled.error().kind == base::ErrorKind::timeout);
+    const bool raced = ended_by_us && stream_->probe() == net::Probe::readable;
     if (raced) continue;
     if (filled) arrival = Arrival::request;
     break;

@@ -26,7 +26,8 @@ struct ConnectTimer {
   bool expired = false;
 };
 
-// What a failed connect() to `address` says.
+}  // namespace
+
 Error connect_error(const boost::system::error_code& code, const Tcp::endpoint& address, bool expired) noexcept {
   if (expired) return {ErrorKind::connect_timeout, Side::upstream, "connect timed out"};
   // EADDRNOTAVAIL: for IPv4 our ports to that address ran out; for IPv6 it nearly always means a host without IPv6, as
@@ -46,32 +47,17 @@ Error connect_error(const boost::system::error_code& code, const Tcp::endpoint& 
   }
 }
 
-}  // namespace
-
-Awaitable<Result<std::unique_ptr<TcpStream>>> connect_tcp(Executor executor, DeadlineWheel& wheel, Addresses addresses,
-                                                          base::Deadline deadline, std::size_t* failed) {
-  Error last{ErrorKind::resolve_failed, Side::upstream, "the name has no address"};
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    const base::TimePoint now = wheel.now();
-    if (now >= deadline) co_return Error{ErrorKind::connect_timeout, Side::upstream, "connect timed out"};
-    TcpSocket socket(executor);
-    boost::system::error_code code;
-    socket.open(addresses[i].protocol(), code);
-    if (!code) {
-      ConnectTimer timer(socket, wheel);
-      timer.entry.arm(now + (deadline - now) / static_cast<std::int64_t>(addresses.size() - i));
-      std::tie(code) = co_await socket.async_connect(addresses[i], use_result);
-      timer.entry.disarm();
-      if (!code && !timer.expired) co_return std::make_unique<TcpStream>(std::move(socket), wheel, Side::upstream);
-      last = connect_error(code, addresses[i], timer.expired);
-    } else {
-      last = connect_error(code, addresses[i], false);
-    }
-    // Another address takes a descriptor, too; it may well have a port left.
-    if (code == asio::error::no_descriptors) break;
-    if (failed != nullptr) *failed = i + 1;
-  }
-  co_return last;
+Awaitable<Result<std::unique_ptr<TcpStream>>> TcpConnector::connect(Tcp::endpoint address, base::Deadline deadline) {
+  TcpSocket socket(executor_);
+  boost::system::error_code code;
+  socket.open(address.protocol(), code);
+  if (code) co_return connect_error(code, address, false);
+  ConnectTimer timer(socket, wheel_);
+  timer.entry.arm(deadline);
+  std::tie(code) = co_await socket.async_connect(address, use_result);
+  timer.entry.disarm();
+  if (code || timer.expired) co_return connect_error(code, address, timer.expired);
+  co_return std::make_unique<TcpStream>(std::move(socket), wheel_, Side::upstream);
 }
 
 }  // namespace lb::net

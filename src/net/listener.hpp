@@ -1,70 +1,98 @@
-// The listening sockets: one for each worker, so that the kernel spreads connections and no lock is shared.
+// Accepts connections on one worker.
 #pragma once
 
-#include <cstdint>
+#include <concepts>
 #include <functional>
-#include <string>
+#include <memory>
 #include <utility>
-#include <vector>
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-
+#include "base/log.hpp"
 #include "net/pause.hpp"
 #include "net/tcp_stream.hpp"
 #include "net/worker.hpp"
 
 namespace lb::net {
 
-// Open, bound and listening descriptors, one for each worker, closed when this goes away unless released.
-class ListenSockets {
- public:
-  ListenSockets() = default;
-  ListenSockets(ListenSockets&& other) noexcept { std::swap(descriptors_, other.descriptors_); }
-  ListenSockets& operator=(ListenSockets&&) = delete;
-  ~ListenSockets();
-
-  // Binds `count` sockets to one address and port. `address` "::" also takes IPv4, and means 0.0.0.0 on a host without
-  // IPv6. `port` 0 takes any free one. The first socket is bound without SO_REUSEPORT: a second instance, or any other
-  // program, on the same port is refused, although the sockets share it among themselves.
-  // Returns a sentence for the user on failure.
-  [[nodiscard]] static boost::system::result<ListenSockets, std::string> open(const std::string& address,
-                                                                              std::uint16_t port, std::size_t count);
-
-  // Takes over descriptors that listen already, and binds more beside them until there are `count`; there may be more.
-  [[nodiscard]] static boost::system::result<ListenSockets, std::string> adopt(const std::vector<int>& descriptors,
-                                                                               std::size_t count);
-
-  [[nodiscard]] std::size_t size() const noexcept { return descriptors_.size(); }
-  [[nodiscard]] Tcp::endpoint local() const;
-  // Hands one descriptor over.
-  [[nodiscard]] int release(std::size_t index) noexcept { return std::exchange(descriptors_[index], -1); }
-
- private:
-  std::vector<int> descriptors_;
+// A connection that was accepted; without a stream, why not.
+template <class S>
+struct Accepted {
+  std::unique_ptr<S> stream;
+  Tcp::endpoint peer;
+  boost::system::error_code error;
 };
 
-// Accepts on one worker until stopped.
+// One listening descriptor, which it owns.
+template <class A>
+concept Acceptor = requires(A acceptor) {
+  // The next connection, once there is one. One at a time.
+  { acceptor.accept() } -> std::same_as<Awaitable<Accepted<typename A::Stream>>>;
+  // One that waits in the kernel's queue; else would_block. Never waits.
+  { acceptor.accept_queued() } -> std::same_as<Accepted<typename A::Stream>>;
+  // An accept() that pends ends with an error.
+  { acceptor.close() };
+};
+
+// Accepts until stopped.
+template <Acceptor A>
 class Listener {
  public:
+  using Stream = typename A::Stream;
   // Called on the worker's thread with each new connection.
-  using OnAccept = std::function<void(TcpSocket socket, const Tcp::endpoint& peer)>;
+  using OnAccept = std::function<void(std::unique_ptr<Stream> stream, const Tcp::endpoint& peer)>;
   // Whether one more may be handed over. While it is false the connection waits, and the others in the kernel's queue.
   using HasRoom = std::function<bool()>;
 
   // Takes the descriptor. The worker must not run yet, or this is called on its thread.
-  Listener(Worker& worker, int descriptor, HasRoom has_room, OnAccept on_accept);
+  Listener(Worker& worker, int descriptor, HasRoom has_room, OnAccept on_accept)
+      : worker_(worker),
+        acceptor_(worker, descriptor),
+        has_room_(std::move(has_room)),
+        on_accept_(std::move(on_accept)) {}
 
   // Starts accepting, as a task of the worker. Worker's thread, or before it runs.
-  void start();
+  void start() { worker_.tasks().spawn(accept_loop()); }
+
   // Accepts what waits in the kernel's queue and closes the port. Worker's thread.
-  void stop();
+  void stop() {
+    stopped_ = true;
+    // Closing resets what the kernel has connected but nobody accepted: those clients are taken in first.
+    for (int queued = 0; queued < SOMAXCONN; ++queued) {
+      auto accepted = acceptor_.accept_queued();
+      if (!accepted.stream) break;
+      on_accept_(std::move(accepted.stream), accepted.peer);
+    }
+    acceptor_.close();
+  }
 
  private:
-  Awaitable<void> accept_loop();
-  Awaitable<bool> accept_one(Pause& pause);
+  Awaitable<void> accept_loop() {
+    Pause pause(worker_.executor(), worker_.wheel());
+    while (!stopped_) {
+      const bool accepted = co_await accept_one(pause);
+      // Out of descriptors: trying again at once would spin, for the connection stays in the kernel's queue.
+      if (!accepted && !stopped_) co_await pause.until(worker_.wheel().after(base::kAcceptPause));
+    }
+  }
+
+  Awaitable<bool> accept_one(Pause& pause) {
+    auto accepted = co_await acceptor_.accept();
+    if (accepted.stream) {
+      complained_ = false;
+      while (!stopped_ && !has_room_()) co_await pause.until(worker_.wheel().after(base::kAcceptPause));
+      on_accept_(std::move(accepted.stream), accepted.peer);
+      co_return true;
+    }
+    // A connection that went away while it was queued says nothing about the next one.
+    const boost::system::error_code& code = accepted.error;
+    if (code == asio::error::connection_aborted || code.value() == EPROTO || stopped_) co_return true;
+    if (!complained_)
+      base::log(base::LogLevel::warning, "cannot accept connections: " + code.message() + "; trying again");
+    complained_ = true;
+    co_return false;
+  }
 
   Worker& worker_;
-  asio::basic_socket_acceptor<Tcp, Executor> acceptor_;
+  A acceptor_;
   HasRoom has_room_;
   OnAccept on_accept_;
   bool stopped_ = false;

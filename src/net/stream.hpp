@@ -41,8 +41,13 @@ concept Stream = requires(S stream, asio::mutable_buffer into, const BufferList&
   // The read or wait that pends, or the write, ends with `cancelled`; nothing happens if none does.
   { stream.cancel_read() };
   { stream.cancel_write() };
-  // Never waits, consumes nothing.
+  // Between two messages: the stream may begin to read, so that what comes, or the end, is known without looking. Such
+  // a read holds no buffer of the caller's.
+  { stream.read_ahead() };
+  // What lies there now. Never waits, consumes nothing.
   { stream.probe() } -> std::same_as<Probe>;
+  // The same as far as it has come to notice, which costs nothing where the stream reads ahead.
+  { stream.noticed() } -> std::same_as<Probe>;
   // The peer sees the end of our bytes and can still send.
   { stream.shutdown_send() };
   // Everything that pends ends with `cancelled`. close() is orderly; abort() lets the peer see a reset.

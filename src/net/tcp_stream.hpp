@@ -26,7 +26,9 @@ class TcpStream {
   void set_read_deadline(base::Deadline deadline) noexcept;
   void cancel_read() noexcept { stop(read_, Stop::cancelled); }
   void cancel_write() noexcept { stop(write_, Stop::cancelled); }
+  void read_ahead() noexcept {}  // a look costs less than a read that has to be undone
   [[nodiscard]] Probe probe() noexcept;
+  [[nodiscard]] Probe noticed() noexcept { return probe(); }
   void shutdown_send() noexcept;
   void close() noexcept;
   void abort() noexcept;

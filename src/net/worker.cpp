@@ -4,8 +4,10 @@
 
 namespace lb::net {
 
-Worker::Worker(const base::Clock& clock)
-    : work_(io_.get_executor()), wheel_(clock), tasks_(io_.get_executor()), ticker_(io_.get_executor()) {
+Worker::Worker(const base::Clock& clock, std::unique_ptr<Ring> ring)
+    : work_(io_.get_executor()), ring_(std::move(ring)), wheel_(clock), tasks_(io_.get_executor()) {
+  if (ring_) return;
+  ticker_.emplace(io_.get_executor());
   wheel_.on_first_entry(&Worker::wake_ticker, this);
 }
 
@@ -14,7 +16,33 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::run() {
+  if (!ring_) {
+    io_.run();
+    return;
+  }
+  ring_->enable();
+  // Asio keeps freed memory, of coroutine frames above all, for those who run a loop of its own: this one has no other
+  // purpose. (Within a handler of io_ itself, poll() would miscount what is left to do.)
+  asio::io_context keeper(1);
+  asio::post(keeper, [this] { run_by_ring(); });
+  keeper.run();
+}
+
+// Coroutines run where the ring tells that what they wait for is done, and where they were posted.
+void Worker::run_by_ring() {
+  for (;;) {
+    io_.restart();
+    io_.poll();
+    if (released_ && tasks_.size() == 0) break;
+    ring_->turn(wheel_.empty() ? Ring::kForever : base::kWheelTick);
+    wheel_.advance();
+  }
+  // What was closed last is still to be handed over; a kernel that does not finish is not waited for.
+  for (int turns = 0; turns < 100 && ring_->pending() > 0; ++turns) ring_->turn(base::kWheelTick);
 }
 
 void Worker::release() {
@@ -24,7 +52,7 @@ void Worker::release() {
     // alive.
     tasks_.when_empty([this] {
       released_ = true;
-      ticker_.cancel();
+      if (ticker_) ticker_->cancel();
     });
   });
 }
@@ -41,8 +69,8 @@ void Worker::wake_ticker(void* self) noexcept {
 // One timer for all deadlines of the worker, which rests while there are none.
 void Worker::tick() {
   ticking_ = true;
-  ticker_.expires_after(base::kWheelTick);
-  ticker_.async_wait([this](const boost::system::error_code& code) {
+  ticker_->expires_after(base::kWheelTick);
+  ticker_->async_wait([this](const boost::system::error_code& code) {
     if (code) return;
     wheel_.advance();
     ticking_ = false;

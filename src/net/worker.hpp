@@ -2,6 +2,8 @@
 // other threads reach a worker through post() alone.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <thread>
 
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -10,6 +12,7 @@
 
 #include "net/block_pool.hpp"
 #include "net/deadline_wheel.hpp"
+#include "net/ring.hpp"
 #include "net/session_set.hpp"
 #include "net/task_group.hpp"
 
@@ -17,13 +20,17 @@ namespace lb::net {
 
 class Worker {
  public:
-  explicit Worker(const base::Clock& clock);
+  // With a ring its loop waits by that one, and no reactor is made: nothing of Asio's that waits for descriptors or
+  // timers may be used on this worker. Without one, Asio's loop runs.
+  explicit Worker(const base::Clock& clock, std::unique_ptr<Ring> ring = nullptr);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Starts the thread. Without it a test may run the loop itself, by io().
+  // Starts the thread.
   void start();
+  // The loop, on the calling thread instead, until released and idle. Without a ring a test may also run io() itself.
+  void run();
   // Any thread: the loop ends when no coroutine is left; join() waits for that.
   void release();
   void join();
@@ -32,11 +39,13 @@ class Worker {
   template <class Function>
   void post(Function&& function) {
     asio::post(io_, std::forward<Function>(function));
+    if (ring_) ring_->wake();
   }
 
   // The rest: this worker's thread, or before start().
   [[nodiscard]] asio::io_context& io() noexcept { return io_; }
   [[nodiscard]] Executor executor() noexcept { return io_.get_executor(); }
+  [[nodiscard]] Ring* ring() noexcept { return ring_.get(); }  // null: none
   [[nodiscard]] DeadlineWheel& wheel() noexcept { return wheel_; }
   [[nodiscard]] BlockPool& blocks() noexcept { return blocks_; }
   [[nodiscard]] TaskGroup& tasks() noexcept { return tasks_; }
@@ -49,14 +58,16 @@ class Worker {
 
   static void wake_ticker(void* self) noexcept;
   void tick();
+  void run_by_ring();
 
   asio::io_context io_{1};  // one thread runs it: the scheduler may skip what only several need
   asio::executor_work_guard<Executor> work_;
+  std::unique_ptr<Ring> ring_;
   DeadlineWheel wheel_;
   BlockPool blocks_;
   TaskGroup tasks_;
   SessionSet sessions_;
-  Timer ticker_;
+  std::optional<Timer> ticker_;  // of a worker without a ring
   bool ticking_ = false;
   bool released_ = false;
   std::thread thread_;

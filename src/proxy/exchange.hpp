@@ -37,7 +37,7 @@ struct ExchangeContext {
   base::Random random;  // for the jitter of pauses
   http::DateCache dates{};
   RetryBudget retries{};
-  WaitingRoom waiting{executor};
+  WaitingRoom waiting{};
   void (*on_connect_failed)(void*, std::uint32_t) = nullptr;  // asks for a fresh lookup of the backend's name
   void* on_connect_failed_context = nullptr;
 

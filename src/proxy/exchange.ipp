@@ -166,7 +166,10 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
 template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstream::Pick& pick) {
   std::unique_ptr<Upstream> connection;
-  if (!fresh_connection_) connection = context_.pool.take(*pick.endpoint);
+  if (!fresh_connection_) {
+    connection =
+        context_.pool.take(*pick.endpoint, idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket);
+  }
   reused_ = connection != nullptr;
   if (!connection) connection = co_await connect(pick);
   if (!connection) co_return Outcome::failed;

@@ -3,7 +3,7 @@
 
 namespace lb::proxy {
 
-template class Exchange<upstream::TcpTransport>;
-template class Handler<upstream::TcpTransport>;
+template class Exchange<upstream::TcpTransport<net::TcpConnector>>;
+template class Handler<upstream::TcpTransport<net::TcpConnector>>;
 
 }  // namespace lb::proxy

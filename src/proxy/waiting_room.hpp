@@ -5,10 +5,9 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <utility>
 #include <vector>
-
-#include <boost/asio/post.hpp>
 
 #include "base/check.hpp"
 #include "net/pause.hpp"
@@ -40,12 +39,16 @@ class WaitingRoom {
  public:
   enum class Where : std::uint8_t { in_line, beside };
 
-  explicit WaitingRoom(net::Executor executor) noexcept : executor_(std::move(executor)) {}
+  WaitingRoom() = default;
+  WaitingRoom(const WaitingRoom&) = delete;
+  WaitingRoom& operator=(const WaitingRoom&) = delete;
 
-  // Before the workers run. `rooms` outlives the room's use.
-  void join(WaitingRooms& rooms) {
+  // Before the workers run. `rooms` outlives the room's use. `call_later` has call() run on the room's own worker; it
+  // may be called on any thread.
+  void join(WaitingRooms& rooms, std::function<void()> call_later) {
     rooms.add(*this);
     rooms_ = &rooms;
+    call_later_ = std::move(call_later);
   }
 
   // How many wait here, and how many of them in line. Any thread.
@@ -84,7 +87,8 @@ class WaitingRoom {
   // An exchange of this worker has given its place back.
   void place_is_free() { rooms_ != nullptr ? rooms_->call_next(*this) : call(); }
 
-  [[nodiscard]] const net::Executor& executor() const noexcept { return executor_; }
+  // The same, from another worker.
+  void call_later() const { call_later_(); }
 
  private:
   // Those beside wait for different backends; so many of them look at a time.
@@ -97,8 +101,8 @@ class WaitingRoom {
     in_line_.store(line_.size(), std::memory_order_relaxed);
   }
 
-  net::Executor executor_;
   WaitingRooms* rooms_ = nullptr;
+  std::function<void()> call_later_;
   List line_;
   List beside_;
   std::atomic<std::size_t> waiting_{0};
@@ -111,7 +115,7 @@ inline void WaitingRooms::call_next(WaitingRoom& own) {
     WaitingRoom& room = *rooms_[(turn + i) % rooms_.size()];
     if (room.waiting() == 0) continue;
     if (&room == &own) return room.call();
-    return net::asio::post(room.executor(), [&room] { room.call(); });
+    return room.call_later();
   }
 }
 

@@ -8,7 +8,8 @@ net::Awaitable<CheckResult> NetworkChecker::check(std::shared_ptr<Endpoint> endp
   using Verdict = CheckResult::Verdict;
   const std::shared_ptr<const HttpCheck> http = http_;
   net::Addresses addresses = co_await book_.look_up(endpoint, deadline);
-  auto stream = co_await net::connect_tcp(executor_, wheel_, std::move(addresses), deadline);
+  net::TcpConnector connector(executor_, wheel_);
+  auto stream = co_await net::connect_in_turn(connector, std::move(addresses), deadline);
   if (!stream) {
     const bool ours = stream.error().kind == base::ErrorKind::no_resources;
     co_return CheckResult{ours ? Verdict::unknown : Verdict::failed, std::string(stream.error().detail)};

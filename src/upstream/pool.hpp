@@ -27,6 +27,9 @@ struct PoolSettings {
   base::Duration idle_timeout{};
 };
 
+// How hard to look whether an idle connection is still good: a request that cannot be repeated is worth a system call.
+enum class Look : std::uint8_t { noticed, at_the_socket };
+
 template <net::Stream S>
 class Pool {
  public:
@@ -36,16 +39,17 @@ class Pool {
   Pool(net::DeadlineWheel& wheel, const PoolSettings& settings)
       : wheel_(wheel), settings_(settings), sweep_(wheel, &Pool::sweep_due, this) {}
 
-  // The connection that idled last, or none. It was looked at: the backend has neither closed it nor said anything on
-  // it. It may still be closed while the request is on its way.
-  [[nodiscard]] std::unique_ptr<Connection> take(const Endpoint& endpoint) {
+  // The connection that idled last, or none. The backend has neither closed it nor said anything on it, as far as was
+  // looked. It may still be closed while the request is on its way.
+  [[nodiscard]] std::unique_ptr<Connection> take(const Endpoint& endpoint, Look look = Look::at_the_socket) {
     auto& idle = idle_of(endpoint.slot());
     while (!idle.empty()) {
       Idle candidate = std::move(idle.back());
       idle.pop_back();
       // Bytes that nobody asked for (a 408, say) must not become the answer to the next request.
+      auto& stream = candidate.connection->stream();
       const bool usable = wheel_.now() - candidate.since < settings_.idle_timeout &&
-                          candidate.connection->stream().probe() == net::Probe::quiet;
+                          (look == Look::noticed ? stream.noticed() : stream.probe()) == net::Probe::quiet;
       if (usable) return std::move(candidate.connection);
     }
     return nullptr;
@@ -56,6 +60,7 @@ class Pool {
     auto& idle = idle_of(endpoint.slot());
     if (closed_ || endpoint.is_removed() || idle.size() >= settings_.idle_connections_max) return;  // closes it
     connection->rest();
+    connection->stream().read_ahead();
     idle.push_back({std::move(connection), wheel_.now()});
     if (!sweeping_) {
       sweeping_ = true;

@@ -78,8 +78,8 @@ TEST(CommandLine, version_and_help_exit_0) {
   for (const char* flag : {"-help", "--help", "-h"}) {
     const Finished finished = run_binary({flag});
     EXPECT_EQ(finished.status, 0);
-    for (const char* name :
-         {"-backends", "-port", "-config", "-address", "-threads", "-log-level", "-check", "-demo", "-version"}) {
+    for (const char* name : {"-backends", "-port", "-config", "-address", "-threads", "-log-level", "-check",
+                             "-print-config", "-print-schema", "-demo", "-version"}) {
       EXPECT_TRUE(contains(finished.out, name)) << name;
     }
   }

@@ -149,6 +149,8 @@ class MemoryStream {
   void cancel_read() noexcept { stop(read_, Stop::cancelled); }
   void cancel_write() noexcept { stop(write_, Stop::cancelled); }
 
+  void read_ahead() noexcept {}
+  [[nodiscard]] net::Probe noticed() noexcept { return probe(); }
   [[nodiscard]] net::Probe probe() noexcept {
     if (closed_) return net::Probe::closed;
     if (!in_->bytes.empty()) return net::Probe::readable;

@@ -4,15 +4,20 @@
 #include <malloc.h>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <utility>
 
+#include "app/check_backends.hpp"
 #include "app/demo.hpp"
 #include "app/server.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "config/explain.hpp"
 #include "config/flags.hpp"
+#include "config/json_schema.hpp"
+#include "config/print_config.hpp"
 
 namespace {
 
@@ -46,6 +51,32 @@ int refuse(const std::string& problem) {
   base::stop_logging();
   print(stderr, "load-balancer: " + problem + "\n");
   return kExitRefused;
+}
+
+// Where somebody sees it and did not ask for none (https://no-color.org).
+config::Colour colour_of_errors() noexcept {
+  const auto is_set = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value != nullptr && *value != '\0';
+  };
+  const char* const terminal = std::getenv("TERM");
+  const bool is_dumb = terminal != nullptr && std::string_view(terminal) == "dumb";
+  return ::isatty(STDERR_FILENO) == 1 && !is_set("NO_COLOR") && !is_dumb ? config::Colour::on : config::Colour::off;
+}
+
+// The configuration is valid, whether or not its backends answer now: they may well be started after the balancer.
+int check(const config::Config& config) {
+  const std::size_t count = config.backends.size();
+  print(stdout, "The configuration is valid: " + std::to_string(count) + (count == 1 ? " backend.\n" : " backends.\n"));
+  std::fflush(stdout);  // what follows may take a while
+  if (count == 0) return EXIT_SUCCESS;
+  app::BackendCheck backends(config);
+  print(stdout, app::render(backends.run()));
+  if (backends.still_busy()) {
+    std::fflush(stdout);
+    std::_Exit(EXIT_SUCCESS);
+  }
+  return EXIT_SUCCESS;
 }
 
 config::Config with_demo(config::Config config, const app::DemoBackends* demo) {
@@ -97,25 +128,29 @@ int main(int argc, char** argv) {
     print(stdout, "load-balancer " LB_VERSION "\n");
     return EXIT_SUCCESS;
   }
+  if (command_line.errors.empty() && command_line.print_schema) {
+    print(stdout, config::json_schema());
+    return EXIT_SUCCESS;
+  }
   // Before the file is read: whatever happens to it later is a change.
   const std::string watched_as =
       command_line.watch ? app::FileWatch::fingerprint(command_line.config_file.value_or("")) : std::string();
-  auto loaded = config::load_configuration(command_line);
+  config::Origins origins;
+  auto loaded = config::load_configuration(command_line, &origins);
   if (!loaded) {
-    print(stderr, config::render(loaded.errors()));
+    print(stderr, config::explain(loaded.errors(), colour_of_errors()));
     return kExitUsage;
   }
   config::Config config = std::move(loaded).value();
-  if (command_line.check) {
-    const std::size_t count = config.backends.size();
-    print(stdout,
-          "The configuration is valid: " + std::to_string(count) + (count == 1 ? " backend.\n" : " backends.\n"));
+  if (command_line.print_config) {
+    print(stdout, config::print_config(config, origins));
     return EXIT_SUCCESS;
   }
 
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
   raise_descriptor_limit();
   keep_blocks_off_the_heap();
+  if (command_line.check) return check(config);
   base::LogLevel level = base::LogLevel::info;
   static_cast<void>(base::parse_log_level(config.log_level, level));  // the configuration was checked
   base::start_logging(level);

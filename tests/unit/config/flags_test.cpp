@@ -11,7 +11,9 @@
 
 #include <gtest/gtest.h>
 
+#include "config/explain.hpp"
 #include "config/flag_table.hpp"
+#include "config/load.hpp"
 
 namespace lb::config {
 namespace {
@@ -133,6 +135,52 @@ TEST(ConfigFlags, all_mistakes_are_reported_at_once) {
             "-backends: \"b:0\" has the port \"0\", which is not a whole number between 1 and 65535; write "
             "http://host[:port]\n"
             "-threads: needs a value: -threads NUMBER\n");
+}
+
+std::string explained(std::initializer_list<const char*> arguments) {
+  return explain(parse(arguments).errors, Colour::off);
+}
+
+// Goal: of many backends, the wrong one is seen. Method: golden texts for the spellings of a flag.
+TEST(ConfigFlags, the_wrong_part_of_a_value_is_marked) {
+  EXPECT_EQ(explained({"--backends", "http://a:8080,http://b:8081,http://c:80800"}),
+            "-backends: \"http://c:80800\" has the port \"80800\", which is not a whole number between 1 and 65535; "
+            "write http://host[:port]\n"
+            "  --backends http://a:8080,http://b:8081,http://c:80800\n"
+            "                                                  ^^^^^\n");
+  EXPECT_EQ(explained({"-backends=a,,A"}),
+            "-backends: \"\" is empty; write http://host[:port]\n"
+            "  -backends=a,,A\n"
+            "              ^\n"
+            "-backends: http://a is listed twice\n"
+            "  -backends=a,,A\n"
+            "               ^\n");
+  EXPECT_EQ(explained({"-backends", " b:1 ,b:0,"}),
+            "-backends: \"b:0\" has the port \"0\", which is not a whole number between 1 and 65535; write "
+            "http://host[:port]\n"
+            "  -backends \" b:1 ,b:0,\"\n"
+            "                     ^\n"
+            "-backends: \"\" is empty; write http://host[:port]\n"
+            "  -backends \" b:1 ,b:0,\"\n"
+            "                       ^\n");
+  EXPECT_EQ(explained({"-port="}), "-port: \"\" is not a whole number between 0 and 65535\n  -port=\"\"\n        ^^\n");
+  EXPECT_EQ(explained({"-check=maybe", "-bakends", "a"}),
+            "-check: \"maybe\" is not one of true, false\n"
+            "  -check=maybe\n"
+            "         ^^^^^\n"
+            "-bakends: unknown flag; did you mean -backends?\n");
+  EXPECT_EQ(explained({"-backends", "http://b,http://me:secret@a"}),
+            "-backends: \"http://***@a\" has a user name or password (@), which a backend cannot have; write "
+            "http://host[:port]\n"
+            "  -backends http://b,http://***@a\n"
+            "                            ^^^^\n");
+}
+
+TEST(ConfigFlags, so_many_mistakes_are_counted_and_not_shown) {
+  const std::string commas(2 * kErrorsMax, ',');
+  const std::string errors = explained({"-backends", commas.c_str(), "-port", "x"});
+  EXPECT_TRUE(errors.ends_with("\n102 more mistakes\n")) << errors;
+  EXPECT_EQ(parse({"-backends", commas.c_str()}).errors.size(), kErrorsMax + 1);
 }
 
 TEST(ConfigFlags, no_arguments_at_all_are_no_crash) {

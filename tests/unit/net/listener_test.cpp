@@ -11,6 +11,10 @@
 #include <gtest/gtest.h>
 
 #include "base/clock.hpp"
+#include "net/listen_sockets.hpp"
+#include "net/ring_acceptor.hpp"
+#include "net/tcp_acceptor.hpp"
+#include "support/on_worker.hpp"
 
 namespace lb::net {
 namespace {
@@ -93,56 +97,58 @@ TEST(NetListenSockets, a_released_descriptor_is_the_callers) {
   EXPECT_EQ(::close(descriptor), 0);
 }
 
+template <class A>
 class NetListener : public testing::Test {
  protected:
-  NetListener() {
+  void SetUp() override {
+    if (std::is_same_v<A, RingAcceptor> && worker.ring() == nullptr) GTEST_SKIP() << "no io_uring here";
     auto sockets = ListenSockets::open("127.0.0.1", 0, 1);
     port = sockets->local().port();
     listener.emplace(
         worker, sockets->release(0), [] { return true; },
-        [this](TcpSocket socket, const Tcp::endpoint& peer) {
+        [this](std::unique_ptr<typename A::Stream> stream, const Tcp::endpoint& peer) {
           EXPECT_EQ(peer.address(), asio::ip::address_v4::loopback());
-          accepted.push_back(std::move(socket));
+          accepted.push_back(std::move(stream));
         });
     worker.release();
   }
   void until(const std::function<bool()>& holds) {
-    for (int round = 0; !holds() && round < 500; ++round) {
-      worker.io().restart();
-      worker.io().run_one_for(std::chrono::milliseconds(10));
-    }
+    for (int round = 0; !holds() && round < 500; ++round) test::turn_loop(worker);
     EXPECT_TRUE(holds());
   }
 
-  Worker worker{base::system_clock()};
-  std::vector<TcpSocket> accepted;
-  std::optional<Listener> listener;
+  Worker worker{base::system_clock(), std::is_same_v<A, RingAcceptor> ? test::enabled_ring() : nullptr};
+  std::vector<std::unique_ptr<typename A::Stream>> accepted;
+  std::optional<Listener<A>> listener;
   std::uint16_t port = 0;
   asio::io_context clients;
 };
 
-TEST_F(NetListener, connections_are_accepted_until_it_stops) {
-  listener->start();
+using Acceptors = testing::Types<TcpAcceptor, RingAcceptor>;
+TYPED_TEST_SUITE(NetListener, Acceptors);
+
+TYPED_TEST(NetListener, connections_are_accepted_until_it_stops) {
+  this->listener->start();
   for (std::size_t i = 1; i <= 3; ++i) {
-    EXPECT_TRUE(connects(clients, "127.0.0.1", port));
-    until([&] { return accepted.size() == i; });
+    EXPECT_TRUE(connects(this->clients, "127.0.0.1", this->port));
+    this->until([&] { return this->accepted.size() == i; });
   }
-  listener->stop();
-  until([this] { return worker.tasks().size() == 0; });
-  EXPECT_FALSE(connects(clients, "127.0.0.1", port));
+  this->listener->stop();
+  this->until([this] { return this->worker.tasks().size() == 0; });
+  EXPECT_FALSE(connects(this->clients, "127.0.0.1", this->port));
 }
 
-// Closing a listening socket resets the connections in its queue: clients that were connected already.
-TEST_F(NetListener, connections_that_wait_in_the_queue_are_taken_in_when_it_stops) {
-  listener->start();
+// Closing a listening socket resets the connections in its queue: this->clients that were connected already.
+TYPED_TEST(NetListener, connections_that_wait_in_the_queue_are_taken_in_when_it_stops) {
+  this->listener->start();
   std::vector<Plain> queued;
   for (int i = 0; i < 5; ++i) {
-    queued.emplace_back(clients);
-    queued.back().connect({asio::ip::address_v4::loopback(), port});
+    queued.emplace_back(this->clients);
+    queued.back().connect({asio::ip::address_v4::loopback(), this->port});
   }
-  listener->stop();
-  EXPECT_EQ(accepted.size(), 5U);
-  until([this] { return worker.tasks().size() == 0; });
+  this->listener->stop();
+  EXPECT_EQ(this->accepted.size(), 5U);
+  this->until([this] { return this->worker.tasks().size() == 0; });
 }
 
 }  // namespace

@@ -1,16 +1,15 @@
-#include "net/listener.hpp"
+#include "net/listen_sockets.hpp"
 
 #include <cerrno>
 #include <cstring>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/address.hpp>
 
 #include "base/check.hpp"
-#include "base/log.hpp"
 
 namespace lb::net {
 namespace {
@@ -43,6 +42,8 @@ int listen_on(const Tcp::endpoint& endpoint, bool exclusive) noexcept {
   if (!exclusive && !set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)) return refuse();
   if (::bind(descriptor, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) return refuse();
   if (exclusive && !set_flag(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)) return refuse();
+  // Accepted sockets inherit it: Nagle's algorithm is off without a call for each.
+  set_flag(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
   if (::listen(descriptor, SOMAXCONN) != 0) return refuse();
   return descriptor;
 }
@@ -61,14 +62,14 @@ std::string explain(const Tcp::endpoint& endpoint, int cause) {
   }
 }
 
-Tcp::endpoint local_of(int descriptor) noexcept {
+}  // namespace
+
+Tcp::endpoint local_endpoint(int descriptor) noexcept {
   Tcp::endpoint endpoint(Tcp::v6(), 0);
   auto size = static_cast<socklen_t>(endpoint.capacity());
   if (::getsockname(descriptor, endpoint.data(), &size) == 0) endpoint.resize(size);
   return endpoint;
 }
-
-}  // namespace
 
 ListenSockets::~ListenSockets() {
   for (const int descriptor : descriptors_) {
@@ -90,7 +91,7 @@ boost::system::result<ListenSockets, std::string> ListenSockets::open(const std:
   }
   if (first < 0) return explain(endpoint, errno);
   sockets.descriptors_.push_back(first);
-  endpoint.port(local_of(first).port());
+  endpoint.port(local_endpoint(first).port());
   while (sockets.descriptors_.size() < count) {
     const int next = listen_on(endpoint, false);
     if (next < 0) return explain(endpoint, errno);
@@ -104,6 +105,7 @@ boost::system::result<ListenSockets, std::string> ListenSockets::adopt(const std
   LB_CHECK(!descriptors.empty());
   ListenSockets sockets;
   sockets.descriptors_ = descriptors;
+  for (const int descriptor : descriptors) set_flag(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
   const Tcp::endpoint endpoint = sockets.local();
   while (sockets.descriptors_.size() < count) {
     const int next = listen_on(endpoint, false);
@@ -115,58 +117,7 @@ boost::system::result<ListenSockets, std::string> ListenSockets::adopt(const std
 
 Tcp::endpoint ListenSockets::local() const {
   LB_CHECK(!descriptors_.empty() && descriptors_.front() >= 0);
-  return local_of(descriptors_.front());
-}
-
-Listener::Listener(Worker& worker, int descriptor, HasRoom has_room, OnAccept on_accept)
-    : worker_(worker), acceptor_(worker.executor()), has_room_(std::move(has_room)), on_accept_(std::move(on_accept)) {
-  // The protocol only matters to Asio when it opens sockets itself; accepted ones carry their own.
-  acceptor_.assign(local_of(descriptor).protocol(), descriptor);
-}
-
-void Listener::start() {
-  worker_.tasks().spawn(accept_loop());
-}
-
-void Listener::stop() {
-  stopped_ = true;
-  boost::system::error_code code;
-  acceptor_.non_blocking(true, code);
-  // Closing resets what the kernel has connected but nobody accepted: those clients are taken in first.
-  for (int queued = 0; queued < SOMAXCONN && !code; ++queued) {
-    TcpSocket socket(worker_.executor());
-    Tcp::endpoint peer;
-    acceptor_.accept(socket, peer, code);
-    if (!code) on_accept_(std::move(socket), peer);
-  }
-  acceptor_.close(code);
-}
-
-Awaitable<void> Listener::accept_loop() {
-  Pause pause(worker_.executor(), worker_.wheel());
-  while (!stopped_) {
-    const bool accepted = co_await accept_one(pause);
-    // Out of descriptors: trying again at once would spin, for the connection stays in the kernel's queue.
-    if (!accepted && !stopped_) co_await pause.until(worker_.wheel().after(base::kAcceptPause));
-  }
-}
-
-Awaitable<bool> Listener::accept_one(Pause& pause) {
-  TcpSocket socket(worker_.executor());
-  Tcp::endpoint peer;
-  const auto [code] = co_await acceptor_.async_accept(socket, peer, use_result);
-  if (!code) {
-    complained_ = false;
-    while (!stopped_ && !has_room_()) co_await pause.until(worker_.wheel().after(base::kAcceptPause));
-    on_accept_(std::move(socket), peer);
-    co_return true;
-  }
-  // A connection that went away while it was queued says nothing about the next one.
-  if (code == asio::error::connection_aborted || code.value() == EPROTO || stopped_) co_return true;
-  if (!complained_)
-    base::log(base::LogLevel::warning, "cannot accept connections: " + code.message() + "; trying again");
-  complained_ = true;
-  co_return false;
+  return local_endpoint(descriptors_.front());
 }
 
 }  // namespace lb::net

@@ -1,0 +1,54 @@
+// What -check says about the backends: each is looked up and connected to once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "net/worker.hpp"
+#include "upstream/checker.hpp"
+
+namespace lb::app {
+
+struct BackendReport {
+  std::string url{};
+  unsigned weight = 1;
+  net::Addresses addresses{};
+  upstream::CheckResult result{};
+  std::chrono::nanoseconds took{0};
+};
+
+class BackendCheck {
+ public:
+  // The configuration was checked.
+  explicit BackendCheck(const config::Config& config);
+  // Waits for lookups under way, which nothing can interrupt; see still_busy().
+  ~BackendCheck();
+  BackendCheck(const BackendCheck&) = delete;
+  BackendCheck& operator=(const BackendCheck&) = delete;
+
+  // Checks all of them at once, as the running balancer does, each within health.timeout. In the order of the
+  // configuration. Once, on the calling thread.
+  [[nodiscard]] const std::vector<BackendReport>& run();
+
+  // After run(): a lookup has not ended, so that the process should end without destroying this object.
+  [[nodiscard]] bool still_busy() const noexcept { return resolver_->pending() > 0; }
+
+ private:
+  net::Awaitable<void> check_one(std::shared_ptr<upstream::Endpoint> endpoint, BackendReport& report);
+
+  base::Duration timeout_;
+  net::Worker worker_;
+  std::unique_ptr<upstream::Resolver> resolver_;
+  upstream::AddressBook book_;
+  upstream::NetworkChecker checker_;
+  std::vector<std::shared_ptr<upstream::Endpoint>> endpoints_;
+  std::vector<BackendReport> reports_;
+};
+
+// A table for people, and below it a line about those that do not answer, if there are any.
+[[nodiscard]] std::string render(const std::vector<BackendReport>& reports);
+
+}  // namespace lb::app

@@ -1,0 +1,111 @@
+#include "app/worker_unit.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "net/ring_acceptor.hpp"
+#include "net/ring_connector.hpp"
+#include "net/tcp_acceptor.hpp"
+#include "proxy/handler.hpp"
+#include "upstream/tcp_transport.hpp"
+
+namespace lb::app {
+namespace {
+
+// The address for X-Forwarded-For: an IPv4 client of a dual-stack socket is shown as what it is.
+std::string client_address_of(const net::Tcp::endpoint& peer) {
+  const auto address = peer.address();
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
+template <net::Acceptor A, net::Connector C>
+class WorkerUnitOf final : public WorkerUnit {
+  using Transport = upstream::TcpTransport<C>;
+  using Listener = net::Listener<A>;
+  using Stream = typename C::Stream;
+
+ public:
+  WorkerUnitOf(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, const Shared& shared,
+               std::uint64_t seed)
+      : WorkerUnit(std::move(ring), settings),
+        admissions_(shared.admissions),
+        transport_(make_connector()),
+        handler_(worker_.executor(), worker_.wheel(), worker_.blocks(), worker_.sessions(), settings_, shared.cluster,
+                 transport_, seed) {
+    handler_.waiting_room().join(shared.waiting_rooms,
+                                 [this] { worker_.post([this] { handler_.waiting_room().call(); }); });
+  }
+
+  void listen(int descriptor) override {
+    listeners_.push_back(std::make_unique<Listener>(
+        worker_, descriptor, [this] { return admissions_.has_room(); },
+        [this](std::unique_ptr<Stream> stream, const net::Tcp::endpoint& peer) {
+          worker_.tasks().spawn(serve(std::move(stream), client_address_of(peer), admissions_.enter()));
+        }));
+  }
+  void on_connect_failed(void (*call)(void*, std::uint32_t), void* context) override {
+    handler_.on_connect_failed(call, context);
+  }
+  void start_listening() override {
+    for (const auto& listener : listeners_) listener->start();
+  }
+
+  void set_addresses(std::uint32_t slot, const net::Addresses& addresses) override {
+    transport_.set_addresses(slot, addresses);
+  }
+  void configure(const proxy::Settings& settings, const upstream::MembersPtr& members) override {
+    settings_ = settings;
+    handler_.set_members(members);
+  }
+  void drain() override {
+    for (const auto& listener : listeners_) listener->stop();
+    worker_.sessions().drain();
+    handler_.close_idle();
+  }
+
+ private:
+  [[nodiscard]] C make_connector() {
+    if constexpr (std::is_same_v<C, net::RingConnector>) {
+      return C(*worker_.ring(), worker_.executor(), worker_.wheel());
+    } else {
+      return C(worker_.executor(), worker_.wheel());
+    }
+  }
+
+  net::Awaitable<void> serve(std::unique_ptr<Stream> stream, std::string client_address, bool admitted) {
+    if (admitted) {
+      co_await handler_.serve(std::move(stream), std::move(client_address));
+    } else {
+      co_await handler_.turn_away(std::move(stream), std::move(client_address));
+    }
+    admissions_.leave();
+  }
+
+  Admissions& admissions_;
+  Transport transport_;
+  proxy::Handler<Transport> handler_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+};
+
+}  // namespace
+
+WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings)
+    : settings_(settings), worker_(base::system_clock(), std::move(ring)) {}
+
+void WorkerUnit::start() {
+  start_listening();
+  worker_.start();
+}
+
+std::unique_ptr<WorkerUnit> make_worker_unit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings,
+                                             const WorkerUnit::Shared& shared, std::uint64_t seed) {
+  using RingUnit = WorkerUnitOf<net::RingAcceptor, net::RingConnector>;
+  using ReactorUnit = WorkerUnitOf<net::TcpAcceptor, net::TcpConnector>;
+  if (ring) return std::make_unique<RingUnit>(std::move(ring), settings, shared, seed);
+  return std::make_unique<ReactorUnit>(nullptr, settings, shared, seed);
+}
+
+}  // namespace lb::app

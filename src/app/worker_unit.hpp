@@ -1,0 +1,80 @@
+// One worker with all that is its own, whichever way it talks to the network.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "net/connector.hpp"
+#include "net/worker.hpp"
+#include "proxy/settings.hpp"
+#include "proxy/waiting_room.hpp"
+#include "upstream/cluster.hpp"
+
+namespace lb::app {
+
+// How many client connections there are and may be, over all workers.
+class Admissions {
+ public:
+  // `turned_away_max` more get a 503; those beyond wait in the kernel's queue.
+  void limit(std::size_t connections_max, std::size_t turned_away_max) noexcept {
+    connections_max_.store(connections_max, std::memory_order_relaxed);
+    turned_away_max_.store(turned_away_max, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::size_t connections_max() const noexcept { return connections_max_; }
+  [[nodiscard]] std::size_t connections() const noexcept { return connections_.load(std::memory_order_relaxed); }
+
+  [[nodiscard]] bool has_room() const noexcept { return connections() < connections_max_ + turned_away_max_; }
+  // True: it is to be served; false: to be turned away. Either way it counts until leave().
+  [[nodiscard]] bool enter() noexcept {
+    return connections_.fetch_add(1, std::memory_order_relaxed) < connections_max_;
+  }
+  void leave() noexcept { connections_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::size_t> connections_{0};
+  std::atomic<std::size_t> connections_max_{0};
+  std::atomic<std::size_t> turned_away_max_{0};
+};
+
+class WorkerUnit {
+ public:
+  // What all workers share. It outlives them.
+  struct Shared {
+    upstream::Cluster& cluster;
+    proxy::WaitingRooms& waiting_rooms;
+    Admissions& admissions;
+  };
+
+  WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings);
+  virtual ~WorkerUnit() = default;
+  WorkerUnit(const WorkerUnit&) = delete;
+  WorkerUnit& operator=(const WorkerUnit&) = delete;
+
+  [[nodiscard]] net::Worker& worker() noexcept { return worker_; }
+
+  // Before the worker runs. Takes the descriptor; more than one after a predecessor with more workers.
+  virtual void listen(int descriptor) = 0;
+  virtual void on_connect_failed(void (*call)(void*, std::uint32_t), void* context) = 0;
+  void start();
+
+  // The rest: on the worker's thread.
+  virtual void set_addresses(std::uint32_t slot, const net::Addresses& addresses) = 0;
+  virtual void configure(const proxy::Settings& settings, const upstream::MembersPtr& members) = 0;
+  // Accepts no more, closes what idles, lets exchanges end.
+  virtual void drain() = 0;
+
+ protected:
+  virtual void start_listening() = 0;
+
+  proxy::Settings settings_;
+  net::Worker worker_;
+};
+
+// By the ring; without one, by Asio's reactor.
+[[nodiscard]] std::unique_ptr<WorkerUnit> make_worker_unit(std::unique_ptr<net::Ring> ring,
+                                                           const proxy::Settings& settings,
+                                                           const WorkerUnit::Shared& shared, std::uint64_t seed);
+
+}  // namespace lb::app

@@ -1,0 +1,258 @@
+#include "net/ring_stream.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <utility>
+
+#include "base/check.hpp"
+
+namespace lb::net {
+
+using base::Error;
+using base::ErrorKind;
+using base::Result;
+
+RingStream::RingStream(Ring& ring, Executor executor, DeadlineWheel& wheel, int descriptor, base::Side side)
+    : ring_(ring),
+      wheel_(wheel),
+      executor_(std::move(executor)),
+      descriptor_(descriptor),
+      side_(side),
+      read_deadline_(wheel, &RingStream::read_expired, this),
+      write_deadline_(wheel, &RingStream::write_expired, this) {}
+
+RingStream::~RingStream() {
+  LB_CHECK(!direct_.pending && !send_.pending);
+  close();
+  drop_stash();
+  if (ahead_ == nullptr) return;
+  ahead_->stream = nullptr;
+  if (ahead_->pending) static_cast<void>(ahead_.release());
+}
+
+void RingStream::Ahead::call(Operation& self, const Ring::Outcome& outcome) noexcept {
+  auto& ahead = static_cast<Ahead&>(self);
+  if (ahead.stream != nullptr) return ahead.stream->came_ahead(outcome);
+  if (outcome.buffer >= 0) ahead.ring.give_back(outcome.buffer);
+  delete &ahead;
+}
+
+void RingStream::came_ahead(const Ring::Outcome& outcome) noexcept {
+  if (outcome.buffer >= 0) {
+    stash_ = {outcome.buffer, 0, static_cast<std::size_t>(std::max(outcome.result, 0))};
+    if (outcome.result <= 0) drop_stash();
+  }
+  more_to_read_ = outcome.more_to_read;
+  if (outcome.result > 0) {
+    if (static_cast<std::size_t>(outcome.result) == Ring::kBufferBytes) in_bulk_ = true;
+  } else if (outcome.result == -ENOBUFS) {
+    in_bulk_ = true;  // the others have taken all buffers: this one needs one of its own
+  } else {
+    note_end(outcome.result);
+  }
+  if (direct_.waiter) direct_.waiter.resume();
+}
+
+void RingStream::note_end(int result) noexcept {
+  if (result > 0 || result == -ECANCELED || result == -EINTR || result == -EAGAIN) return;
+  ended_ = true;
+  end_ = result;
+}
+
+std::size_t RingStream::read_stash(asio::mutable_buffer into) noexcept {
+  const std::size_t bytes = std::min(into.size(), stash_.end - stash_.begin);
+  std::memcpy(into.data(), ring_.buffer(stash_.buffer) + stash_.begin, bytes);
+  stash_.begin += bytes;
+  if (stash_.begin == stash_.end) drop_stash();
+  return bytes;
+}
+
+void RingStream::drop_stash() noexcept {
+  if (has_stash()) ring_.give_back(std::exchange(stash_, Stash{}).buffer);
+}
+
+Error RingStream::error_of(Stop stop, int result) const noexcept {
+  if (stop == Stop::expired) return {ErrorKind::timeout, side_, "no progress within the timeout"};
+  if (stop == Stop::cancelled || descriptor_ < 0) return {ErrorKind::cancelled, side_, "cancelled"};
+  if (result == 0) return {ErrorKind::closed, side_, base::to_string(ErrorKind::closed)};
+  const ErrorKind kind = base::kind_of(boost::system::error_code(-result, boost::system::system_category()));
+  return {kind, side_, base::to_string(kind)};
+}
+
+Awaitable<Result<std::size_t>> RingStream::read_some(asio::mutable_buffer into, base::Deadline deadline) {
+  LB_CHECK(!reading_);
+  if (has_stash() && descriptor_ >= 0) co_return read_stash(into);
+  reading_ = true;
+  read_stop_ = Stop::none;
+  read_deadline_.arm(deadline);
+  std::size_t bytes = 0;
+  while (bytes == 0 && !has_stash() && !ended_ && read_stop_ == Stop::none && descriptor_ >= 0) {
+    if (in_bulk_ && (ahead_ == nullptr || !ahead_->pending)) {
+      ring_.receive(direct_, descriptor_, {static_cast<char*>(into.data()), into.size()}, more_to_read_);
+      co_await direct_.waiter.suspend();
+      more_to_read_ = direct_.outcome.more_to_read;
+      if (direct_.outcome.result > 0) {
+        bytes = static_cast<std::size_t>(direct_.outcome.result);
+      } else {
+        note_end(direct_.outcome.result);
+      }
+    } else {
+      if (ahead_ == nullptr || !ahead_->pending) read_into_ring();
+      co_await direct_.waiter.suspend();
+    }
+  }
+  reading_ = false;
+  read_deadline_.disarm();
+  if (bytes > 0) co_return bytes;
+  if (has_stash() && descriptor_ >= 0) co_return read_stash(into);
+  co_return error_of(read_stop_, end_);
+}
+
+void RingStream::read_into_ring() noexcept {
+  if (ahead_ == nullptr) ahead_ = std::make_unique<Ahead>(*this);
+  ring_.receive_into_ring(*ahead_, descriptor_);
+}
+
+void RingStream::read_ahead() noexcept {
+  in_bulk_ = false;
+  const bool reads = has_stash() || ended_ || descriptor_ < 0 || direct_.pending || (ahead_ && ahead_->pending);
+  if (!reads) read_into_ring();
+}
+
+Awaitable<Result<void>> RingStream::wait_readable(base::Deadline deadline) {
+  LB_CHECK(!reading_);
+  reading_ = true;
+  read_stop_ = Stop::none;
+  read_deadline_.arm(deadline);
+  bool readable = has_stash();
+  while (!readable && !ended_ && read_stop_ == Stop::none && descriptor_ >= 0) {
+    if (ahead_ != nullptr && ahead_->pending) {
+      co_await direct_.waiter.suspend();
+    } else if (!in_bulk_) {
+      read_into_ring();
+      co_await direct_.waiter.suspend();
+    } else {
+      ring_.wait_readable(direct_, descriptor_);
+      co_await direct_.waiter.suspend();
+      readable = direct_.outcome.result > 0;
+      if (!readable) note_end(direct_.outcome.result);
+    }
+    readable = readable || has_stash();
+  }
+  reading_ = false;
+  read_deadline_.disarm();
+  // The end can be read, too.
+  if ((readable || ended_) && descriptor_ >= 0) co_return Result<void>();
+  co_return error_of(read_stop_, end_);
+}
+
+Awaitable<Result<void>> RingStream::write(const BufferList& from, base::Duration idle) {
+  LB_CHECK(!writing_);
+  std::array<iovec, kGatherMax> parts{};
+  std::size_t count = 0;
+  for (const asio::const_buffer& part : from) {
+    if (part.size() > 0) parts[count++] = {const_cast<void*>(part.data()), part.size()};
+  }
+  std::size_t first = 0;
+  writing_ = true;
+  write_stop_ = Stop::none;
+  int result = 0;
+  while (first < count && write_stop_ == Stop::none && descriptor_ >= 0) {
+    // An asked-for stop that came too late to keep the bytes from being written is forgotten below.
+    write_deadline_.arm(wheel_.after(idle));
+    msghdr message{};
+    if (count - first == 1) {
+      ring_.send(send_, descriptor_, {static_cast<const char*>(parts[first].iov_base), parts[first].iov_len});
+    } else {
+      message.msg_iov = &parts[first];
+      message.msg_iovlen = count - first;
+      ring_.send(send_, descriptor_, message);
+    }
+    co_await send_.waiter.suspend();
+    result = send_.outcome.result;
+    if (result < 0) {
+      if (result == -EINTR || result == -EAGAIN) continue;
+      break;
+    }
+    auto written = static_cast<std::size_t>(result);
+    bytes_written_ += written;
+    while (first < count && written >= parts[first].iov_len) written -= parts[first++].iov_len;
+    if (first < count && written > 0) {
+      parts[first].iov_base = static_cast<char*>(parts[first].iov_base) + written;
+      parts[first].iov_len -= written;
+    }
+    if (write_stop_ == Stop::expired) write_stop_ = Stop::none;  // there was room: it came too late
+  }
+  writing_ = false;
+  write_deadline_.disarm();
+  if (first == count) co_return Result<void>();
+  co_return error_of(write_stop_, result);
+}
+
+void RingStream::set_read_deadline(base::Deadline deadline) noexcept {
+  if (reading_) read_deadline_.arm(deadline);
+}
+
+void RingStream::stop_reading(Stop why) noexcept {
+  if (!reading_ || read_stop_ != Stop::none) return;
+  read_stop_ = why;
+  if (direct_.pending) {
+    ring_.cancel(direct_);
+  } else if (direct_.waiter) {
+    direct_.waiter.post(executor_);  // what it waited for may still come, and is kept for the next read
+  }
+}
+
+void RingStream::stop_writing(Stop why) noexcept {
+  if (!writing_ || write_stop_ != Stop::none) return;
+  write_stop_ = why;
+  if (send_.pending) ring_.cancel(send_);
+}
+
+void RingStream::read_expired(void* self) noexcept {
+  static_cast<RingStream*>(self)->stop_reading(Stop::expired);
+}
+
+void RingStream::write_expired(void* self) noexcept {
+  static_cast<RingStream*>(self)->stop_writing(Stop::expired);
+}
+
+Probe RingStream::noticed() noexcept {
+  const bool reads_ahead = !has_stash() && !ended_ && descriptor_ >= 0 && ahead_ != nullptr && ahead_->pending;
+  return reads_ahead ? Probe::quiet : probe();
+}
+
+Probe RingStream::probe() noexcept {
+  if (has_stash()) return Probe::readable;
+  if (ended_ || descriptor_ < 0) return Probe::closed;
+  char byte = 0;
+  const ssize_t bytes = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (bytes > 0) return Probe::readable;
+  return bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? Probe::quiet : Probe::closed;
+}
+
+void RingStream::shutdown_send() noexcept {
+  if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_WR);
+}
+
+void RingStream::close() noexcept {
+  if (descriptor_ < 0) return;
+  stop_reading(Stop::cancelled);
+  stop_writing(Stop::cancelled);
+  // An operation that pends holds the socket open.
+  if (ahead_ != nullptr && ahead_->pending) ring_.cancel(*ahead_);
+  ring_.close(std::exchange(descriptor_, -1));
+}
+
+void RingStream::abort() noexcept {
+  if (descriptor_ < 0) return;
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  close();
+}
+
+}  // namespace lb::net

@@ -1,0 +1,101 @@
+// A Stream over TCP by io_uring.
+#pragma once
+
+#include <memory>
+
+#include "net/ring_operation.hpp"
+#include "net/stream.hpp"
+
+namespace lb::net {
+
+// While nothing is read into a buffer of the caller's, at most one receive into a buffer of the ring pends, and stays
+// beyond the read that began it: so a connection that idles holds no buffer, the end of a connection is noticed
+// without looking, and a read that times out leaves nothing to be undone.
+class RingStream {
+ public:
+  // Takes a connected socket, which is a blocking one (the kernel would not wait on others). `side` is stamped on every
+  // error. The ring outlives the stream.
+  RingStream(Ring& ring, Executor executor, DeadlineWheel& wheel, int descriptor, base::Side side);
+  ~RingStream();
+  RingStream(const RingStream&) = delete;
+  RingStream& operator=(const RingStream&) = delete;
+
+  [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(asio::mutable_buffer into, base::Deadline deadline);
+  [[nodiscard]] Awaitable<base::Result<void>> wait_readable(base::Deadline deadline);
+  [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle);
+
+  void set_read_deadline(base::Deadline deadline) noexcept;
+  void cancel_read() noexcept { stop_reading(Stop::cancelled); }
+  void cancel_write() noexcept { stop_writing(Stop::cancelled); }
+  void read_ahead() noexcept;
+  [[nodiscard]] Probe probe() noexcept;
+  [[nodiscard]] Probe noticed() noexcept;
+  void shutdown_send() noexcept;
+  void close() noexcept;
+  void abort() noexcept;
+
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
+  [[nodiscard]] DeadlineWheel& wheel() const noexcept { return wheel_; }
+  [[nodiscard]] Executor executor() const { return executor_; }
+
+ private:
+  enum class Stop : std::uint8_t { none, cancelled, expired };
+
+  // The receive into a buffer of the ring. It may outlive the stream, which then is null, and deletes itself.
+  struct Ahead final : Ring::Operation {
+    explicit Ahead(RingStream& owner) noexcept : Operation(&Ahead::call), ring(owner.ring_), stream(&owner) {}
+    static void call(Operation& self, const Ring::Outcome& outcome) noexcept;
+    Ring& ring;
+    RingStream* stream;
+  };
+
+  // What read ahead, until it is read.
+  struct Stash {
+    int buffer = -1;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
+
+  [[nodiscard]] bool has_stash() const noexcept { return stash_.buffer >= 0; }
+  std::size_t read_stash(asio::mutable_buffer into) noexcept;
+  void drop_stash() noexcept;
+  void came_ahead(const Ring::Outcome& outcome) noexcept;
+  void note_end(int result) noexcept;
+
+  void read_into_ring() noexcept;
+  void stop_reading(Stop why) noexcept;
+  void stop_writing(Stop why) noexcept;
+  [[nodiscard]] base::Error error_of(Stop stop, int result) const noexcept;
+
+  static void read_expired(void* self) noexcept;
+  static void write_expired(void* self) noexcept;
+
+  Ring& ring_;
+  DeadlineWheel& wheel_;
+  Executor executor_;
+  int descriptor_;
+  base::Side side_;
+
+  // Reading.
+  Stop read_stop_ = Stop::none;
+  bool reading_ = false;
+  bool in_bulk_ = false;       // bytes fill the buffers: they go straight into the caller's
+  bool more_to_read_ = false;  // the socket held more than the last receive took
+  bool ended_ = false;         // no byte will come any more, because of end_
+  int end_ = 0;                // 0: the orderly end; else -errno
+  Stash stash_;
+  std::unique_ptr<Ahead> ahead_;
+  AwaitedOperation direct_;  // its waiter also waits for ahead_
+  DeadlineWheel::Entry read_deadline_;
+
+  // Writing.
+  Stop write_stop_ = Stop::none;
+  bool writing_ = false;
+  AwaitedOperation send_;
+  DeadlineWheel::Entry write_deadline_;
+  std::uint64_t bytes_written_ = 0;
+};
+
+static_assert(Stream<RingStream>);
+
+}  // namespace lb::net
