@@ -14,7 +14,7 @@ function(lb_library name)
   # that each file still includes what it uses.
   if(name STREQUAL "net")
     target_precompile_headers(lb_net PRIVATE <functional> <memory> <string> <string_view> <vector>
-      <boost/asio/as_tuple.hpp> <boost/asio/awaitable.hpp> <boost/asio/co_spawn.hpp> <boost/asio/deferred.hpp>
+      <boost/asio/as_tuple.hpp> <boost/asio/deferred.hpp>
       <boost/asio/io_context.hpp> <boost/asio/ip/tcp.hpp> <boost/asio/post.hpp> <boost/container/static_vector.hpp>)
   elseif(name MATCHES "^(http1|upstream|proxy|app)$")
     target_precompile_headers(lb_${name} REUSE_FROM lb_net)

@@ -26,9 +26,10 @@ struct FramingFields {
   bool chunked = false;
 };
 
-Result<FramingFields> read_framing_fields(Version version, const std::vector<Field>& fields) {
+Result<FramingFields> read_framing_fields(Version version, const Fields& fields) {
   FramingFields found;
   bool coded = false;
+  if (!fields.has(FieldId::content_length) && !fields.has(FieldId::transfer_encoding)) return found;
   for (const Field& field : fields) {
     if (field.id == FieldId::content_length) {
       if (found.content_length) return malformed("repeated Content-Length");
@@ -66,7 +67,8 @@ Result<FramingFields> read_framing_fields(Version version, const std::vector<Fie
 // Connection options that would take away what frames or routes the message (RFC 9110 section 7.6.1: never options):
 // whoever obeys them and whoever does not read two different messages. With Expect gone the client would wait for
 // nothing.
-Result<void> check_connection(const std::vector<Field>& fields) noexcept {
+Result<void> check_connection(const Fields& fields) noexcept {
+  if (!fields.connection_is_unusual()) return {};
   std::size_t count = 0;
   bool essential = false;
   for (const Field& field : fields) {
@@ -92,7 +94,8 @@ bool is_ip_literal(std::string_view text) noexcept {
   if (to_lower(text.front()) == 'v') {
     const std::size_t dot = text.find('.');
     return dot != std::string_view::npos && dot > 1 && dot + 1 < text.size() &&
-           std::ranges::all_of(text.substr(1, dot - 1), is_hex) && text.find_first_of("[]%") == std::string_view::npos;
+           std::ranges::all_of(text.substr(1, dot - 1), is_hex) &&
+           std::ranges::all_of(text.substr(dot), [](char c) { return (is_reg_name_char(c) && c != '%') || c == ':'; });
   }
   std::array<char, INET6_ADDRSTRLEN> terminated{};
   if (text.size() >= terminated.size()) return false;
@@ -109,31 +112,21 @@ bool is_percent_encoded(std::string_view text) noexcept {
   return true;
 }
 
-bool is_host_char(char c) noexcept {
-  // reg-name, IP-literal and port of RFC 3986 section 3.2: unreserved, sub-delims, pct-encoded, brackets, colon. No
-  // userinfo.
-  constexpr std::string_view kOthers = "-._~!$&'()*+,;=%[]:";
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || kOthers.find(c) != std::string_view::npos;
-}
-
 }  // namespace
 
 bool is_host(std::string_view value) noexcept {
-  if (!std::ranges::all_of(value, is_host_char)) return false;
-  std::string_view port;
+  std::size_t end = 0;  // of the host
   if (value.starts_with('[')) {
-    const std::size_t close = value.find(']');
-    if (close == std::string_view::npos || close == 1 || !is_ip_literal(value.substr(1, close - 1))) return false;
-    port = value.substr(close + 1);
-    if (!port.empty() && port.front() != ':') return false;
-    if (!port.empty()) port.remove_prefix(1);
+    end = value.find(']');
+    if (end == std::string_view::npos || end == 1 || !is_ip_literal(value.substr(1, end - 1))) return false;
+    ++end;
   } else {
-    if (value.find_first_of("[]") != std::string_view::npos || !is_percent_encoded(value)) return false;
-    const std::size_t colon = value.find(':');
-    if (colon == 0) return false;
-    if (colon != std::string_view::npos) port = value.substr(colon + 1);
+    while (end < value.size() && is_reg_name_char(value[end])) ++end;
+    if (!is_percent_encoded(value.substr(0, end)) || value.starts_with(':')) return false;
   }
-  return port.size() <= 5 && std::ranges::all_of(port, is_digit);
+  if (end == value.size()) return true;
+  const std::string_view port = value.substr(end + 1);
+  return value[end] == ':' && port.size() <= 5 && std::ranges::all_of(port, is_digit);
 }
 
 Result<Framing> request_framing(const RequestHead& head) {
@@ -169,25 +162,24 @@ Result<Framing> response_framing(const ResponseHead& head, Method method) {
   return Framing{BodyKind::until_close, 0};
 }
 
-ConnectionOptions connection_options(Version version, const std::vector<Field>& fields) {
+ConnectionOptions connection_options(Version version, const Fields& fields) {
   bool close = false;
   bool keep_alive = false;
-  bool upgrade_named = false;
-  bool upgrade_field = false;
+  bool upgrade = false;
   ConnectionOptions options;
   for (const Field& field : fields) {
     if (field.id == FieldId::connection) {
-      close = close || list_contains(field.value, "close");
-      keep_alive = keep_alive || list_contains(field.value, "keep-alive");
-      upgrade_named = upgrade_named || list_contains(field.value, "upgrade");
-    } else if (field.id == FieldId::upgrade) {
-      upgrade_field = true;
+      for_each_element(field.value, [&](std::string_view option) {
+        close = close || equals_ignoring_case(option, "close");
+        keep_alive = keep_alive || equals_ignoring_case(option, "keep-alive");
+        upgrade = upgrade || equals_ignoring_case(option, "upgrade");
+      });
     } else if (field.id == FieldId::te) {
       options.accepts_trailers = options.accepts_trailers || list_contains(field.value, "trailers");
     }
   }
   options.keep_alive = !close && (version == Version::http_1_1 || keep_alive);
-  options.upgrade = upgrade_named && upgrade_field && version == Version::http_1_1;
+  options.upgrade = upgrade && fields.has(FieldId::upgrade) && version == Version::http_1_1;
   return options;
 }
 
@@ -206,9 +198,9 @@ bool switches_as_offered(const ResponseHead& head, std::string_view offered) {
 }
 
 Result<void> check_request_fields(const RequestHead& head) {
+  if (head.fields.has(FieldId::framing_twin)) return malformed("underscore in the name of a framing field");
   bool host_seen = false;
   for (const Field& field : head.fields) {
-    if (field.id == FieldId::framing_twin) return malformed("underscore in the name of a framing field");
     if (field.id == FieldId::host) {
       if (host_seen) return malformed("repeated Host");
       host_seen = true;

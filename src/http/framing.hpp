@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 #include "base/error.hpp"
 #include "http/message.hpp"
@@ -41,7 +40,7 @@ struct ConnectionOptions {
 // sections 7.8 and 15.2.2).
 [[nodiscard]] bool switches_as_offered(const ResponseHead& head, std::string_view offered);
 
-[[nodiscard]] ConnectionOptions connection_options(Version version, const std::vector<Field>& fields);
+[[nodiscard]] ConnectionOptions connection_options(Version version, const Fields& fields);
 
 // uri-host [ ":" port ] of RFC 3986 section 3.2, without user information; empty is allowed (RFC 9112 section 3.2).
 [[nodiscard]] bool is_host(std::string_view value) noexcept;

@@ -51,25 +51,39 @@ Result<std::string_view> cut_line(std::string_view& rest) noexcept {
   return line;
 }
 
-Result<void> cut_fields(std::string_view rest, std::size_t count_max, std::vector<Field>& fields) {
+// Each byte is looked at once. `rest` ends with the empty line, which bounds every loop.
+Result<void> cut_fields(std::string_view rest, std::size_t count_max, Fields& fields) {
   fields.clear();
-  for (;;) {
-    const auto line = cut_line(rest);
-    if (!line) return line.error();
-    if (line->empty()) break;
-    if (line->front() == ' ' || line->front() == '\t') return malformed("folded header line");  // RFC 9112 section 5.2
-    const std::size_t colon = line->find(':');
-    if (colon == std::string_view::npos) return malformed("header line without a colon");
-    const std::string_view name = line->substr(0, colon);
-    if (!is_token(name)) return malformed("invalid header field name");  // RFC 9112 section 5.1: no space before ':'
-    const std::string_view value = trimmed(line->substr(colon + 1));
-    if (!is_field_value(value)) return malformed("control character in a header field");
+  while (!rest.starts_with("\r\n")) {
+    std::size_t colon = 0;
+    while (is_token_char(rest[colon])) ++colon;
+    if (rest[colon] != ':' || colon == 0) {
+      // RFC 9112 sections 5.1 and 5.2: no line is folded, and no space stands before ':'.
+      return malformed(is_blank(rest[0]) ? "folded header line" : "malformed header field name");
+    }
+    std::size_t begin = colon + 1;
+    while (is_blank(rest[begin])) ++begin;
+    const std::size_t line_end = skip_field_content(rest, begin);
+    if (rest[line_end] != '\r') return malformed("control character or bare LF in a header field");
+    if (rest[line_end + 1] != '\n') return malformed("bare CR in the head");
+    std::size_t end = line_end;
+    while (end > begin && is_blank(rest[end - 1])) --end;
     if (fields.size() == count_max)
       return Error{ErrorKind::header_too_large, base::Side::internal, "too many header fields"};
-    fields.push_back({field_id(name), name, value});
+    const std::string_view name = rest.substr(0, colon);
+    const bool plain = begin == colon + 2 && rest[colon + 1] == ' ' && end == line_end;
+    fields.push_back({field_id(name), plain, name, rest.substr(begin, end - begin)});
+    rest.remove_prefix(line_end + 2);
   }
-  if (!rest.empty()) return malformed("bytes behind the empty line");
+  if (rest.size() > 2) return malformed("bytes behind the empty line");
   return {};
+}
+
+constexpr std::string_view kOurVersion = "HTTP/1.1";
+
+// A line that was cut off, and the CRLF behind it.
+std::string_view with_line_end(std::string_view line) noexcept {
+  return {line.data(), line.size() + 2};
 }
 
 Result<Version> cut_version(std::string_view text) noexcept {
@@ -103,8 +117,7 @@ bool is_of_another_protocol(std::uint8_t method) noexcept {
 }
 
 bool is_target(std::string_view target) noexcept {
-  // Visible ASCII, and no fragment: it is never sent (RFC 9112 section 3.2), and programs disagree on what it means.
-  return !target.empty() && std::ranges::all_of(target, [](char c) { return c > 0x20 && c < 0x7f && c != '#'; });
+  return !target.empty() && std::ranges::all_of(target, is_target_char);
 }
 
 }  // namespace
@@ -198,6 +211,7 @@ Result<void> HeadParser::cut_request(std::string_view text, RequestHead& head) c
   if (!is_token(head.method_name)) return malformed("malformed request method");
   if (!is_target(head.target)) return malformed("malformed request target");
   head.version = *version;
+  head.line = line->ends_with(kOurVersion) ? with_line_end(*line) : std::string_view();
   head.method = method_id(head.method_name);
   return cut_fields(rest, limits_.count, head.fields);
 }
@@ -215,6 +229,7 @@ Result<void> HeadParser::cut_response(std::string_view text, ResponseHead& head)
   const auto status = parse_decimal(line->substr(9, 3));
   if (!status || *status < 100) return malformed("malformed status code");
   head.version = *version;
+  head.line = line->starts_with(kOurVersion) && line->size() > 12 ? with_line_end(*line) : std::string_view();
   head.status = static_cast<unsigned>(*status);
   head.reason = line->size() > 13 ? line->substr(13) : std::string_view();
   if (!is_field_value(head.reason)) return malformed("control character in the status line");

@@ -17,7 +17,8 @@ using base::Result;
 // What the Connection fields of one head name, beyond what is never passed on anyway: nearly always nothing.
 class NamedInConnection {
  public:
-  explicit NamedInConnection(const std::vector<Field>& fields) {
+  explicit NamedInConnection(const Fields& fields) {
+    if (!fields.connection_is_unusual()) return;
     for (const Field& field : fields) {
       if (field.id != FieldId::connection) continue;
       for_each_element(field.value, [this](std::string_view option) {
@@ -42,9 +43,48 @@ class NamedInConnection {
   boost::container::static_vector<std::string_view, base::kConnectionOptionsMax> options_;
 };
 
-void append_field(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ").append(value).append("\r\n");
+// All parts behind each other. The room is made once, and the length of a literal is known to the compiler.
+template <class... Parts>
+void append(std::string& out, const Parts&... parts) {
+  const auto view = [](std::string_view part) { return part; };
+  std::size_t at = out.size();
+  out.resize(at + (view(parts).size() + ...));
+  const auto copy = [&](std::string_view part) {
+    std::char_traits<char>::copy(out.data() + at, part.data(), part.size());
+    at += part.size();
+  };
+  (copy(parts), ...);
 }
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  append(out, name, ": ", value, "\r\n");
+}
+
+// The lines that pass as they are. Those that stand behind each other in the head are copied as one piece.
+class KeptLines {
+ public:
+  // `first`: the head's first line, if it passes.
+  KeptLines(std::string& out, std::string_view first) noexcept : out_(out), run_(first) {}
+
+  void keep(const Field& field) {
+    const bool follows = field.plain && field.name.data() == run_.data() + run_.size();
+    if (!follows) flush();
+    if (!field.plain) {
+      append_field(out_, field.name, field.value);
+    } else {
+      run_ = {follows ? run_.data() : field.name.data(), run_.size() + field.line().size()};
+    }
+  }
+  // Before anything else is written, and at the end.
+  void flush() {
+    out_.append(run_);
+    run_ = {};
+  }
+
+ private:
+  std::string& out_;
+  std::string_view run_;
+};
 
 bool is_hop_by_hop(FieldId id) noexcept {
   switch (id) {
@@ -78,7 +118,7 @@ std::string_view absolute_authority(std::string_view target) noexcept {
 // The protocols of an upgrade that is passed on, as a list. HTTP itself is not: a backend that agreed to h2c would
 // speak a protocol inside the tunnel whose requests nobody here sees. Leaving it out turns the request into an ordinary
 // one (RFC 9110 section 7.8).
-std::string offered_protocols(const std::vector<Field>& fields) {
+std::string offered_protocols(const Fields& fields) {
   std::string offered;
   bool passed_on = true;
   for (const Field& field : fields) {
@@ -111,14 +151,17 @@ void append_connection(bool accepts_trailers, ForwardedRequest& out) {
   }
 }
 
-// As a plain number: programs disagree on leading zeros. It was checked to be one.
+// A length passes as a plain number: programs disagree on leading zeros. It was checked to be one.
+bool has_leading_zero(const Field& field) noexcept {
+  return field.value.size() > 1 && field.value.front() == '0';
+}
 void append_length(std::string& out, const Field& field) {
   append_field(out, field.name, std::to_string(parse_decimal(field.value).value_or(0)));
 }
 
 }  // namespace
 
-std::string named_in_connection(const std::vector<Field>& fields) {
+std::string named_in_connection(const Fields& fields) {
   return NamedInConnection(fields).list();
 }
 
@@ -160,38 +203,42 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
   out.named = named.list();
   out.expect_continue = out.goes_no_further = false;
   const bool counted = head.method == Method::options || head.method == Method::trace;
-  out.head.append(head.method_name).append(" ").append(head.target).append(" HTTP/1.1\r\n");
+  if (head.line.empty()) append(out.head, head.method_name, " ", head.target, " HTTP/1.1\r\n");
+  KeptLines kept(out.head, head.line);
   for (const Field& field : head.fields) {
     if (is_hop_by_hop(field.id)) continue;
     if (field.id == FieldId::x_forwarded_proto || field.id == FieldId::x_forwarded_host) continue;  // ours replace them
     if (field.id == FieldId::x_forwarded_twin) continue;  // where these count as the same name, they would join ours
     if (field.id == FieldId::expect && head.version == Version::http_1_0) continue;  // RFC 9110 section 10.1.1
     if (named.contains(field.name)) continue;
+    if (field.id == FieldId::expect && list_contains(field.value, "100-continue")) {
+      out.expect_continue = framing.kind != BodyKind::none;
+    }
+    const bool replaced = (field.id == FieldId::host && absolute) ||
+                          (field.id == FieldId::content_length && has_leading_zero(field)) ||
+                          (field.id == FieldId::max_forwards && counted) || &field == last_forwarded_for;
+    if (!replaced) {
+      kept.keep(field);
+      continue;
+    }
+    kept.flush();
     if (field.id == FieldId::host) {
       append_field(out.head, field.name, host);  // RFC 9112 section 3.2.2: the target's authority wins
     } else if (field.id == FieldId::content_length) {
       append_length(out.head, field);
-    } else if (field.id == FieldId::max_forwards && counted) {
+    } else if (field.id == FieldId::max_forwards) {
       if (const auto appended = append_max_forwards(field, out); !appended) return appended.error();
-    } else if (&field == last_forwarded_for) {
-      out.head.append(field.name).append(": ").append(field.value);
-      out.head.append(field.value.empty() ? "" : ", ").append(client_address).append("\r\n");
     } else {
-      append_field(out.head, field.name, field.value);
-    }
-    if (field.id == FieldId::expect && list_contains(field.value, "100-continue")) {
-      out.expect_continue = framing.kind != BodyKind::none;
+      append(out.head, field.name, ": ", field.value, field.value.empty() ? "" : ", ", client_address, "\r\n");
     }
   }
+  kept.flush();
   if (absolute && !host_seen) append_field(out.head, "Host", host);
   out.host_missing = !absolute && !host_seen;
-  if (last_forwarded_for == nullptr) append_field(out.head, "X-Forwarded-For", client_address);
-  append_field(out.head, "X-Forwarded-Proto", scheme);
-  if (!host.empty()) append_field(out.head, "X-Forwarded-Host", host);
-  out.head.append("Via: ")
-      .append(head.version == Version::http_1_1 ? "1.1 " : "1.0 ")
-      .append(kPseudonym)
-      .append("\r\n");
+  if (last_forwarded_for == nullptr) append(out.head, "X-Forwarded-For: ", client_address, "\r\n");
+  append(out.head, "X-Forwarded-Proto: ", scheme, "\r\n");
+  if (!host.empty()) append(out.head, "X-Forwarded-Host: ", host, "\r\n");
+  append(out.head, head.version == Version::http_1_1 ? "Via: 1.1 " : "Via: 1.0 ", kPseudonym, "\r\n");
   out.upgrade = options.upgrade ? offered_protocols(head.fields) : std::string();
   append_connection(options.accepts_trailers, out);
   if (framing.kind == BodyKind::chunked) append_field(out.head, "Transfer-Encoding", "chunked");
@@ -203,13 +250,15 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
   const bool interim = head.status < 200;
   const bool switches = head.status == 101;
   const bool keeps_upgrade = switches || head.status == 426;  // RFC 9110 section 15.5.22: a 426 has to name a protocol
-  out.append("HTTP/1.1 ");
-  std::array<char, 4> digits{};
-  std::to_chars(digits.data(), digits.data() + digits.size(), head.status);
-  out.append(digits.data(), 3).append(" ").append(head.reason).append("\r\n");
+  if (head.line.empty()) {
+    std::array<char, 4> digits{};
+    std::to_chars(digits.data(), digits.data() + digits.size(), head.status);
+    append(out, "HTTP/1.1 ", std::string_view(digits.data(), 3), " ", head.reason, "\r\n");
+  }
 
   bool dated = interim;
   bool upgrade_seen = false;
+  KeptLines kept(out, head.line);
   for (const Field& field : head.fields) {
     if (field.id == FieldId::upgrade && keeps_upgrade) {
       upgrade_seen = true;
@@ -220,12 +269,14 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
     if (field.id == FieldId::content_length && (interim || head.status == 204)) continue;
     if (field.id == FieldId::trailer && form.body != BodyKind::chunked) continue;
     dated = dated || field.id == FieldId::date;
-    if (field.id == FieldId::content_length) {
+    if (field.id == FieldId::content_length && has_leading_zero(field)) {
+      kept.flush();
       append_length(out, field);
     } else {
-      append_field(out, field.name, field.value);
+      kept.keep(field);
     }
   }
+  kept.flush();
   if (!dated) append_field(out, "Date", form.date);
   if (form.body == BodyKind::chunked) append_field(out, "Transfer-Encoding", "chunked");
   if (upgrade_seen) {
@@ -234,7 +285,7 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
   } else if (!interim && form.persistence != ClientPersistence::keep_alive_implied) {
     append_field(out, "Connection", form.persistence == ClientPersistence::close ? "close" : "keep-alive");
   }
-  out.append("\r\n");
+  append(out, "\r\n");
 }
 
 }  // namespace lb::http

@@ -25,7 +25,7 @@ struct ForwardedRequest {
 };
 
 // The fields that Connection names, beyond those that are never passed on anyway, as a list: nearly always empty.
-[[nodiscard]] std::string named_in_connection(const std::vector<Field>& fields);
+[[nodiscard]] std::string named_in_connection(const Fields& fields);
 
 // A trailer section without those (RFC 9110 section 7.6.1 holds for it as for the head).
 [[nodiscard]] std::string without_named(std::string_view trailers, std::string_view named);

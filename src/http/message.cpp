@@ -1,13 +1,46 @@
 #include "http/message.hpp"
 
+#include <algorithm>
+#include <cstring>
+
 #include "http/text.hpp"
 
 namespace lb::http {
 
 namespace {
 
-// A mix of hyphens and underscores is a twin as well.
+template <class Word>
+Word load(const char* bytes) noexcept {
+  Word word = 0;
+  std::memcpy(&word, bytes, sizeof(word));
+  return word;
+}
+
+// Whether `name`, of the same length, is `lower` in any spelling of its letters. `lower` is made of small letters,
+// digits and hyphens; in these the bit that tells small letters from capital ones is set, and without it no other
+// character of a token is made one of them. Words at the end may overlap those before.
+template <class Word>
+bool is_name_by(const char* name, const char* lower, std::size_t size) noexcept {
+  constexpr Word kSmall = static_cast<Word>(0x2020202020202020);
+  bool same = true;
+  for (std::size_t at = 0; at < size; at += sizeof(Word)) {
+    const std::size_t from = std::min(at, size - sizeof(Word));
+    same = same && (load<Word>(name + from) | kSmall) == load<Word>(lower + from);
+  }
+  return same;
+}
+
+template <std::size_t N>
+bool is_name(const char* name, const char (&lower)[N]) noexcept {
+  constexpr std::size_t kSize = N - 1;
+  if constexpr (kSize >= 8) return is_name_by<std::uint64_t>(name, lower, kSize);
+  if constexpr (kSize >= 4) return is_name_by<std::uint32_t>(name, lower, kSize);
+  return is_name_by<std::uint8_t>(name, lower, kSize);
+}
+
+// Called for names of the length of one of these. A mix of hyphens and underscores is a twin as well.
 FieldId twin_id(std::string_view name) noexcept {
+  if (name.find('_') == std::string_view::npos) return FieldId::other;
   const auto is = [name](std::string_view lower) {
     if (name.size() != lower.size()) return false;
     for (std::size_t i = 0; i < name.size(); ++i) {
@@ -23,9 +56,8 @@ FieldId twin_id(std::string_view name) noexcept {
 }  // namespace
 
 FieldId field_id(std::string_view name) noexcept {
-  const auto is = [name](std::string_view lower) { return equals_ignoring_case(name, lower); };
-  // The length alone rules out nearly every name, so that one comparison is the most that is made.
-  if (name.find('_') != std::string_view::npos) return twin_id(name);
+  const auto is = [name](const auto& lower) { return is_name(name.data(), lower); };
+  // The length alone rules out nearly every name, so that one comparison or two are the most that is made.
   switch (name.size()) {
     case 2:
       return is("te") ? FieldId::te : FieldId::other;
@@ -44,17 +76,17 @@ FieldId field_id(std::string_view name) noexcept {
     case 14:
       return is("content-length")   ? FieldId::content_length
              : is("http2-settings") ? FieldId::http2_settings
-                                    : FieldId::other;
+                                    : twin_id(name);
     case 15:
-      return is("x-forwarded-for") ? FieldId::x_forwarded_for : FieldId::other;
+      return is("x-forwarded-for") ? FieldId::x_forwarded_for : twin_id(name);
     case 16:
       return is("x-forwarded-host")   ? FieldId::x_forwarded_host
              : is("proxy-connection") ? FieldId::proxy_connection
-                                      : FieldId::other;
+                                      : twin_id(name);
     case 17:
       return is("transfer-encoding")   ? FieldId::transfer_encoding
              : is("x-forwarded-proto") ? FieldId::x_forwarded_proto
-                                       : FieldId::other;
+                                       : twin_id(name);
     case 18:
       return is("proxy-authenticate") ? FieldId::proxy_authenticate : FieldId::other;
     case 19:

@@ -1,9 +1,12 @@
 // Heads of requests and responses as views into the bytes they were read from.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
+
+#include "http/text.hpp"
 
 namespace lb::http {
 
@@ -32,7 +35,7 @@ enum class FieldId : std::uint8_t {
   x_forwarded_for,
   x_forwarded_host,
   x_forwarded_proto,
-  x_forwarded_twin,  // "X_Forwarded_For" and the like
+  x_forwarded_twin,  // "X_Forwarded_For" and the like; the last: Fields counts on fewer than 32
 };
 
 // The id of a field name in any spelling of its letters.
@@ -40,8 +43,44 @@ enum class FieldId : std::uint8_t {
 
 struct Field {
   FieldId id = FieldId::other;
+  bool plain = false;      // the head has it as "name: value" CRLF, so that its line can be copied as it stands
   std::string_view name;   // as it was spelled
   std::string_view value;  // without white space around it
+
+  // Of a plain field.
+  [[nodiscard]] std::string_view line() const noexcept { return {name.data(), name.size() + value.size() + 4}; }
+};
+
+// The fields of a head in their order. Most questions are about fields that a head does not have: has() answers them.
+class Fields {
+ public:
+  void push_back(const Field& field) {
+    if (field.id == FieldId::connection) {
+      const bool usual = equals_ignoring_case(field.value, "keep-alive") || equals_ignoring_case(field.value, "close");
+      connection_is_unusual_ = !usual || has(FieldId::connection);
+    }
+    fields_.push_back(field);
+    seen_ |= bit(field.id);
+  }
+  void clear() noexcept {
+    fields_.clear();
+    seen_ = 0;
+    connection_is_unusual_ = false;
+  }
+
+  [[nodiscard]] bool has(FieldId id) const noexcept { return (seen_ & bit(id)) != 0; }
+  // Whether Connection says anything but a single keep-alive or close.
+  [[nodiscard]] bool connection_is_unusual() const noexcept { return connection_is_unusual_; }
+  [[nodiscard]] std::size_t size() const noexcept { return fields_.size(); }
+  [[nodiscard]] auto begin() const noexcept { return fields_.begin(); }
+  [[nodiscard]] auto end() const noexcept { return fields_.end(); }
+
+ private:
+  [[nodiscard]] static constexpr std::uint32_t bit(FieldId id) noexcept { return 1U << static_cast<unsigned>(id); }
+
+  std::vector<Field> fields_;
+  std::uint32_t seen_ = 0;
+  bool connection_is_unusual_ = false;
 };
 
 enum class Version : std::uint8_t { http_1_0, http_1_1 };
@@ -59,16 +98,18 @@ enum class Method : std::uint8_t { get, head, post, put, delete_, options, trace
 struct RequestHead {
   Method method = Method::other;
   Version version = Version::http_1_1;
+  std::string_view line;  // as it stands, with its CRLF, if it can be sent on like that; else empty
   std::string_view method_name;
   std::string_view target;
-  std::vector<Field> fields;
+  Fields fields;
 };
 
 struct ResponseHead {
   Version version = Version::http_1_1;
-  unsigned status = 0;  // 100 ... 999
+  std::string_view line;  // as of a request
+  unsigned status = 0;    // 100 ... 999
   std::string_view reason;
-  std::vector<Field> fields;
+  Fields fields;
 };
 
 }  // namespace lb::http

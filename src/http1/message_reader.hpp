@@ -70,13 +70,15 @@ class MessageReader {
   }
 
   // One read into the buffer, which then holds at least one byte more.
-  [[nodiscard]] net::Awaitable<base::Result<void>> fill(std::size_t bytes_max, base::Deadline deadline) {
+  [[nodiscard]] auto fill(std::size_t bytes_max, base::Deadline deadline) {
     const net::asio::mutable_buffer room = input_.room(bytes_max);
-    const auto bytes = co_await stream_.read_some(room, deadline);
-    if (!bytes) co_return bytes.error();
-    input_.commit(*bytes);
-    if (*bytes == room.size()) input_.grow_when_empty();
-    co_return base::Result<void>();
+    return net::Then(stream_.read_some(room, deadline),
+                     [this, size = room.size()](const base::Result<std::size_t>& bytes) -> base::Result<void> {
+                       if (!bytes) return bytes.error();
+                       input_.commit(*bytes);
+                       if (*bytes == size) input_.grow_when_empty();
+                       return {};
+                     });
   }
 
  private:

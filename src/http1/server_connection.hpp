@@ -51,6 +51,8 @@ class ServerConnection final : public net::Session {
   // From now on, once kAbortWatchDelay has passed, `on_gone(context)` is called if the client closes or resets the
   // connection. Quick exchanges pay one store for it. Only while nothing else reads; stop_watching() ends it.
   void watch(OnGone on_gone, void* context) noexcept;
+  // True if that ended it, as nearly always: nothing has begun to read yet.
+  [[nodiscard]] bool stop_watching_now() noexcept;
   [[nodiscard]] net::Awaitable<void> stop_watching();
 
   // Ends the connection so that the client can still read what was written (RFC 9112 section 9.6): while the client may

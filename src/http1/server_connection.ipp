@@ -27,8 +27,10 @@ net::Awaitable<base::Result<Arrival>> ServerConnection<S>::read_request() {
   }
   first_request_ = false;
   const base::Deadline deadline = stream_->wheel().after(settings_.timeouts.header);
-  const auto skipped = co_await skip_empty_lines(deadline);
-  if (!skipped || *skipped == Arrival::nobody) co_return skipped;
+  if (reader_.input().unread().starts_with('\r')) {
+    const auto skipped = co_await skip_empty_lines(deadline);
+    if (!skipped || *skipped == Arrival::nobody) co_return skipped;
+  }
 
   const auto read = co_await reader_.read_head(deadline, base::Side::downstream);
   if (!read) {
@@ -176,10 +178,15 @@ net::Awaitable<void> ServerConnection<S>::watch_client() {
 }
 
 template <net::Stream S>
-net::Awaitable<void> ServerConnection<S>::stop_watching() {
+bool ServerConnection<S>::stop_watching_now() noexcept {
   on_gone_ = nullptr;
   watch_entry_.disarm();
-  if (!watcher_.running()) co_return;
+  return !watcher_.running();
+}
+
+template <net::Stream S>
+net::Awaitable<void> ServerConnection<S>::stop_watching() {
+  if (stop_watching_now()) co_return;
   stream_->cancel_read();
   co_await watcher_.join();
 }

@@ -1,20 +1,16 @@
-// The one executor type, awaitable type and completion token of the program.
+// The one executor type and completion token of the program.
 #pragma once
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/awaitable.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/io_context.hpp>
 
-namespace lb::net {
+#include "net/awaitable.hpp"
 
-namespace asio = boost::asio;
+namespace lb::net {
 
 // The concrete type, not any_io_executor: no type erasure on each operation.
 using Executor = asio::io_context::executor_type;
-
-template <class T>
-using Awaitable = asio::awaitable<T, Executor>;
 
 // co_await op(use_result) yields a tuple that begins with the error code: nothing throws on the normal path, and no
 // coroutine frame is made for the operation.

@@ -2,11 +2,8 @@
 #pragma once
 
 #include <cstddef>
-#include <exception>
 #include <functional>
 #include <utility>
-
-#include <boost/asio/co_spawn.hpp>
 
 #include "base/check.hpp"
 #include "net/executor.hpp"
@@ -25,8 +22,7 @@ class TaskGroup {
   // Runs `task` from the event loop. It owns everything it needs. A task must not throw.
   void spawn(Awaitable<void> task) {
     ++count_;
-    asio::co_spawn(executor_, std::move(task), [this](const std::exception_ptr& error) {
-      LB_CHECK(error == nullptr);
+    net::spawn(executor_, std::move(task), [this] {
       if (--count_ == 0 && when_empty_) std::exchange(when_empty_, nullptr)();
     });
   }

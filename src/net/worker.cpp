@@ -25,15 +25,7 @@ void Worker::run() {
     return;
   }
   ring_->enable();
-  // Asio keeps freed memory, of coroutine frames above all, for those who run a loop of its own: this one has no other
-  // purpose. (Within a handler of io_ itself, poll() would miscount what is left to do.)
-  asio::io_context keeper(1);
-  asio::post(keeper, [this] { run_by_ring(); });
-  keeper.run();
-}
-
-// Coroutines run where the ring tells that what they wait for is done, and where they were posted.
-void Worker::run_by_ring() {
+  // Coroutines go on where the ring tells that what they wait for is done, and where they were posted.
   for (;;) {
     io_.restart();
     io_.poll();

@@ -58,7 +58,6 @@ class Worker {
 
   static void wake_ticker(void* self) noexcept;
   void tick();
-  void run_by_ring();
 
   asio::io_context io_{1};  // one thread runs it: the scheduler may skip what only several need
   asio::executor_work_guard<Executor> work_;

@@ -79,7 +79,7 @@ class Exchange {
   [[nodiscard]] bool has_unusual_body() const noexcept;
 
   // Attempts.
-  net::Awaitable<upstream::Pick> choose();
+  net::Awaitable<upstream::Pick> choose(upstream::Pick pick);
   upstream::Pick pick_in_turn();
   net::Awaitable<upstream::Pick> wait_for_room();
   net::Awaitable<void> pause_before_another_round(base::Deadline until);
@@ -95,6 +95,7 @@ class Exchange {
   net::Awaitable<void> send_request(Upstream& backend, const upstream::Pick& pick);
   net::Awaitable<void> pump_body(Upstream& backend);
   net::Awaitable<bool> send_body_run(Upstream& backend, const http1::BodyRun& run);
+  [[nodiscard]] bool request_side_ended() noexcept;
   net::Awaitable<void> stop_request_side();
   std::string_view request_trailers();
   void record(Upstream& backend, const http1::BodyRun& run);

@@ -27,7 +27,8 @@ net::Awaitable<bool> Exchange<T>::run() {
     // A stale connection is no fault of its backend, which gets the request again on a new one.
     if (!fresh_connection_) {
       place_.give_back();
-      pick = co_await choose();
+      pick = starved_ ? upstream::Pick{} : pick_in_turn();
+      if (!pick || pick.last_resort) pick = co_await choose(pick);
       if (!pick) co_return co_await refuse(error_);
       place_.take(pick);
     }
@@ -85,12 +86,14 @@ bool Exchange<T>::has_unusual_body() const noexcept {
   }
 }
 
-// The backend of the next attempt; none, with error_ set, if the request has to do without.
+// The backend of the next attempt, where `pick`, made in turn, is none yet or one that is down. None, with error_ set,
+// if the request has to do without.
 template <upstream::Transport T>
-net::Awaitable<upstream::Pick> Exchange<T>::choose() {
-  if (starved_) co_await pause_before_another_round(context_.wheel.after(base::kRetryPause));
-  members_ = context_.members;
-  upstream::Pick pick = pick_in_turn();
+net::Awaitable<upstream::Pick> Exchange<T>::choose(upstream::Pick pick) {
+  if (starved_) {
+    co_await pause_before_another_round(context_.wheel.after(base::kRetryPause));
+    pick = pick_in_turn();
+  }
   if (!pick && !pick.busy && !tried_.empty()) {
     // All were tried: one comes again after a short pause, longer each time, so that a backend that restarts has a
     // moment; with jitter, so that the requests of a crowd do not come again in step.
@@ -100,7 +103,6 @@ net::Awaitable<upstream::Pick> Exchange<T>::choose() {
     if (until >= last_resort_deadline_ && last_resort_) co_return upstream::Pick{};
     co_await pause_before_another_round(until);
     tried_.clear();
-    members_ = context_.members;
     pick = pick_in_turn();
   }
   if (pick.busy) pick = co_await wait_for_room();
@@ -115,6 +117,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::choose() {
 // A place for which others wait is theirs; a backend without a limit has room for all.
 template <upstream::Transport T>
 upstream::Pick Exchange<T>::pick_in_turn() {
+  members_ = context_.members;
   return members_->pick(tried_,
                         context_.waiting.is_anybody_in_line() ? upstream::Among::unlimited : upstream::Among::all);
 }
@@ -162,12 +165,19 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
 
 template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstream::Pick& pick) {
-  auto connection = co_await connect(pick);
+  std::unique_ptr<Upstream> connection;
+  if (!fresh_connection_) {
+    connection =
+        context_.pool.take(*pick.endpoint, idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket);
+  }
+  reused_ = connection != nullptr;
+  if (!connection) connection = co_await connect(pick);
   if (!connection) co_return Outcome::failed;
   backend_ = connection.get();
+  backend_->begin(method_);
   co_await send_request(*backend_, pick);
   const Outcome outcome = co_await relay_answer(*backend_, pick);
-  co_await stop_request_side();
+  if (!request_side_ended()) co_await stop_request_side();
   // Only now that the pump has ended is it certain what was written, and what could not be kept.
   failure_.request_written = backend_->wrote_anything();
   failure_.body_replayable = replay_.complete();
@@ -178,26 +188,16 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   co_return outcome;
 }
 
-// A pooled connection, or a new one; none after fail().
+// A new connection; none after fail().
 template <upstream::Transport T>
 net::Awaitable<std::unique_ptr<typename Exchange<T>::Upstream>> Exchange<T>::connect(const upstream::Pick& pick) {
-  std::unique_ptr<Upstream> connection;
-  if (!fresh_connection_) {
-    connection =
-        context_.pool.take(*pick.endpoint, idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket);
+  auto stream = co_await context_.transport.connect(*pick.endpoint, connect_deadline(pick));
+  if (!stream) {
+    fail(FailedAt::nothing_sent, stream.error());
+    failure_.request_written = false;
+    co_return nullptr;
   }
-  reused_ = connection != nullptr;
-  if (!connection) {
-    auto stream = co_await context_.transport.connect(*pick.endpoint, connect_deadline(pick));
-    if (!stream) {
-      fail(FailedAt::nothing_sent, stream.error());
-      failure_.request_written = false;
-      co_return nullptr;
-    }
-    connection = std::make_unique<Upstream>(std::move(*stream), context_.blocks, context_.settings.http);
-  }
-  connection->begin(method_);
-  co_return connection;
+  co_return std::make_unique<Upstream>(std::move(*stream), context_.blocks, context_.settings.http);
 }
 
 template <upstream::Transport T>

@@ -130,6 +130,12 @@ void Exchange<T>::client_gone(void* self) noexcept {
   exchange.continue_gate_.wake();  // it may wait for a backend with room
 }
 
+// The usual end of it: all was sent, and nobody had to be watched yet.
+template <upstream::Transport T>
+bool Exchange<T>::request_side_ended() noexcept {
+  return !pump_.running() && client_.stop_watching_now();
+}
+
 // After the answer: whatever still reads from the client or writes to the backend ends.
 template <upstream::Transport T>
 net::Awaitable<void> Exchange<T>::stop_request_side() {

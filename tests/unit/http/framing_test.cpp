@@ -14,9 +14,9 @@ using base::ErrorKind;
 
 using Pairs = std::vector<std::pair<std::string_view, std::string_view>>;
 
-std::vector<Field> fields_of(const Pairs& pairs) {
-  std::vector<Field> fields;
-  for (const auto& [name, value] : pairs) fields.push_back({field_id(name), name, value});
+Fields fields_of(const Pairs& pairs) {
+  Fields fields;
+  for (const auto& [name, value] : pairs) fields.push_back({field_id(name), false, name, value});
   return fields;
 }
 

@@ -34,6 +34,18 @@ TEST(HttpHeadWriterResponse, an_answer_keeps_its_order_spelling_and_repetitions)
       "HTTP/1.1 299 Some Thing\r\nSet-Cookie: a\r\ncontent-length: 3\r\nSet-Cookie: b\r\ndate: today\r\n\r\n");
 }
 
+// RFC 9112 section 4: the space behind the status stands also where there is no reason.
+TEST(HttpHeadWriterResponse, the_status_line_is_sent_on_in_our_version) {
+  for (const std::string_view line : {"HTTP/1.1 200 A b", "HTTP/1.0 200 A b", "HTTP/1.3 200 A b"}) {
+    EXPECT_EQ(forwarded(std::string(line) + "\r\nDate: x\r\n\r\n", BodyKind::none, kImplied),
+              "HTTP/1.1 200 A b\r\nDate: x\r\n\r\n");
+  }
+  for (const std::string_view line : {"HTTP/1.1 200", "HTTP/1.1 200 "}) {
+    EXPECT_EQ(forwarded(std::string(line) + "\r\nDate: x\r\n\r\n", BodyKind::none, kImplied),
+              "HTTP/1.1 200 \r\nDate: x\r\n\r\n");
+  }
+}
+
 TEST(HttpHeadWriterResponse, a_missing_date_is_added) {
   EXPECT_EQ(forwarded("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", BodyKind::none, kImplied),
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + kDateLine + "\r\n");

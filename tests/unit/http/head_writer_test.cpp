@@ -55,6 +55,23 @@ TEST(HttpHeadWriter, a_request_keeps_its_target_order_spelling_and_repetitions) 
           added("h:81"));
 }
 
+// Goal: lines that are copied as they stand and those that are written anew are put together in order.
+TEST(HttpHeadWriter, white_space_around_a_value_is_not_passed_on) {
+  const std::string written = "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: \r\nF: \r\nG: \r\nH: 5 \t 6\r\n";
+  EXPECT_EQ(
+      forwarded("GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nB:2\r\nC:\t3\r\nD: 4 \r\nE:\r\nF: \r\nG:  \r\nH: 5 \t 6\r\n\r\n")
+          .head,
+      "GET / HTTP/1.1\r\nHost: h\r\n" + written + added("h"));
+}
+
+// RFC 9110 section 2.5: what is sent on is in our own version.
+TEST(HttpHeadWriter, a_request_of_another_minor_version_is_sent_on_in_ours) {
+  for (const std::string_view version : {"1.0", "1.2", "1.9"}) {
+    const std::string text = "GET /a HTTP/" + std::string(version) + "\r\nHost: h\r\n\r\n";
+    EXPECT_EQ(forwarded(text).head, "GET /a HTTP/1.1\r\nHost: h\r\n" + added("h", version == "1.0" ? "1.0" : "1.1"));
+  }
+}
+
 // RFC 9110 section 7.6.2.
 TEST(HttpHeadWriter, max_forwards_of_options_and_trace_counts_down) {
   EXPECT_EQ(forwarded("TRACE / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 10\r\n\r\n").head,

@@ -28,6 +28,21 @@ TEST(HttpText, field_values_hold_no_control_but_tab) {
   EXPECT_TRUE(is_field_value(""));
 }
 
+// Goal: the end of a value is found at every place in a word, behind bytes of every kind.
+TEST(HttpText, field_content_ends_where_its_bytes_say) {
+  for (const char before : {'a', '\t', '\xff', '\x80', ' '}) {
+    for (std::size_t length = 0; length < 20; ++length) {
+      for (int byte = 0; byte < 256; ++byte) {
+        const char c = static_cast<char>(byte);
+        const std::string text = std::string(length, before) + c + "rest of it\r\n";
+        const std::size_t expected = is_field_char(c) ? text.size() - 2 : length;
+        EXPECT_EQ(skip_field_content(text), expected) << length << " bytes before " << byte;
+        EXPECT_EQ(skip_field_content("\r" + text, 1), expected + 1) << length << " bytes before " << byte;
+      }
+    }
+  }
+}
+
 TEST(HttpText, comparison_ignores_the_case_of_ascii_letters_alone) {
   EXPECT_TRUE(equals_ignoring_case("Content-LENGTH", "content-length"));
   EXPECT_FALSE(equals_ignoring_case("a", "ab"));
