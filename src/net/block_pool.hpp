@@ -1,12 +1,15 @@
 // Buffers of one worker, in two sizes, given back while a connection idles.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/limits.hpp"
+#include "net/deadline_wheel.hpp"
 
 namespace lb::net {
 
@@ -47,8 +50,15 @@ class BlockPool {
  public:
   // Giving back never allocates, so that it cannot fail.
   BlockPool() {
-    small_.reserve(base::kFreeBlocksMax);
-    large_.reserve(base::kFreeBlocksMax / 8);
+    small_.blocks.reserve(base::kFreeBlocksMax);
+    large_.blocks.reserve(base::kFreeBlocksMax / 8);
+  }
+
+  // From now on what was free for base::kBlocksUnusedFor or longer is given to the allocator. The wheel outlives the
+  // pool.
+  void give_up_unused(DeadlineWheel& wheel) {
+    if (!sweep_) sweep_.emplace(wheel, &BlockPool::sweep_due, this);
+    wheel_ = &wheel;
   }
 
   // A block of at least `size` bytes: small, large, or (for unusual header limits) of exactly that size. One thread.
@@ -58,25 +68,57 @@ class BlockPool {
     return {this, std::make_unique_for_overwrite<char[]>(size), size};
   }
 
+  // Of both sizes.
+  [[nodiscard]] std::size_t free_count() const noexcept { return small_.blocks.size() + large_.blocks.size(); }
+
  private:
   friend class Block;
-  using Free = std::vector<std::unique_ptr<char[]>>;
+
+  // The one that was used last is used next; those in front are the ones that a crowd has left.
+  struct Free {
+    std::vector<std::unique_ptr<char[]>> blocks;
+    std::size_t unused = 0;  // so many, in front, were not taken since the last sweep
+
+    void sweep() noexcept {
+      blocks.erase(blocks.begin(), blocks.begin() + static_cast<std::ptrdiff_t>(unused));
+      unused = blocks.size();
+    }
+  };
 
   Block take_from(Free& free, std::size_t size) {
-    if (free.empty()) return {this, std::make_unique_for_overwrite<char[]>(size), size};
-    Block block(this, std::move(free.back()), size);
-    free.pop_back();
+    if (free.blocks.empty()) return {this, std::make_unique_for_overwrite<char[]>(size), size};
+    Block block(this, std::move(free.blocks.back()), size);
+    free.blocks.pop_back();
+    free.unused = std::min(free.unused, free.blocks.size());
     return block;
   }
 
   void give_back(std::unique_ptr<char[]> bytes, std::size_t size) noexcept {
-    // Large blocks are worth an allocation each time they are needed; a crowd of them is not worth keeping.
-    if (size == base::kSmallBlockBytes && small_.size() < base::kFreeBlocksMax) small_.push_back(std::move(bytes));
-    if (size == base::kLargeBlockBytes && large_.size() < base::kFreeBlocksMax / 8) large_.push_back(std::move(bytes));
+    Free* const free = size == base::kSmallBlockBytes ? &small_ : size == base::kLargeBlockBytes ? &large_ : nullptr;
+    // Its vector has room for all that are kept: a crowd is not worth keeping.
+    if (free == nullptr || free->blocks.size() == free->blocks.capacity()) return;
+    free->blocks.push_back(std::move(bytes));
+    if (!sweeping_) sweep_again();
+  }
+
+  static void sweep_due(void* self) noexcept { static_cast<BlockPool*>(self)->sweep(); }
+  void sweep() noexcept {
+    small_.sweep();
+    large_.sweep();
+    sweeping_ = false;
+    if (!small_.blocks.empty() || !large_.blocks.empty()) sweep_again();
+  }
+  void sweep_again() noexcept {
+    if (!sweep_) return;
+    sweeping_ = true;
+    sweep_->arm(wheel_->after(base::kBlocksUnusedFor));
   }
 
   Free small_;
   Free large_;
+  DeadlineWheel* wheel_ = nullptr;
+  std::optional<DeadlineWheel::Entry> sweep_;
+  bool sweeping_ = false;
 };
 
 inline Block::~Block() {

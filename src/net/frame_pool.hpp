@@ -6,6 +6,10 @@
 #include <cstdint>
 #include <new>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace lb::net {
 
 // Free frames of one thread, by size. A frame may be given back on another thread than it was taken on.
@@ -39,6 +43,7 @@ class FramePool {
     Class& of_size = classes_[index];
     of_size.first = new (frame) Free{of_size.first};
     ++of_size.free;
+    forbid(frame, (index + 1) * kStep);
   }
 
  private:
@@ -53,15 +58,23 @@ class FramePool {
   static constexpr std::size_t kStep = 64;
   static constexpr std::size_t kClasses = 64;
   // What a crowd of coroutines leaves behind is given to the allocator, beyond what a busy worker uses all the time.
-#if defined(__SANITIZE_ADDRESS__)
-  static constexpr std::uint32_t kFreeMax = 0;  // so that the use of a frame that is gone is noticed
-#else
   static constexpr std::uint32_t kFreeMax = 32;
-#endif
 
   [[nodiscard]] static constexpr std::size_t index_of(std::size_t size) noexcept { return (size - 1) / kStep; }
-  [[nodiscard]] static void* pop(Class& of_size) noexcept {
+  // The use of a frame that is free is noticed by the sanitizer.
+  static void forbid([[maybe_unused]] void* frame, [[maybe_unused]] std::size_t size) noexcept {
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_poison_memory_region(frame, size);
+#endif
+  }
+  static void allow([[maybe_unused]] void* frame, [[maybe_unused]] std::size_t size) noexcept {
+#if defined(__SANITIZE_ADDRESS__)
+    __asan_unpoison_memory_region(frame, size);
+#endif
+  }
+  [[nodiscard]] void* pop(Class& of_size) noexcept {
     Free* const frame = of_size.first;
+    allow(frame, (static_cast<std::size_t>(&of_size - classes_.data()) + 1) * kStep);
     of_size.first = frame->next;
     --of_size.free;
     return frame;

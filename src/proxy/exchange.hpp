@@ -44,27 +44,29 @@ struct ExchangeContext {
   [[nodiscard]] std::string_view date() noexcept { return dates.at(wheel.clock().wall_seconds()); }
 };
 
-// Used again for the next request of the same connection, so that its buffers are. One worker.
+// Used again for other requests, of any connection, so that its buffers are: a connection that idles has none. One
+// worker.
 template <upstream::Transport T>
 class Exchange {
  public:
   using Downstream = http1::ServerConnection<typename T::Stream>;
   using Upstream = http1::ClientConnection<typename T::Stream>;
 
-  Exchange(ExchangeContext<T>& context, Downstream& client);
+  explicit Exchange(ExchangeContext<T>& context);
 
   // Answers the request that the client's connection has just read. True: another one may follow on the connection.
-  // False: the connection is at its end; the caller finishes it.
-  [[nodiscard]] net::Awaitable<bool> run();
+  // False: the connection is at its end; the caller finishes it. The client outlives the call.
+  [[nodiscard]] net::Awaitable<bool> run(Downstream& client);
 
   // Between requests: gives back what the request took.
   void rest() noexcept {
     replay_.release();
     members_.reset();
+    client_ = nullptr;
   }
 
   // Answers a request that could not be read at all.
-  [[nodiscard]] net::Awaitable<void> refuse_unread(const base::Error& error);
+  [[nodiscard]] net::Awaitable<void> refuse_unread(Downstream& client, const base::Error& error);
 
  private:
   enum class Outcome : std::uint8_t {
@@ -117,7 +119,7 @@ class Exchange {
   void log_outcome(unsigned status, std::string_view url) const;
 
   ExchangeContext<T>& context_;
-  Downstream& client_;
+  Downstream* client_ = nullptr;  // while there is a request
 
   // Of the request.
   http::Method method_ = http::Method::other;

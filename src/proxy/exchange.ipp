@@ -12,15 +12,15 @@
 namespace lb::proxy {
 
 template <upstream::Transport T>
-Exchange<T>::Exchange(ExchangeContext<T>& context, Downstream& client)
+Exchange<T>::Exchange(ExchangeContext<T>& context)
     : context_(context),
-      client_(client),
       place_(context.waiting),
       pump_(context.executor),
       continue_gate_(context.executor, context.wheel) {}
 
 template <upstream::Transport T>
-net::Awaitable<bool> Exchange<T>::run() {
+net::Awaitable<bool> Exchange<T>::run(Downstream& client) {
+  client_ = &client;
   if (const auto prepared = prepare(); !prepared) co_return co_await refuse(prepared.error());
   if (forwarded_.goes_no_further) co_return co_await answer_as_last();
   for (upstream::Pick pick;;) {
@@ -44,12 +44,12 @@ net::Awaitable<bool> Exchange<T>::run() {
 // Everything that is needed of the request, before its bytes make way for its body.
 template <upstream::Transport T>
 base::Result<void> Exchange<T>::prepare() {
-  const http::RequestHead& request = client_.request();
-  const http::ConnectionOptions& options = client_.options();
+  const http::RequestHead& request = client_->request();
+  const http::ConnectionOptions& options = client_->options();
   method_ = request.method;
   version_ = request.version;
   keep_alive_ = options.keep_alive;
-  body_kind_ = client_.framing().kind;
+  body_kind_ = client_->framing().kind;
   started_ = context_.wheel.now();
   error_format_ = ErrorFormat::text;
   for (const http::Field& field : request.fields) {
@@ -63,9 +63,9 @@ base::Result<void> Exchange<T>::prepare() {
   attempts_ = forwarded_count_ = pauses_ = 0;
   fresh_connection_ = starved_ = last_resort_ = client_gone_ = false;
   error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
-  const auto written =
-      http::write_forwarded_request(request, client_.framing(), options, client_.client_address(), "http", forwarded_);
-  client_.consume_head();
+  const auto written = http::write_forwarded_request(request, client_->framing(), options, client_->client_address(),
+                                                     "http", forwarded_);
+  client_->consume_head();
   if (!written) return base::Error{written.error().kind, base::Side::downstream, written.error().detail};
   return {};
 }
@@ -136,8 +136,8 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
   if (context_.waiting.waiting() >= context_.settings.queue_max) co_return upstream::Pick{};
   const base::Deadline deadline = context_.wheel.after(context_.settings.queue_timeout);
   // A client that leaves gives its place in the line up, as far as its leaving can be told from the rest of its body.
-  const bool watched = client_.body_ended();
-  if (watched) client_.watch(&Exchange::client_gone, this);
+  const bool watched = client_->body_ended();
+  if (watched) client_->watch(&Exchange::client_gone, this);
   using Where = WaitingRoom::Where;
   const Where where = tried_.empty() ? Where::in_line : Where::beside;
   continue_gate_.reset();
@@ -153,7 +153,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
     co_await continue_gate_.until(polls ? std::min(deadline, context_.wheel.after(base::kQueueLook)) : deadline);
   }
   context_.waiting.leave(continue_gate_, where);
-  if (watched) co_await client_.stop_watching();
+  if (watched) co_await client_->stop_watching();
   if (client_gone_) {
     error_ = {base::ErrorKind::closed, base::Side::downstream, "the client left"};
     if (pick.acquired) pick.endpoint->release();
@@ -297,7 +297,7 @@ bool Exchange<T>::others_left() const {
 template <upstream::Transport T>
 net::Awaitable<bool> Exchange<T>::refuse(const base::Error& error) {
   if (is_unanswerable(error)) {
-    client_.abort();
+    client_->abort();
     co_return false;
   }
   const AfterAnswer after = error.side == base::Side::downstream ? AfterAnswer::close : after_own_answer();
@@ -322,7 +322,7 @@ net::Awaitable<bool> Exchange<T>::answer_as_last() {
 // begins.
 template <upstream::Transport T>
 AfterAnswer Exchange<T>::after_own_answer() const noexcept {
-  if (!keep_alive_ || !client_.body_ended() || client_.draining()) return AfterAnswer::close;
+  if (!keep_alive_ || !client_->body_ended() || client_->draining()) return AfterAnswer::close;
   return version_ == http::Version::http_1_0 ? AfterAnswer::keep_alive_said : AfterAnswer::keep_alive;
 }
 
@@ -331,20 +331,21 @@ template <upstream::Transport T>
 net::Awaitable<bool> Exchange<T>::send_own_answer(AfterAnswer after) {
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
-  const auto written = co_await client_.write(buffers);
+  const auto written = co_await client_->write(buffers);
   co_return written.has_value() && after != AfterAnswer::close;
 }
 
 template <upstream::Transport T>
-net::Awaitable<void> Exchange<T>::refuse_unread(const base::Error& error) {
+net::Awaitable<void> Exchange<T>::refuse_unread(Downstream& client, const base::Error& error) {
+  client_ = &client;
   if (is_unanswerable(error)) co_return;
   // The head still stands in the buffer, as far as it came.
-  const bool head = client_.input().unread().starts_with("HEAD ");
+  const bool head = client_->input().unread().starts_with("HEAD ");
   answer_head_ = make_error_response(error, ErrorFormat::text, AfterAnswer::close,
                                      head ? AnswerBody::left_out : AnswerBody::sent, context_.date());
   static_cast<void>(co_await send_own_answer(AfterAnswer::close));
   if (base::log_enabled(base::LogLevel::debug)) {
-    base::log(base::LogLevel::debug, client_.client_address() + " " + std::to_string(status_of(error).status) + ": " +
+    base::log(base::LogLevel::debug, client_->client_address() + " " + std::to_string(status_of(error).status) + ": " +
                                          std::string(error.detail));
   }
 }
@@ -357,7 +358,7 @@ void Exchange<T>::log_outcome(unsigned status, std::string_view what) const {
   // The request line was checked to hold visible ASCII alone.
   const std::string_view line = std::string_view(forwarded_.head).substr(0, forwarded_.head.find('\r'));
   const auto elapsed = std::chrono::duration_cast<base::Duration>(context_.wheel.now() - started_);
-  base::log(level, client_.client_address() + " \"" + std::string(line) + "\" " + std::to_string(status) + " " +
+  base::log(level, client_->client_address() + " \"" + std::string(line) + "\" " + std::to_string(status) + " " +
                        std::string(what) + " after " + std::to_string(attempts_) + " failed attempts, " +
                        std::to_string(elapsed.count()) + " ms");
 }

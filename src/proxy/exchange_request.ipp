@@ -23,11 +23,11 @@ net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream
 
   // A client that expects 100 and has not begun to send its body: the backend has to agree first (RFC 9110
   // section 10.1.1).
-  body_waits_ = forwarded_.expect_continue && !client_.body_ended() && client_.input().empty();
+  body_waits_ = forwarded_.expect_continue && !client_->body_ended() && client_->input().empty();
   if (!body_waits_) {
-    http1::BodyRun run = replay_.run(client_.body_ended());
+    http1::BodyRun run = replay_.run(client_->body_ended());
     if (run.bytes == 0 && !run.end) {
-      auto taken = client_.take_buffered_body();
+      auto taken = client_->take_buffered_body();
       if (!taken) {
         client_error_ = taken.error();
         backend.stream().close();
@@ -59,14 +59,14 @@ template <upstream::Transport T>
 net::Awaitable<void> Exchange<T>::pump_body(Upstream& backend) {
   if (body_waits_) {
     co_await continue_gate_.until(context_.wheel.after(base::kContinueWait));
-    const http1::BodyRun kept = replay_.run(client_.body_ended());
+    const http1::BodyRun kept = replay_.run(client_->body_ended());
     if (!pump_stopped_ && (kept.bytes > 0 || kept.end)) {
       const bool sent = co_await send_body_run(backend, kept);
       if (!sent) co_return;
     }
   }
-  while (!pump_stopped_ && !client_.body_ended()) {
-    const auto run = co_await client_.read_body();
+  while (!pump_stopped_ && !client_->body_ended()) {
+    const auto run = co_await client_->read_body();
     if (!run) {
       if (pump_stopped_) co_return;
       client_error_ = run.error();
@@ -99,7 +99,7 @@ net::Awaitable<bool> Exchange<T>::send_body_run(Upstream& backend, const http1::
 // Without those that Connection names.
 template <upstream::Transport T>
 std::string_view Exchange<T>::request_trailers() {
-  const std::string_view trailers = client_.request_trailers();
+  const std::string_view trailers = client_->request_trailers();
   if (trailers.empty() || forwarded_.named.empty()) return trailers;
   kept_trailers_ = http::without_named(trailers, forwarded_.named);
   return kept_trailers_;
@@ -117,7 +117,7 @@ template <upstream::Transport T>
 void Exchange<T>::request_sent(Upstream& backend) noexcept {
   request_complete_ = true;
   backend.set_response_deadline(context_.wheel.after(context_.settings.http.timeouts.first_response_byte));
-  client_.watch(&Exchange::client_gone, this);
+  client_->watch(&Exchange::client_gone, this);
 }
 
 // RFC 9110 has no word for it; nginx, Go and Caddy do the same: a client that closes while its answer is awaited wants
@@ -133,7 +133,7 @@ void Exchange<T>::client_gone(void* self) noexcept {
 // The usual end of it: all was sent, and nobody had to be watched yet.
 template <upstream::Transport T>
 bool Exchange<T>::request_side_ended() noexcept {
-  return !pump_.running() && client_.stop_watching_now();
+  return !pump_.running() && client_->stop_watching_now();
 }
 
 // After the answer: whatever still reads from the client or writes to the backend ends.
@@ -142,11 +142,11 @@ net::Awaitable<void> Exchange<T>::stop_request_side() {
   if (pump_.running() && !request_complete_) {
     pump_stopped_ = true;
     continue_gate_.wake();
-    client_.stream().cancel_read();
+    client_->stream().cancel_read();
     backend_->stream().close();
   }
   co_await pump_.join();
-  co_await client_.stop_watching();
+  co_await client_->stop_watching();
 }
 
 }  // namespace lb::proxy

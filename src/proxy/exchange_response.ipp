@@ -42,7 +42,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_interim(Upstrea
   if (!wanted) co_return Outcome::answered;
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
-  const auto written = co_await client_.write(buffers);
+  const auto written = co_await client_->write(buffers);
   co_return written ? Outcome::answered : Outcome::cut;
 }
 
@@ -58,7 +58,8 @@ http::ResponseForm Exchange<T>::form_of_answer(Upstream& backend) {
   }
   // An answer that comes before the end of the request's body ends the connection: what the client still sends then has
   // nowhere to go, and is not looked through for the next request.
-  keep_client_ = keep_alive_ && !client_.draining() && form.body != http::BodyKind::until_close && client_.body_ended();
+  keep_client_ =
+      keep_alive_ && !client_->draining() && form.body != http::BodyKind::until_close && client_->body_ended();
   form.persistence = !keep_client_ ? http::ClientPersistence::close
                      : http_1_1    ? http::ClientPersistence::keep_alive_implied
                                    : http::ClientPersistence::keep_alive_said;
@@ -87,7 +88,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     std::string_view trailers = backend.trailers();
     if (!trailers.empty() && !named.empty()) trailers = kept_trailers = http::without_named(trailers, named);
     body.append(*run, trailers, buffers);
-    const auto written = co_await client_.write(buffers);
+    const auto written = co_await client_->write(buffers);
     if (!written) co_return cut(pick, written.error(), form.body);
     if (run->end) break;
     buffers.clear();
@@ -112,9 +113,9 @@ typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const
   }
   // A body that only the connection's end delimits would look complete; a reset does not.
   if (shown_as == http::BodyKind::until_close || client_left) {
-    client_.abort();
+    client_->abort();
   } else {
-    client_.stream().close();
+    client_->stream().close();
   }
   return Outcome::cut;
 }
@@ -130,17 +131,17 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_tunnel(Upstream
   answer_head_.clear();
   http::write_forwarded_response(backend.response(), {}, answer_head_);
   backend.consume_head();
-  co_await client_.stop_watching();
+  co_await client_->stop_watching();
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
-  const auto written = co_await client_.write(buffers);
+  const auto written = co_await client_->write(buffers);
   if (!written) co_return Outcome::cut;
   if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
   context_.cluster.record_success(*pick.endpoint);
   log_outcome(101, pick.endpoint->url());
 
   const http1::Timeouts& timeouts = context_.settings.http.timeouts;
-  Tunnel tunnel(client_.stream(), client_.input(), backend.stream(), backend.input(), timeouts.write_idle,
+  Tunnel tunnel(client_->stream(), client_->input(), backend.stream(), backend.input(), timeouts.write_idle,
                 timeouts.tunnel_idle);
   co_await tunnel.run();
   co_return Outcome::cut;  // neither connection speaks HTTP any more

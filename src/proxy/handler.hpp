@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "proxy/exchange.hpp"
 
@@ -41,10 +42,18 @@ class Handler {
   [[nodiscard]] upstream::Pool<typename T::Stream>& pool() noexcept { return pool_; }
 
  private:
+  using Client = http1::ServerConnection<typename T::Stream>;
+  using ExchangePtr = std::unique_ptr<Exchange<T>>;
+
+  // Those that rest between two requests.
+  [[nodiscard]] ExchangePtr take_exchange();
+  void give_back(ExchangePtr exchange) noexcept;
+
   net::SessionSet& sessions_;
   const Settings& settings_;
   upstream::Pool<typename T::Stream> pool_;
   ExchangeContext<T> context_;
+  std::vector<ExchangePtr> resting_;
 };
 
 }  // namespace lb::proxy

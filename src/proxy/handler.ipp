@@ -24,7 +24,10 @@ Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::Bloc
       settings_(settings),
       pool_(wheel, settings.pool),
       context_{executor,          wheel, blocks, settings, cluster, own_reference(cluster.members()), pool_, transport,
-               base::Random(seed)} {}
+               base::Random(seed)} {
+  resting_.reserve(base::kRestingExchangesMax);
+  blocks.give_up_unused(wheel);
+}
 
 template <upstream::Transport T>
 void Handler<T>::set_members(const upstream::MembersPtr& members) {
@@ -35,16 +38,33 @@ void Handler<T>::set_members(const upstream::MembersPtr& members) {
 }
 
 template <upstream::Transport T>
+typename Handler<T>::ExchangePtr Handler<T>::take_exchange() {
+  if (resting_.empty()) return std::make_unique<Exchange<T>>(context_);
+  ExchangePtr exchange = std::move(resting_.back());
+  resting_.pop_back();
+  return exchange;
+}
+
+template <upstream::Transport T>
+void Handler<T>::give_back(ExchangePtr exchange) noexcept {
+  exchange->rest();
+  if (resting_.size() < base::kRestingExchangesMax) resting_.push_back(std::move(exchange));
+}
+
+template <upstream::Transport T>
 net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> stream, std::string client_address) {
-  http1::ServerConnection<typename T::Stream> client(std::move(stream), context_.blocks, sessions_, settings_.http,
-                                                     std::move(client_address));
-  Exchange<T> exchange(context_, client);
+  Client client(std::move(stream), context_.blocks, sessions_, settings_.http, std::move(client_address));
   for (;;) {
     const auto request = co_await client.read_request();
-    if (!request) co_await exchange.refuse_unread(request.error());
-    if (!request || *request == http1::Arrival::nobody) break;
-    const bool another = co_await exchange.run();
-    exchange.rest();
+    if (request && *request == http1::Arrival::nobody) break;
+    ExchangePtr exchange = take_exchange();
+    bool another = false;
+    if (request) {
+      another = co_await exchange->run(client);
+    } else {
+      co_await exchange->refuse_unread(client, request.error());
+    }
+    give_back(std::move(exchange));
     if (!another) break;
   }
   co_await client.finish(http1::Linger::if_unread);
@@ -52,10 +72,10 @@ net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> strea
 
 template <upstream::Transport T>
 net::Awaitable<void> Handler<T>::turn_away(std::unique_ptr<typename T::Stream> stream, std::string client_address) {
-  http1::ServerConnection<typename T::Stream> client(std::move(stream), context_.blocks, sessions_, settings_.http,
-                                                     std::move(client_address));
-  Exchange<T> exchange(context_, client);
-  co_await exchange.refuse_unread({base::ErrorKind::no_resources, base::Side::internal, "connection limit reached"});
+  Client client(std::move(stream), context_.blocks, sessions_, settings_.http, std::move(client_address));
+  Exchange<T> exchange(context_);
+  co_await exchange.refuse_unread(client,
+                                  {base::ErrorKind::no_resources, base::Side::internal, "connection limit reached"});
   co_await client.finish(http1::Linger::always);  // its request is on the way
 }
 

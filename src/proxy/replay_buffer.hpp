@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 
+#include "base/limits.hpp"
 #include "http1/input.hpp"
 
 namespace lb::proxy {
@@ -16,9 +17,10 @@ class ReplayBuffer {
     complete_ = true;
   }
 
-  // Gives back the memory that a body took, before the connection idles.
+  // Gives back the memory that a body took, but for a little.
   void release() noexcept {
-    bytes_ = std::string();
+    bytes_.clear();
+    if (bytes_.capacity() > base::kSmallBlockBytes) bytes_ = std::string();
     complete_ = true;
   }
 

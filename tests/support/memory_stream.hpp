@@ -184,6 +184,12 @@ class MemoryStream {
     if (in_->writer != nullptr) in_->writer->notify(in_->writer->write_);
     return bytes;
   }
+  // The same without a look at it.
+  void drop() {
+    in_->count_read(in_->bytes.size());
+    in_->bytes.clear();
+    if (in_->writer != nullptr) in_->writer->notify(in_->writer->write_);
+  }
   [[nodiscard]] const std::string& arrived() const noexcept { return in_->bytes; }
   // How the peer has ended its direction, if it has.
   [[nodiscard]] std::optional<End> peer_end() const noexcept {

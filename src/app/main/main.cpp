@@ -1,6 +1,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <malloc.h>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "app/check_backends.hpp"
 #include "app/demo.hpp"
 #include "app/server.hpp"
+#include "base/limits.hpp"
 #include "base/log.hpp"
 #include "config/explain.hpp"
 #include "config/flags.hpp"
@@ -34,6 +36,14 @@ void raise_descriptor_limit() noexcept {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// The blocks of buffers come and go in crowds. With pages of their own they go back to the system at once, rather than
+// leave holes in the heap between the small things that stay.
+void keep_blocks_off_the_heap() noexcept {
+#if defined(__GLIBC__)
+  ::mallopt(M_MMAP_THRESHOLD, static_cast<int>(base::kSmallBlockBytes));
+#endif
 }
 
 // Not through the log, which the user may have turned off.
@@ -140,6 +150,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
   raise_descriptor_limit();
   if (command_line.check) return check(config);
+  keep_blocks_off_the_heap();
   base::LogLevel level = base::LogLevel::info;
   static_cast<void>(base::parse_log_level(config.log_level, level));  // the configuration was checked
   base::start_logging(level);

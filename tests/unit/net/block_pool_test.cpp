@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/manual_clock.hpp"
+
 namespace lb::net {
 namespace {
 
@@ -15,6 +17,34 @@ TEST(NetBlockPool, blocks_are_small_large_or_exactly_as_large_as_needed) {
   EXPECT_EQ(pool.take(base::kSmallBlockBytes + 1).size(), base::kLargeBlockBytes);
   EXPECT_EQ(pool.take(base::kLargeBlockBytes).size(), base::kLargeBlockBytes);
   EXPECT_EQ(pool.take(base::kLargeBlockBytes + 1).size(), base::kLargeBlockBytes + 1);
+}
+
+// Goal: what a crowd leaves goes within two periods; what is used again and again stays.
+TEST(NetBlockPool, blocks_that_nobody_needs_are_given_up) {
+  test::ManualClock clock;
+  DeadlineWheel wheel(clock);
+  BlockPool pool;
+  pool.give_up_unused(wheel);
+  const auto pass = [&](base::Duration time) {
+    clock.turn(time);
+    wheel.advance();
+  };
+  for (const std::size_t size : {base::kSmallBlockBytes, base::kLargeBlockBytes}) {
+    std::vector<Block> crowd;
+    for (int i = 0; i < 5; ++i) crowd.push_back(pool.take(size));
+    crowd.clear();
+    for (int period = 0; period < 4; ++period) {
+      EXPECT_EQ(pool.free_count(), period < 2 ? 5U : 2U) << period;
+      const Block used = pool.take(size);
+      const Block beside = pool.take(size);
+      pass(base::kBlocksUnusedFor / 2);
+      EXPECT_EQ(pool.free_count(), period < 2 ? 3U : 0U) << period;
+      pass(base::kBlocksUnusedFor / 2 + base::kWheelTick);
+    }
+    pass(2 * base::kBlocksUnusedFor);
+    pass(2 * base::kBlocksUnusedFor);
+    EXPECT_EQ(pool.free_count(), 0U);
+  }
 }
 
 TEST(NetBlockPool, a_block_that_was_given_back_is_used_again) {

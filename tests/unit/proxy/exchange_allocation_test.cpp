@@ -1,0 +1,58 @@
+// What a request takes from the heap once its worker has warmed up: nothing.
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+#include "support/allocations.hpp"
+#include "support/memory_proxy.hpp"
+
+namespace lb::proxy {
+namespace {
+
+const std::string kChunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+const std::string kLongPost =
+    "POST /form HTTP/1.1\r\nHost: h\r\nContent-Length: 10240\r\n\r\n" + std::string(10240, 'x');
+
+// The exchanges of one kept connection, with what the peers in memory need themselves left out of the count.
+std::size_t allocations_of(std::string_view request, std::string_view answer, int exchanges) {
+  Proxy proxy(2);
+  MemoryStream& client = proxy.connect();
+  std::size_t counted = 0;
+  const auto run = [&] {
+    const std::size_t before = test::allocations();
+    proxy.run();
+    counted += test::allocations() - before;
+  };
+  constexpr int kWarmUp = 20;
+  for (int i = 0; i < kWarmUp + exchanges; ++i) {
+    if (i == kWarmUp) counted = 0;
+    client.put(request);
+    run();
+    MemoryStream& backend = proxy.transport.last(static_cast<std::size_t>(i) % 2);
+    EXPECT_TRUE(backend.arrived().starts_with(request.substr(0, request.find('\r'))));
+    backend.drop();
+    backend.put(answer);
+    run();
+    EXPECT_TRUE(client.arrived().starts_with("HTTP/1.1 200 OK\r\n")) << client.arrived();
+    client.drop();
+  }
+  return counted;
+}
+
+TEST(ProxyExchangeAllocation, the_counter_counts) {
+  const std::size_t before = test::allocations();
+  const auto one = std::make_unique<std::string>(1000, 'x');
+  EXPECT_EQ(test::allocations() - before, 2U) << one->size();
+}
+
+TEST(ProxyExchangeAllocation, a_request_in_the_steady_state_takes_nothing_from_the_heap) {
+  EXPECT_EQ(allocations_of(kGet, kOk, 1000), 0U);
+  EXPECT_EQ(allocations_of(kGet, kChunked, 1000), 0U);
+  EXPECT_EQ(allocations_of(kPost, kOk, 1000), 0U);
+  EXPECT_EQ(allocations_of(kLongPost, kOk, 1000), 0U);
+}
+
+}  // namespace
+}  // namespace lb::proxy
