@@ -194,8 +194,10 @@ net::Awaitable<void> ServerConnection<S>::stop_watching() {
 template <net::Stream S>
 net::Awaitable<void> ServerConnection<S>::finish(Linger linger) {
   co_await stop_watching();
+  // Who asked for the end of the connection sends no more; for others it is worth a look.
+  const net::Probe lies_there = options_.keep_alive ? stream_->probe() : stream_->noticed();
   const bool unread =
-      linger == Linger::always || !body_ended() || !reader_.input().empty() || stream_->probe() == net::Probe::readable;
+      linger == Linger::always || !body_ended() || !reader_.input().empty() || lies_there == net::Probe::readable;
   if (unread) {
     stream_->shutdown_send();
     const base::Deadline deadline = stream_->wheel().after(base::kLingerTime);

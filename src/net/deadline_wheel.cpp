@@ -1,6 +1,7 @@
 #include "net/deadline_wheel.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/check.hpp"
 
@@ -45,7 +46,12 @@ void DeadlineWheel::link(Entry& entry, std::uint64_t tick) noexcept {
   slot.previous->next = &node;
   slot.previous = &node;
   entry.linked_ = true;
-  if (linked_count_++ == 0 && wake_ != nullptr) wake_(wake_context_);
+  occupied_[entry.tick_ % kSlots / 64] |= std::uint64_t{1} << (entry.tick_ % 64);
+  ++linked_count_;
+  if (entry.tick_ < announced_tick_) {
+    announced_tick_ = entry.tick_;
+    if (wake_ != nullptr) wake_(wake_context_);
+  }
 }
 
 void DeadlineWheel::unlink(Entry& entry) noexcept {
@@ -79,8 +85,22 @@ void DeadlineWheel::advance() noexcept {
       entry.deadline_ = base::kNever;
       entry.fire_(entry.context_);
     }
+    occupied_[current_tick_ % kSlots / 64] &= ~(std::uint64_t{1} << (current_tick_ % 64));
   }
   current_tick_ = std::max(current_tick_, target);
+}
+
+base::Deadline DeadlineWheel::next_look() noexcept {
+  announced_tick_ = UINT64_MAX;
+  if (linked_count_ == 0) return base::kNever;
+  // From the slot behind the current one, once around: the first word from its middle on, and at last its beginning.
+  const std::uint64_t first = current_tick_ + 1;
+  std::uint64_t word = occupied_[first % kSlots / 64] & (~std::uint64_t{0} << (first % 64));
+  for (std::uint64_t start = first - first % 64;; start += 64, word = occupied_[start % kSlots / 64]) {
+    if (word == 0) continue;
+    announced_tick_ = start + static_cast<std::uint64_t>(std::countr_zero(word));
+    return origin_ + announced_tick_ * base::kWheelTick;
+  }
 }
 
 }  // namespace lb::net

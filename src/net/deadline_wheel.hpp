@@ -56,13 +56,16 @@ class DeadlineWheel {
   // Fires what is due. A fired function may arm, disarm and destroy entries.
   void advance() noexcept;
 
+  // When advance() has something to look at next, which may turn out to be nothing; kNever: while nothing is armed.
+  [[nodiscard]] base::Deadline next_look() noexcept;
+
   [[nodiscard]] bool empty() const noexcept { return linked_count_ == 0; }
   [[nodiscard]] base::TimePoint now() const noexcept { return clock_.now(); }
   [[nodiscard]] const base::Clock& clock() const noexcept { return clock_; }
   [[nodiscard]] base::Deadline after(base::Duration timeout) const noexcept { return clock_.now() + timeout; }
 
-  // Called when the first entry is linked, so that the owner can start to call advance().
-  void on_first_entry(Entry::Fire wake, void* context) noexcept {
+  // Called when the moment that next_look() gave last has become an earlier one.
+  void on_earlier(Entry::Fire wake, void* context) noexcept {
     wake_ = wake;
     wake_context_ = context;
   }
@@ -80,6 +83,8 @@ class DeadlineWheel {
   std::size_t linked_count_ = 0;
   Entry::Fire wake_ = nullptr;
   void* wake_context_ = nullptr;
+  std::uint64_t announced_tick_ = UINT64_MAX;          // by next_look()
+  std::array<std::uint64_t, kSlots / 64> occupied_{};  // a bit for each slot that may hold something
   std::array<Link, kSlots> slots_;
 };
 

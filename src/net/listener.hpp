@@ -24,11 +24,12 @@ struct Accepted {
 // One listening descriptor, which it owns.
 template <class A>
 concept Acceptor = requires(A acceptor) {
-  // The next connection, once there is one. One at a time.
-  { acceptor.accept() } -> std::same_as<Awaitable<Accepted<typename A::Stream>>>;
+  // The next connection, once there is one. As many as kAcceptsAtOnce may wait, by their numbers from 0.
+  { A::kAcceptsAtOnce } -> std::convertible_to<std::size_t>;
+  { acceptor.accept(std::size_t{}) } -> std::same_as<Awaitable<Accepted<typename A::Stream>>>;
   // One that waits in the kernel's queue; else would_block. Never waits.
   { acceptor.accept_queued() } -> std::same_as<Accepted<typename A::Stream>>;
-  // An accept() that pends ends with an error.
+  // What waits in accept() ends with an error, if it does not have a connection yet.
   { acceptor.close() };
 };
 
@@ -49,8 +50,10 @@ class Listener {
         has_room_(std::move(has_room)),
         on_accept_(std::move(on_accept)) {}
 
-  // Starts accepting, as a task of the worker. Worker's thread, or before it runs.
-  void start() { worker_.tasks().spawn(accept_loop()); }
+  // Starts accepting, as tasks of the worker. Worker's thread, or before it runs.
+  void start() {
+    for (std::size_t which = 0; which < A::kAcceptsAtOnce; ++which) worker_.tasks().spawn(accept_loop(which));
+  }
 
   // Accepts what waits in the kernel's queue and closes the port. Worker's thread.
   void stop() {
@@ -65,17 +68,17 @@ class Listener {
   }
 
  private:
-  Awaitable<void> accept_loop() {
+  Awaitable<void> accept_loop(std::size_t which) {
     Pause pause(worker_.executor(), worker_.wheel());
     while (!stopped_) {
-      const bool accepted = co_await accept_one(pause);
+      const bool accepted = co_await accept_one(which, pause);
       // Out of descriptors: trying again at once would spin, for the connection stays in the kernel's queue.
       if (!accepted && !stopped_) co_await pause.until(worker_.wheel().after(base::kAcceptPause));
     }
   }
 
-  Awaitable<bool> accept_one(Pause& pause) {
-    auto accepted = co_await acceptor_.accept();
+  Awaitable<bool> accept_one(std::size_t which, Pause& pause) {
+    auto accepted = co_await acceptor_.accept(which);
     if (accepted.stream) {
       complained_ = false;
       while (!stopped_ && !has_room_()) co_await pause.until(worker_.wheel().after(base::kAcceptPause));

@@ -206,6 +206,12 @@ void Ring::connect(Operation& operation, int descriptor, const sockaddr& address
   begin(operation, entry);
 }
 
+void Ring::accept(Operation& operation, int descriptor, sockaddr& address, socklen_t& size) noexcept {
+  io_uring_sqe* entry = next_entry();
+  io_uring_prep_accept(entry, descriptor, &address, &size, SOCK_CLOEXEC);
+  begin(operation, entry);
+}
+
 void Ring::wait_readable(Operation& operation, int descriptor) noexcept {
   io_uring_sqe* entry = next_entry();
   io_uring_prep_poll_add(entry, descriptor, POLLIN);

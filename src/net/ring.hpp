@@ -76,7 +76,9 @@ class Ring {
   void send(Operation& operation, int descriptor, const msghdr& message) noexcept;
   // `address` stays until it is done.
   void connect(Operation& operation, int descriptor, const sockaddr& address, socklen_t size) noexcept;
-  // Until the descriptor can be read (or accepted from).
+  // A connection's descriptor, of a blocking socket; `address` and `size` stay until it is done.
+  void accept(Operation& operation, int descriptor, sockaddr& address, socklen_t& size) noexcept;
+  // Until the descriptor can be read.
   void wait_readable(Operation& operation, int descriptor) noexcept;
 
   // Asks for the operation's end. It is done all the same: with -ECANCELED, or with what it has achieved.

@@ -13,35 +13,39 @@ RingAcceptor::~RingAcceptor() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-Awaitable<Accepted<RingStream>> RingAcceptor::accept() {
-  while (descriptor_ >= 0) {
-    worker_.ring()->wait_readable(readable_, descriptor_);
-    co_await readable_.waiter.suspend();
-    Accepted<RingStream> accepted = accept_queued();
-    if (accepted.error != asio::error::would_block) co_return accepted;
-  }
-  co_return Accepted<RingStream>{.stream = nullptr, .peer = {}, .error = asio::error::operation_aborted};
+Awaitable<Accepted<RingStream>> RingAcceptor::accept(std::size_t which) {
+  Pending& pending = pending_[which];
+  if (descriptor_ < 0) co_return take(-ECANCELED, {}, 0);
+  pending.peer = Tcp::endpoint(Tcp::v6(), 0);
+  pending.peer_size = static_cast<socklen_t>(pending.peer.capacity());
+  worker_.ring()->accept(pending.operation, descriptor_, *pending.peer.data(), pending.peer_size);
+  co_await pending.operation.waiter.suspend();
+  co_return take(pending.operation.outcome.result, pending.peer, pending.peer_size);
 }
 
 Accepted<RingStream> RingAcceptor::accept_queued() {
-  Accepted<RingStream> accepted;
-  accepted.peer = Tcp::endpoint(Tcp::v6(), 0);
-  auto size = static_cast<socklen_t>(accepted.peer.capacity());
+  Tcp::endpoint peer(Tcp::v6(), 0);
+  auto size = static_cast<socklen_t>(peer.capacity());
   // The listening socket does not block; what is accepted does, as the ring wants it.
-  const int descriptor = ::accept4(descriptor_, accepted.peer.data(), &size, SOCK_CLOEXEC);
+  const int descriptor = ::accept4(descriptor_, peer.data(), &size, SOCK_CLOEXEC);
+  return take(descriptor < 0 ? -errno : descriptor, peer, size);
+}
+
+Accepted<RingStream> RingAcceptor::take(int descriptor, Tcp::endpoint peer, socklen_t peer_size) {
   if (descriptor < 0) {
-    accepted.error = boost::system::error_code(errno, boost::system::system_category());
-    return accepted;
+    return {.stream = nullptr, .peer = {}, .error = {-descriptor, boost::system::system_category()}};
   }
-  accepted.peer.resize(size);
-  accepted.stream = std::make_unique<RingStream>(*worker_.ring(), worker_.executor(), worker_.wheel(), descriptor,
-                                                 base::Side::downstream);
-  return accepted;
+  peer.resize(peer_size);
+  auto stream = std::make_unique<RingStream>(*worker_.ring(), worker_.executor(), worker_.wheel(), descriptor,
+                                             base::Side::downstream);
+  return {.stream = std::move(stream), .peer = peer, .error = {}};
 }
 
 void RingAcceptor::close() noexcept {
   if (descriptor_ < 0) return;
-  if (readable_.pending) worker_.ring()->cancel(readable_);
+  for (Pending& pending : pending_) {
+    if (pending.operation.pending) worker_.ring()->cancel(pending.operation);
+  }
   ::close(std::exchange(descriptor_, -1));
 }
 

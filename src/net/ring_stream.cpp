@@ -222,8 +222,8 @@ void RingStream::write_expired(void* self) noexcept {
 }
 
 Probe RingStream::noticed() noexcept {
-  const bool reads_ahead = !has_stash() && !ended_ && descriptor_ >= 0 && ahead_ != nullptr && ahead_->pending;
-  return reads_ahead ? Probe::quiet : probe();
+  if (has_stash() || more_to_read_) return Probe::readable;
+  return ended_ || descriptor_ < 0 ? Probe::closed : Probe::quiet;
 }
 
 Probe RingStream::probe() noexcept {

@@ -11,7 +11,7 @@ TcpAcceptor::TcpAcceptor(Worker& worker, int descriptor) : worker_(worker), acce
   acceptor_.assign(local_endpoint(descriptor).protocol(), descriptor);
 }
 
-Awaitable<Accepted<TcpStream>> TcpAcceptor::accept() {
+Awaitable<Accepted<TcpStream>> TcpAcceptor::accept(std::size_t) {
   TcpSocket socket(worker_.executor());
   Accepted<TcpStream> accepted;
   std::tie(accepted.error) = co_await acceptor_.async_accept(socket, accepted.peer, use_result);

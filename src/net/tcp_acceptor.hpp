@@ -10,10 +10,11 @@ namespace lb::net {
 class TcpAcceptor {
  public:
   using Stream = TcpStream;
+  static constexpr std::size_t kAcceptsAtOnce = 1;
 
   TcpAcceptor(Worker& worker, int descriptor);
 
-  [[nodiscard]] Awaitable<Accepted<TcpStream>> accept();
+  [[nodiscard]] Awaitable<Accepted<TcpStream>> accept(std::size_t which);
   [[nodiscard]] Accepted<TcpStream> accept_queued();
   void close() noexcept;
 

@@ -1,4 +1,4 @@
-// Where one suspended coroutine waits to be gone on with.
+// The one coroutine that waits for something that the event loop brings about.
 #pragma once
 
 #include <coroutine>
@@ -11,7 +11,7 @@
 
 namespace lb::net {
 
-// One thread, one coroutine at a time, which has gone on before the waiter goes away.
+// One thread, one coroutine at a time, which has gone on before this goes away.
 class Waiter {
  public:
   Waiter() noexcept = default;
@@ -21,7 +21,7 @@ class Waiter {
 
   // co_await waiter.suspend(): until resume() or post().
   [[nodiscard]] auto suspend() noexcept {
-    struct Suspension {
+    struct Suspend {
       Waiter& waiter;
       [[nodiscard]] bool await_ready() const noexcept { return false; }
       void await_suspend(std::coroutine_handle<> coroutine) const noexcept {
@@ -30,9 +30,10 @@ class Waiter {
       }
       void await_resume() const noexcept {}
     };
-    return Suspension{*this};
+    return Suspend{*this};
   }
-  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(coroutine_); }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return bool(coroutine_); }
 
   // Runs the coroutine inside this call. Only from the event loop: whoever calls this from another coroutine would run
   // one inside the other.

@@ -8,7 +8,7 @@ Worker::Worker(const base::Clock& clock, std::unique_ptr<Ring> ring)
     : work_(io_.get_executor()), ring_(std::move(ring)), wheel_(clock), tasks_(io_.get_executor()) {
   if (ring_) return;
   ticker_.emplace(io_.get_executor());
-  wheel_.on_first_entry(&Worker::wake_ticker, this);
+  wheel_.on_earlier(&Worker::move_ticker, this);
 }
 
 Worker::~Worker() {
@@ -25,20 +25,13 @@ void Worker::run() {
     return;
   }
   ring_->enable();
-  // Asio keeps freed memory, of coroutine frames above all, for those who run a loop of its own: this one has no other
-  // purpose. (Within a handler of io_ itself, poll() would miscount what is left to do.)
-  asio::io_context keeper(1);
-  asio::post(keeper, [this] { run_by_ring(); });
-  keeper.run();
-}
-
-// Coroutines run where the ring tells that what they wait for is done, and where they were posted.
-void Worker::run_by_ring() {
+  // Coroutines go on where the ring tells that what they wait for is done, and where they were posted.
   for (;;) {
     io_.restart();
     io_.poll();
     if (released_ && tasks_.size() == 0) break;
-    ring_->turn(wheel_.empty() ? Ring::kForever : base::kWheelTick);
+    const base::Deadline look = wheel_.next_look();
+    ring_->turn(look == base::kNever ? Ring::kForever : std::chrono::ceil<base::Duration>(look - wheel_.now()));
     wheel_.advance();
   }
   // What was closed last is still to be handed over; a kernel that does not finish is not waited for.
@@ -61,20 +54,20 @@ void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Worker::wake_ticker(void* self) noexcept {
-  auto& worker = *static_cast<Worker*>(self);
-  if (!worker.ticking_ && !worker.released_) worker.tick();
+void Worker::move_ticker(void* self) noexcept {
+  static_cast<Worker*>(self)->tick();
 }
 
 // One timer for all deadlines of the worker, which rests while there are none.
 void Worker::tick() {
-  ticking_ = true;
-  ticker_->expires_after(base::kWheelTick);
+  if (released_) return;
+  const base::Deadline look = wheel_.next_look();
+  if (look == base::kNever) return;
+  ticker_->expires_at(look);
   ticker_->async_wait([this](const boost::system::error_code& code) {
-    if (code) return;
+    if (code) return;  // moved
     wheel_.advance();
-    ticking_ = false;
-    if (!wheel_.empty() && !released_) tick();
+    tick();
   });
 }
 

@@ -56,9 +56,8 @@ class Worker {
   using Timer =
       asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
-  static void wake_ticker(void* self) noexcept;
+  static void move_ticker(void* self) noexcept;
   void tick();
-  void run_by_ring();
 
   asio::io_context io_{1};  // one thread runs it: the scheduler may skip what only several need
   asio::executor_work_guard<Executor> work_;
@@ -68,7 +67,6 @@ class Worker {
   TaskGroup tasks_;
   SessionSet sessions_;
   std::optional<Timer> ticker_;  // of a worker without a ring
-  bool ticking_ = false;
   bool released_ = false;
   std::thread thread_;
 };

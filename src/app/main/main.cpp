@@ -149,8 +149,8 @@ int main(int argc, char** argv) {
 
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
   raise_descriptor_limit();
-  keep_blocks_off_the_heap();
   if (command_line.check) return check(config);
+  keep_blocks_off_the_heap();
   base::LogLevel level = base::LogLevel::info;
   static_cast<void>(base::parse_log_level(config.log_level, level));  // the configuration was checked
   base::start_logging(level);

@@ -246,21 +246,30 @@ TEST_F(NetDeadlineWheel, a_fired_function_may_arm_its_entry_again_even_for_the_p
   EXPECT_TRUE(wheel.empty());
 }
 
-TEST_F(NetDeadlineWheel, the_owner_is_woken_by_the_first_entry_alone) {
+// Goal: an owner that sleeps until next_look() misses nothing, and sleeps on where nothing has become more urgent.
+TEST_F(NetDeadlineWheel, the_owner_is_woken_by_what_is_earlier_than_it_knew) {
   int woken = 0;
-  wheel.on_first_entry([](void* count) noexcept { ++*static_cast<int*>(count); }, &woken);
+  wheel.on_earlier([](void* count) noexcept { ++*static_cast<int*>(count); }, &woken);
   Alarm first(wheel);
   Alarm second(wheel);
-  EXPECT_EQ(woken, 0);
   first.entry.arm(base::kNever);
   EXPECT_EQ(woken, 0);
-  first.entry.arm(wheel.after(Duration(10)));
-  second.entry.arm(wheel.after(Duration(20)));
+  EXPECT_EQ(wheel.next_look(), base::kNever);
+  first.entry.arm(wheel.after(Duration(500)));
   EXPECT_EQ(woken, 1);
-  pass(Duration(40));
-  EXPECT_TRUE(wheel.empty());
-  second.entry.arm(wheel.after(Duration(10)));
+  const base::Deadline look = wheel.next_look();
+  EXPECT_GT(look, wheel.after(Duration(490)));
+  EXPECT_LE(look, wheel.after(Duration(510)));
+  second.entry.arm(wheel.after(Duration(900)));
+  EXPECT_EQ(woken, 1);
+  second.entry.arm(wheel.after(Duration(20)));
   EXPECT_EQ(woken, 2);
+  EXPECT_LE(wheel.next_look(), wheel.after(Duration(30)));
+  pass(Duration(600));
+  EXPECT_TRUE(wheel.empty());
+  EXPECT_EQ(wheel.next_look(), base::kNever);
+  second.entry.arm(wheel.after(Duration(10)));
+  EXPECT_EQ(woken, 3);
 }
 
 // Goal: whatever happens, the same rule holds. Method: a fixed pseudo-random run of arming, disarming and irregular
@@ -283,6 +292,11 @@ TEST_F(NetDeadlineWheel, a_long_irregular_run_agrees_with_a_plain_list) {
     } else {
       deadlines[i] = wheel.after(Duration(random(random(10) == 0 ? 20'000 : 300)));
       alarms[i]->entry.arm(deadlines[i]);
+    }
+    const base::Deadline look = wheel.next_look();
+    for (const base::Deadline deadline : deadlines) {
+      // Far ones are looked at before they are due.
+      ASSERT_TRUE(deadline == base::kNever || look <= std::max(deadline, wheel.now()) + base::kWheelTick);
     }
     if (random(3) != 0) continue;
     clock.turn(Duration(random(random(50) == 0 ? 12'000 : 15)));
