@@ -66,6 +66,7 @@ base::Result<void> Exchange<T>::prepare() {
   const auto written = http::write_forwarded_request(request, client_->framing(), options, client_->client_address(),
                                                      "http", forwarded_);
   client_->consume_head();
+  if (!forwarded_.host_missing) forwarded_.head += "\r\n";  // whole, for every backend
   if (!written) return base::Error{written.error().kind, base::Side::downstream, written.error().detail};
   return {};
 }

@@ -17,9 +17,10 @@ net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream
 
   net::BufferList buffers;
   buffers.emplace_back(forwarded_.head.data(), forwarded_.head.size());
-  if (forwarded_.host_missing)
+  if (forwarded_.host_missing) {
     buffers.emplace_back(pick.endpoint->host_line().data(), pick.endpoint->host_line().size());
-  buffers.emplace_back("\r\n", 2);
+    buffers.emplace_back("\r\n", 2);
+  }
 
   // A client that expects 100 and has not begun to send its body: the backend has to agree first (RFC 9110
   // section 10.1.1).

@@ -67,6 +67,17 @@ http::ResponseForm Exchange<T>::form_of_answer(Upstream& backend) {
   return form;
 }
 
+// A small answer goes out in one piece: copying its body behind the head costs less than telling the kernel of several.
+inline void join_if_small(std::string& head, net::BufferList& buffers) {
+  constexpr std::size_t kSmall = 4096;
+  if (buffers.size() == 1 || net::asio::buffer_size(buffers) > kSmall) return;
+  for (std::size_t i = 1; i < buffers.size(); ++i) {
+    head.append(static_cast<const char*>(buffers[i].data()), buffers[i].size());
+  }
+  buffers.clear();
+  buffers.emplace_back(head.data(), head.size());
+}
+
 template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream& backend, const upstream::Pick& pick) {
   const unsigned status = backend.response().status;
@@ -84,10 +95,11 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
   http1::OutgoingBody body(form.body);
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
-  for (;;) {
+  for (bool first = true;; first = false) {
     std::string_view trailers = backend.trailers();
     if (!trailers.empty() && !named.empty()) trailers = kept_trailers = http::without_named(trailers, named);
     body.append(*run, trailers, buffers);
+    if (first) join_if_small(answer_head_, buffers);
     const auto written = co_await client_->write(buffers);
     if (!written) co_return cut(pick, written.error(), form.body);
     if (run->end) break;
