@@ -44,8 +44,9 @@ class ServerConnection final : public net::Session {
   [[nodiscard]] net::Awaitable<base::Result<BodyRun>> read_body();
   [[nodiscard]] std::string_view request_trailers() noexcept { return reader_.body().trailers(); }
 
-  [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& buffers) {
-    return stream_->write(buffers, settings_.timeouts.write_idle);
+  [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& buffers,
+                                                         net::Next next = net::Next::anything) {
+    return stream_->write(buffers, settings_.timeouts.write_idle, next);
   }
 
   // From now on, once kAbortWatchDelay has passed, `on_gone(context)` is called if the client closes or resets the

@@ -188,15 +188,15 @@ void Ring::receive(Operation& operation, int descriptor, std::span<char> into, b
   begin(operation, entry);
 }
 
-void Ring::send(Operation& operation, int descriptor, std::span<const char> bytes) noexcept {
+void Ring::send(Operation& operation, int descriptor, std::span<const char> bytes, int flags) noexcept {
   io_uring_sqe* entry = next_entry();
-  io_uring_prep_send(entry, descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  io_uring_prep_send(entry, descriptor, bytes.data(), bytes.size(), flags | MSG_NOSIGNAL);
   begin(operation, entry);
 }
 
-void Ring::send(Operation& operation, int descriptor, const msghdr& message) noexcept {
+void Ring::send(Operation& operation, int descriptor, const msghdr& message, int flags) noexcept {
   io_uring_sqe* entry = next_entry();
-  io_uring_prep_sendmsg(entry, descriptor, &message, MSG_NOSIGNAL);
+  io_uring_prep_sendmsg(entry, descriptor, &message, static_cast<unsigned>(flags | MSG_NOSIGNAL));
   begin(operation, entry);
 }
 

@@ -71,9 +71,10 @@ class Ring {
 
   // Receives into the caller's buffer. `expected` says that bytes are there already.
   void receive(Operation& operation, int descriptor, std::span<char> into, bool expected) noexcept;
-  // At least one byte of the run, or of all runs. The bytes, and the message with its parts, stay until it is done.
-  void send(Operation& operation, int descriptor, std::span<const char> bytes) noexcept;
-  void send(Operation& operation, int descriptor, const msghdr& message) noexcept;
+  // At least one byte of the run, or of all runs; `flags` as send(2) has them. The bytes, and the message with its
+  // parts, stay until it is done.
+  void send(Operation& operation, int descriptor, std::span<const char> bytes, int flags) noexcept;
+  void send(Operation& operation, int descriptor, const msghdr& message, int flags) noexcept;
   // `address` stays until it is done.
   void connect(Operation& operation, int descriptor, const sockaddr& address, socklen_t size) noexcept;
   // A connection's descriptor, of a blocking socket; `address` and `size` stay until it is done.

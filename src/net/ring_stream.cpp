@@ -150,7 +150,8 @@ Awaitable<Result<void>> RingStream::wait_readable(base::Deadline deadline) {
   co_return error_of(read_stop_, end_);
 }
 
-Awaitable<Result<void>> RingStream::write(const BufferList& from, base::Duration idle) {
+Awaitable<Result<void>> RingStream::write(const BufferList& from, base::Duration idle, Next next) {
+  const int flags = next == Next::close ? MSG_MORE : 0;
   LB_CHECK(!writing_);
   std::array<iovec, kGatherMax> parts{};
   std::size_t count = 0;
@@ -166,11 +167,11 @@ Awaitable<Result<void>> RingStream::write(const BufferList& from, base::Duration
     write_deadline_.arm(wheel_.after(idle));
     msghdr message{};
     if (count - first == 1) {
-      ring_.send(send_, descriptor_, {static_cast<const char*>(parts[first].iov_base), parts[first].iov_len});
+      ring_.send(send_, descriptor_, {static_cast<const char*>(parts[first].iov_base), parts[first].iov_len}, flags);
     } else {
       message.msg_iov = &parts[first];
       message.msg_iovlen = count - first;
-      ring_.send(send_, descriptor_, message);
+      ring_.send(send_, descriptor_, message, flags);
     }
     co_await send_.waiter.suspend();
     result = send_.outcome.result;

@@ -20,6 +20,10 @@ namespace lb::net {
 inline constexpr std::size_t kGatherMax = 16;
 using BufferList = boost::container::static_vector<asio::const_buffer, kGatherMax>;
 
+// What follows a write. Before `close`, which must follow at once and may be shutdown_send(), the last bytes are held
+// back so that the end of the stream goes in the same packet.
+enum class Next : std::uint8_t { anything, close };
+
 // What lies on a connection that nobody reads at the moment.
 enum class Probe : std::uint8_t { quiet, readable, closed };
 
@@ -35,7 +39,7 @@ concept Stream = requires(S stream, asio::mutable_buffer into, const BufferList&
   // Until bytes (or the end) can be read; holds no buffer meanwhile.
   { stream.wait_readable(deadline) } -> std::same_as<Awaitable<base::Result<void>>>;
   // All bytes. `idle` bounds each wait for room, not the whole.
-  { stream.write(from, idle) } -> std::same_as<Awaitable<base::Result<void>>>;
+  { stream.write(from, idle, Next::close) } -> std::same_as<Awaitable<base::Result<void>>>;
   // Replaces the deadline of the read or wait that pends.
   { stream.set_read_deadline(deadline) };
   // The read or wait that pends, or the write, ends with `cancelled`; nothing happens if none does.

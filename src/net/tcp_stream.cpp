@@ -84,13 +84,14 @@ Awaitable<Result<void>> TcpStream::wait_readable(base::Deadline deadline) {
   }
 }
 
-Awaitable<Result<void>> TcpStream::write(const BufferList& from, base::Duration idle) {
+Awaitable<Result<void>> TcpStream::write(const BufferList& from, base::Duration idle, Next next) {
+  const int flags = next == Next::close ? MSG_MORE : 0;
   BufferList rest = from;
   begin(write_, base::kNever);
   for (;;) {
     // Written at once where there is room, which is nearly always: no turn through the event loop.
     boost::system::error_code code;
-    std::size_t written = socket_.write_some(rest, code);
+    std::size_t written = socket_.send(rest, flags, code);
     bytes_written_ += written;
     while (!rest.empty() && written >= rest.front().size()) {
       written -= rest.front().size();

@@ -21,7 +21,8 @@ class TcpStream {
 
   [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(asio::mutable_buffer into, base::Deadline deadline);
   [[nodiscard]] Awaitable<base::Result<void>> wait_readable(base::Deadline deadline);
-  [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle);
+  [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle,
+                                                    Next next = Next::anything);
 
   void set_read_deadline(base::Deadline deadline) noexcept;
   void cancel_read() noexcept { stop(read_, Stop::cancelled); }

@@ -332,7 +332,8 @@ template <upstream::Transport T>
 net::Awaitable<bool> Exchange<T>::send_own_answer(AfterAnswer after) {
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
-  const auto written = co_await client_->write(buffers);
+  const auto written =
+      co_await client_->write(buffers, after == AfterAnswer::close ? net::Next::close : net::Next::anything);
   co_return written.has_value() && after != AfterAnswer::close;
 }
 

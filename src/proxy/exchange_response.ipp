@@ -100,7 +100,8 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     if (!trailers.empty() && !named.empty()) trailers = kept_trailers = http::without_named(trailers, named);
     body.append(*run, trailers, buffers);
     if (first) join_if_small(answer_head_, buffers);
-    const auto written = co_await client_->write(buffers);
+    const auto written =
+        co_await client_->write(buffers, run->end && !keep_client_ ? net::Next::close : net::Next::anything);
     if (!written) co_return cut(pick, written.error(), form.body);
     if (run->end) break;
     buffers.clear();

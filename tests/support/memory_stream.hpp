@@ -122,7 +122,8 @@ class MemoryStream {
     co_return base::Result<void>();
   }
 
-  [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& from, base::Duration idle) {
+  [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& from, base::Duration idle,
+                                                         net::Next = net::Next::anything) {
     begin(write_, base::kNever);
     for (const net::asio::const_buffer& buffer : from) {
       std::string_view rest(static_cast<const char*>(buffer.data()), buffer.size());
