@@ -77,7 +77,7 @@ class PromiseBase {
   [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
   [[nodiscard]] Final final_suspend() const noexcept { return {}; }
   // What happens in normal traffic is a value; what throws is our own mistake, or the end of memory.
-  void unhandled_exception() const noexcept { LB_CHECK(!"an exception left a coroutine"); }
+  void unhandled_exception() const noexcept { base::check_failed("an exception left a coroutine", __FILE__, __LINE__); }
 
   template <class Operation>
     requires asio::is_async_operation<Operation>::value
@@ -175,7 +175,7 @@ struct Root {
     [[nodiscard]] Root get_return_object() const noexcept { return {}; }
     [[nodiscard]] std::suspend_never initial_suspend() const noexcept { return {}; }
     [[nodiscard]] std::suspend_never final_suspend() const noexcept { return {}; }
-    void unhandled_exception() const noexcept { LB_CHECK(!"an exception left a task"); }
+    void unhandled_exception() const noexcept { base::check_failed("an exception left a task", __FILE__, __LINE__); }
     void return_void() const noexcept {}
   };
 };
