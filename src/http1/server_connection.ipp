@@ -194,12 +194,12 @@ net::Awaitable<void> ServerConnection<S>::stop_watching() {
 template <net::Stream S>
 net::Awaitable<void> ServerConnection<S>::finish(Linger linger) {
   co_await stop_watching();
-  // Who asked for the end of the connection sends no more; for others it is worth a look.
-  const net::Probe lies_there = options_.keep_alive ? stream_->probe() : stream_->noticed();
+  // First of all what was held back for this moment (net::Next::close) leaves: a close() that finds bytes unread throws
+  // away what was not sent.
+  stream_->shutdown_send();
   const bool unread =
-      linger == Linger::always || !body_ended() || !reader_.input().empty() || lies_there == net::Probe::readable;
+      linger == Linger::always || !body_ended() || !reader_.input().empty() || stream_->probe() == net::Probe::readable;
   if (unread) {
-    stream_->shutdown_send();
     const base::Deadline deadline = stream_->wheel().after(base::kLingerTime);
     reader_.input().consume(reader_.input().unread().size());
     for (std::size_t dropped = 0; dropped < base::kLingerBytesMax;) {

@@ -30,6 +30,8 @@ concept Acceptor = requires(A acceptor) {
   // One that waits in the kernel's queue; else would_block. Never waits.
   { acceptor.accept_queued() } -> std::same_as<Accepted<typename A::Stream>>;
   // What waits in accept() ends with an error, if it does not have a connection yet.
+  { acceptor.cancel() };
+  // While nothing waits.
   { acceptor.close() };
 };
 
@@ -55,10 +57,18 @@ class Listener {
     for (std::size_t which = 0; which < A::kAcceptsAtOnce; ++which) worker_.tasks().spawn(accept_loop(which));
   }
 
-  // Accepts what waits in the kernel's queue and closes the port. Worker's thread.
+  // Accepts what waits in the kernel's queue and closes the port, once nothing waits in accept() any more, while the
+  // loops are still tasks of the worker. Worker's thread.
   void stop() {
     stopped_ = true;
-    // Closing resets what the kernel has connected but nobody accepted: those clients are taken in first.
+    acceptor_.cancel();
+    if (loops_ == 0) take_queue_and_close();
+  }
+
+ private:
+  // Closing resets what the kernel has connected but nobody accepted: those clients are taken in first. A connection
+  // that woke an accept() which was cancelled instead is among them.
+  void take_queue_and_close() {
     for (int queued = 0; queued < SOMAXCONN; ++queued) {
       auto accepted = acceptor_.accept_queued();
       if (!accepted.stream) break;
@@ -67,14 +77,15 @@ class Listener {
     acceptor_.close();
   }
 
- private:
   Awaitable<void> accept_loop(std::size_t which) {
     Pause pause(worker_.executor(), worker_.wheel());
+    ++loops_;
     while (!stopped_) {
       const bool accepted = co_await accept_one(which, pause);
       // Out of descriptors: trying again at once would spin, for the connection stays in the kernel's queue.
       if (!accepted && !stopped_) co_await pause.until(worker_.wheel().after(base::kAcceptPause));
     }
+    if (--loops_ == 0) take_queue_and_close();
   }
 
   Awaitable<bool> accept_one(std::size_t which, Pause& pause) {
@@ -87,7 +98,9 @@ class Listener {
     }
     // A connection that went away while it was queued says nothing about the next one.
     const boost::system::error_code& code = accepted.error;
-    if (code == asio::error::connection_aborted || code.value() == EPROTO || stopped_) co_return true;
+    const bool nothing_wrong = code == asio::error::connection_aborted || code.value() == EPROTO ||
+                               code == asio::error::would_block || code == asio::error::interrupted;
+    if (nothing_wrong || stopped_) co_return true;
     if (!complained_)
       base::log(base::LogLevel::warning, "cannot accept connections: " + code.message() + "; trying again");
     complained_ = true;
@@ -98,6 +111,7 @@ class Listener {
   A acceptor_;
   HasRoom has_room_;
   OnAccept on_accept_;
+  std::size_t loops_ = 0;  // that run
   bool stopped_ = false;
   bool complained_ = false;
 };

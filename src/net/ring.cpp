@@ -105,10 +105,12 @@ void Ring::wake() noexcept {
 
 void Ring::turn(base::Duration timeout) noexcept {
   io_uring_cqe* first = nullptr;
-  if (timeout == kForever) {
-    io_uring_submit_and_wait(ring_.get(), 1);
-  } else if (timeout <= base::Duration::zero()) {
+  // With results left over from the last turn liburing would not ask the kernel for more: others would starve.
+  const bool more = io_uring_cq_ready(ring_.get()) > 0;
+  if (more || timeout <= base::Duration::zero()) {
     io_uring_submit_and_get_events(ring_.get());
+  } else if (timeout == kForever) {
+    io_uring_submit_and_wait(ring_.get(), 1);
   } else {
     __kernel_timespec limit{};
     limit.tv_sec = timeout.count() / 1000;
@@ -148,7 +150,7 @@ void Ring::call_what_is_done() noexcept {
 io_uring_sqe* Ring::next_entry() noexcept {
   io_uring_sqe* entry = io_uring_get_sqe(ring_.get());
   while (entry == nullptr) {
-    io_uring_submit(ring_.get());
+    io_uring_submit_and_get_events(ring_.get());  // what has ended makes room in the kernel, too
     entry = io_uring_get_sqe(ring_.get());
   }
   return entry;

@@ -41,12 +41,14 @@ Accepted<RingStream> RingAcceptor::take(int descriptor, Tcp::endpoint peer, sock
   return {.stream = std::move(stream), .peer = peer, .error = {}};
 }
 
-void RingAcceptor::close() noexcept {
-  if (descriptor_ < 0) return;
+void RingAcceptor::cancel() noexcept {
   for (Pending& pending : pending_) {
     if (pending.operation.pending) worker_.ring()->cancel(pending.operation);
   }
-  ::close(std::exchange(descriptor_, -1));
+}
+
+void RingAcceptor::close() noexcept {
+  if (descriptor_ >= 0) ::close(std::exchange(descriptor_, -1));
 }
 
 }  // namespace lb::net

@@ -22,6 +22,7 @@ class RingAcceptor {
 
   [[nodiscard]] Awaitable<Accepted<RingStream>> accept(std::size_t which);
   [[nodiscard]] Accepted<RingStream> accept_queued();
+  void cancel() noexcept;
   void close() noexcept;
 
  private:

@@ -41,20 +41,26 @@ void RingStream::Ahead::call(Operation& self, const Ring::Outcome& outcome) noex
   delete &ahead;
 }
 
-void RingStream::came_ahead(const Ring::Outcome& outcome) noexcept {
+void RingStream::came_ahead(const Ring::Outcome& outcome) {
   if (outcome.buffer >= 0) {
-    stash_ = {outcome.buffer, 0, static_cast<std::size_t>(std::max(outcome.result, 0))};
+    stash_ = {.buffer = outcome.buffer, .end = static_cast<std::size_t>(std::max(outcome.result, 0))};
     if (outcome.result <= 0) drop_stash();
   }
   more_to_read_ = outcome.more_to_read;
   if (outcome.result > 0) {
     if (static_cast<std::size_t>(outcome.result) == Ring::kBufferBytes) in_bulk_ = true;
   } else if (outcome.result == -ENOBUFS) {
-    in_bulk_ = true;  // the others have taken all buffers: this one needs one of its own
+    // The others have taken all buffers: this one needs one of its own, for what has come.
+    in_bulk_ = true;
+    more_to_read_ = true;
   } else {
     note_end(outcome.result);
   }
-  if (direct_.waiter) direct_.waiter.resume();
+  if (direct_.waiter) {
+    direct_.waiter.resume();
+  } else {
+    spill_stash();  // nobody knows when it will be read
+  }
 }
 
 void RingStream::note_end(int result) noexcept {
@@ -63,16 +69,32 @@ void RingStream::note_end(int result) noexcept {
   end_ = result;
 }
 
-std::size_t RingStream::read_stash(asio::mutable_buffer into) noexcept {
+std::size_t RingStream::read_stash(asio::mutable_buffer into) {
   const std::size_t bytes = std::min(into.size(), stash_.end - stash_.begin);
-  std::memcpy(into.data(), ring_.buffer(stash_.buffer) + stash_.begin, bytes);
+  const char* from = stash_.buffer >= 0 ? ring_.buffer(stash_.buffer) : stash_.spilled.get();
+  std::memcpy(into.data(), from + stash_.begin, bytes);
   stash_.begin += bytes;
-  if (stash_.begin == stash_.end) drop_stash();
+  if (stash_.begin == stash_.end) {
+    drop_stash();
+  } else {
+    spill_stash();
+  }
   return bytes;
 }
 
+// The buffers of the ring are few: who does not read must not keep one from the others.
+void RingStream::spill_stash() {
+  if (stash_.buffer < 0) return;
+  const std::size_t bytes = stash_.end - stash_.begin;
+  auto spilled = std::make_unique_for_overwrite<char[]>(bytes);
+  std::memcpy(spilled.get(), ring_.buffer(stash_.buffer) + stash_.begin, bytes);
+  drop_stash();
+  stash_ = {.spilled = std::move(spilled), .end = bytes};
+}
+
 void RingStream::drop_stash() noexcept {
-  if (has_stash()) ring_.give_back(std::exchange(stash_, Stash{}).buffer);
+  if (stash_.buffer >= 0) ring_.give_back(stash_.buffer);
+  stash_ = Stash{};
 }
 
 Error RingStream::error_of(Stop stop, int result) const noexcept {

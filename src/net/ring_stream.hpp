@@ -52,15 +52,17 @@ class RingStream {
 
   // What read ahead, until it is read.
   struct Stash {
-    int buffer = -1;
+    int buffer = -1;                    // of the ring; else
+    std::unique_ptr<char[]> spilled{};  // of its own
     std::size_t begin = 0;
     std::size_t end = 0;
   };
 
-  [[nodiscard]] bool has_stash() const noexcept { return stash_.buffer >= 0; }
-  std::size_t read_stash(asio::mutable_buffer into) noexcept;
+  [[nodiscard]] bool has_stash() const noexcept { return stash_.end > 0; }
+  std::size_t read_stash(asio::mutable_buffer into);
+  void spill_stash();
   void drop_stash() noexcept;
-  void came_ahead(const Ring::Outcome& outcome) noexcept;
+  void came_ahead(const Ring::Outcome& outcome);
   void note_end(int result) noexcept;
 
   void read_into_ring() noexcept;

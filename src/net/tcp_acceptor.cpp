@@ -30,6 +30,11 @@ Accepted<TcpStream> TcpAcceptor::accept_queued() {
   return accepted;
 }
 
+void TcpAcceptor::cancel() noexcept {
+  boost::system::error_code ignored;
+  acceptor_.cancel(ignored);
+}
+
 void TcpAcceptor::close() noexcept {
   boost::system::error_code ignored;
   acceptor_.close(ignored);

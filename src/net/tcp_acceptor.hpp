@@ -16,6 +16,7 @@ class TcpAcceptor {
 
   [[nodiscard]] Awaitable<Accepted<TcpStream>> accept(std::size_t which);
   [[nodiscard]] Accepted<TcpStream> accept_queued();
+  void cancel() noexcept;
   void close() noexcept;
 
  private:

@@ -38,6 +38,35 @@ TEST(ClientConnection, pipelined_requests_are_answered_in_order) {
   EXPECT_EQ(answers, expected);
 }
 
+// Goal: the last answer of a connection arrives although the client has sent more, which nobody will read: a close()
+// with bytes unread resets the connection, and what was not sent yet goes with it. Method: bytes behind requests that
+// end their connections, sent while the answer is awaited; HTTP/1.0 clients used to send an empty line behind theirs.
+TEST(ClientConnection, last_answer_arrives_whatever_follows_the_request) {
+  const std::string body(1000, 'b');
+  for (const std::string& request :
+       {std::string("GET / HTTP/1.0\r\nHost: h\r\n\r\n"), get("/", "Connection: close\r\n")}) {
+    for (const std::string_view more : {"\r\n", "GET /next HTTP/1.1\r\nHost: h\r\n\r\n"}) {
+      Gate gate;
+      ScriptedBackend backend([&](Connection& connection) {
+        while (connection.read_request()) {
+          if (!gate.wait()) return;
+          connection.send(ok(body));
+        }
+      });
+      Balancer balancer({.backends = {&backend}});
+      Client client(balancer);
+      client.send(request);
+      ASSERT_TRUE(backend.wait_for_requests(1));
+      client.send(more);
+      gate.open();
+      const auto answer = client.read_response();
+      EXPECT_EQ(answer.status(), 200) << request << more;
+      EXPECT_EQ(answer.body, body);
+      EXPECT_EQ(backend.requests().size(), 1U);
+    }
+  }
+}
+
 // Goal: a pipelined request behind one with a body starts exactly behind it. Method: POST, chunked POST and GET in one
 // write, with empty lines between, which RFC 9112 section 2.2 asks to ignore.
 TEST(ClientConnection, pipelined_requests_with_bodies_are_told_apart) {

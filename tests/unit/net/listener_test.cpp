@@ -147,7 +147,7 @@ TYPED_TEST(NetListener, connections_that_wait_in_the_queue_are_taken_in_when_it_
     queued.back().connect({asio::ip::address_v4::loopback(), this->port});
   }
   this->listener->stop();
-  EXPECT_EQ(this->accepted.size(), 5U);
+  this->until([this] { return this->accepted.size() == 5U; });
   this->until([this] { return this->worker.tasks().size() == 0; });
 }
 

@@ -433,6 +433,7 @@ TEST(NetRingStream, more_connections_than_buffers) {
   for (auto& peer : peers) asio::write(peer, asio::buffer("hello", 5));
   // None of them is read before all have arrived.
   for (int turns = 0; turns < 20; ++turns) ring->turn(Duration(1));
+  for (auto& stream : streams) EXPECT_EQ(stream->noticed(), Probe::readable) << "with a buffer or without";
   std::size_t right = 0;
   const auto read = [&](RingStream& stream) -> Awaitable<void> {
     std::array<char, 16> into{};
