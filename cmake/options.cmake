@@ -23,6 +23,7 @@ if(LB_SANITIZE)
 endif()
 target_compile_definitions(lb_options INTERFACE
   LB_VERSION="${PROJECT_VERSION}"
-  # Coroutine frames are recycled per thread; the default of 2 slots is fewer than a request's call depth.
+  # Asio keeps the memory of ended operations per thread; of a worker by its reactor many end in one turn, and the default
+  # is to keep 2.
   BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=8
   BOOST_ASIO_NO_DEPRECATED)

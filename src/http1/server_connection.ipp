@@ -59,7 +59,7 @@ net::Awaitable<Arrival> ServerConnection<S>::wait_for_first_byte() {
   const base::Deadline deadline = idle_since_ + idle;
   idle_ = true;
   stream_->read_ahead();
-  base::Deadline patience = std::min(deadline, stream_->wheel().after(kBuffersKept));
+  base::Deadline patience = std::min(deadline, idle_since_ + kBuffersKept);
   Arrival arrival = Arrival::nobody;
   for (;;) {
     auto filled = co_await reader_.fill(base::kSmallBlockBytes, patience);

@@ -191,7 +191,8 @@ Root run_root(Awaitable<void> task, Done done) {
 
 }  // namespace detail
 
-// Runs `task` on the executor, at once if this is called there, and calls done() when it has ended.
+// Runs `task` on the executor, at once if this is called from within its run() or poll(), else when that comes to it,
+// and calls done() when it has ended.
 template <class Executor, class Done>
 void spawn(const Executor& executor, Awaitable<void> task, Done done) {
   asio::dispatch(executor, [task = std::move(task), done = std::move(done)]() mutable {

@@ -185,7 +185,6 @@ Awaitable<Result<void>> RingStream::write(const BufferList& from, base::Duration
   write_stop_ = Stop::none;
   int result = 0;
   while (first < count && write_stop_ == Stop::none && descriptor_ >= 0) {
-    // An asked-for stop that came too late to keep the bytes from being written is forgotten below.
     write_deadline_.arm(wheel_.after(idle));
     msghdr message{};
     if (count - first == 1) {

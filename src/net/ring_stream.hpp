@@ -9,8 +9,9 @@
 namespace lb::net {
 
 // While nothing is read into a buffer of the caller's, at most one receive into a buffer of the ring pends, and stays
-// beyond the read that began it: so a connection that idles holds no buffer, the end of a connection is noticed
-// without looking, and a read that times out leaves nothing to be undone.
+// beyond the read that began it: so the end of a connection that idles is noticed without looking, waiting takes no
+// buffer beside what the reader holds, and a read that times out leaves nothing to be undone. What has come and is not
+// read at once is copied out of the ring's buffer, which others need.
 class RingStream {
  public:
   // Takes a connected socket, which is a blocking one (the kernel would not wait on others). `side` is stamped on every

@@ -331,55 +331,58 @@ TEST(Takeover, what_is_no_socket_of_this_port_is_not_served) {
   }
 }
 
+// Has closed its port and is held by a request in flight.
+class StoppingBalancer {
+ public:
+  StoppingBalancer() {
+    client_.send(get());
+    EXPECT_TRUE(slow_.wait_for_requests(1));
+    balancer_.signal(SIGTERM);
+    const Deadline deadline = within();
+    while (connect_local(port()).get() >= 0 && now() < deadline) {
+    }
+  }
+
+  [[nodiscard]] std::uint16_t port() const { return balancer_.port(); }
+  // Answers the request and waits for the end.
+  void expect_good_end() {
+    gate_.open();
+    EXPECT_EQ(client_.read_response().body, "slow");
+    EXPECT_EQ(balancer_.wait_exit(), 0);
+  }
+
+ private:
+  Gate gate_;
+  ScriptedBackend slow_{[this](Connection& connection) {
+    while (connection.read_request() && gate_.wait()) connection.send(ok("slow"));
+  }};
+  Balancer balancer_{flags_for(slow_, 1, false)};
+  Client client_{balancer_};
+};
+
 // Goal: a process that stops hands out no sockets: it has closed them, and their numbers may be other files' by now.
 // Method: a request in flight keeps it. Found: the successor was given its own connection as a socket to listen on, and
 // the request was cut.
 TEST(Takeover, a_process_that_stops_hands_nothing_out) {
-  Gate gate;
-  ScriptedBackend slow([&gate](Connection& connection) {
-    while (connection.read_request() && gate.wait()) connection.send(ok("slow"));
-  });
+  StoppingBalancer first;
   ScriptedBackend quick(always(ok("quick")));
-  Balancer first(flags_for(slow, 1, false));
-  Client client(first);
-  client.send(get());
-  ASSERT_TRUE(slow.wait_for_requests(1));
-  first.signal(SIGTERM);
-  const Deadline deadline = within();
-  while (connect_local(first.port()).get() >= 0 && now() < deadline) {
-  }
   const auto second = start(first.port(), flags_for(quick, 1, true));
   const auto line = second->wait_for_log("listening on");
   ASSERT_TRUE(line) << second->err();
   EXPECT_NE(line->find("[::]:" + std::to_string(first.port()) + ","), std::string::npos) << *line;
   Client other(first.port());
   EXPECT_EQ(other.ask(get()).body, "quick") << second->err();
-  gate.open();
-  EXPECT_EQ(client.read_response().body, "slow");
-  EXPECT_EQ(first.wait_exit(), 0);
+  first.expect_good_end();
 }
 
 // Goal: a process that started while another one on its port was stopping can be taken over as any other. Method: the
 // stopping one is held by a request in flight until the new one serves.
 TEST(Takeover, one_that_started_beside_a_stopping_process_can_be_taken_over) {
-  Gate gate;
-  ScriptedBackend slow([&gate](Connection& connection) {
-    while (connection.read_request() && gate.wait()) connection.send(ok("slow"));
-  });
+  StoppingBalancer first;
   ScriptedBackend quick(always(ok("quick")));
-  Balancer first(flags_for(slow, 1, false));
-  Client client(first);
-  client.send(get());
-  ASSERT_TRUE(slow.wait_for_requests(1));
-  first.signal(SIGTERM);
-  const Deadline deadline = within();
-  while (connect_local(first.port()).get() >= 0 && now() < deadline) {
-  }
   const auto second = start(first.port(), flags_for(quick, 1, false));
   ASSERT_TRUE(second->wait_for_log("listening on")) << second->err();
-  gate.open();
-  EXPECT_EQ(client.read_response().body, "slow");
-  EXPECT_EQ(first.wait_exit(), 0);
+  first.expect_good_end();
   const auto third = start(first.port(), flags_for(quick, 1, true));
   EXPECT_TRUE(third->wait_for_log(kTaking)) << second->err() << third->err();
   EXPECT_EQ(second->wait_exit(within(Duration(5000))), 0) << second->err();

@@ -409,48 +409,5 @@ TYPED_TEST(NetSocketStream, much_is_read_in_order) {
   EXPECT_TRUE(got == sent);
 }
 
-// Goal: more connections receive at the same time than the ring has buffers; those that find none still get their
-// bytes.
-TEST(NetRingStream, more_connections_than_buffers) {
-  std::string problem;
-  const auto ring = Ring::open(problem);
-  if (!ring) GTEST_SKIP() << "no io_uring here: " << problem;
-  ring->enable();
-  test::World world;
-  asio::ip::tcp::acceptor acceptor(world.io, {asio::ip::address_v4::loopback(), 0});
-  constexpr std::size_t kConnections = 200;
-  std::vector<asio::ip::tcp::socket> peers;
-  std::vector<std::unique_ptr<RingStream>> streams;
-  for (std::size_t i = 0; i < kConnections; ++i) {
-    TcpSocket socket(world.io.get_executor());
-    socket.connect(acceptor.local_endpoint());
-    peers.push_back(acceptor.accept());
-    streams.push_back(std::make_unique<RingStream>(*ring, world.io.get_executor(), world.wheel, socket.release(),
-                                                   base::Side::upstream));
-    streams.back()->read_ahead();
-  }
-  ring->turn(Duration(0));
-  for (auto& peer : peers) asio::write(peer, asio::buffer("hello", 5));
-  // None of them is read before all have arrived.
-  for (int turns = 0; turns < 20; ++turns) ring->turn(Duration(1));
-  for (auto& stream : streams) EXPECT_EQ(stream->noticed(), Probe::readable) << "with a buffer or without";
-  std::size_t right = 0;
-  const auto read = [&](RingStream& stream) -> Awaitable<void> {
-    std::array<char, 16> into{};
-    const auto bytes = co_await stream.read_some({into.data(), into.size()}, base::kNever);
-    if (bytes && std::string_view(into.data(), *bytes) == "hello") ++right;
-  };
-  for (auto& stream : streams) world.tasks.spawn(read(*stream));
-  for (int turns = 0; turns < 500 && right < kConnections; ++turns) {
-    world.run();
-    ring->turn(Duration(10));
-  }
-  EXPECT_EQ(right, kConnections);
-  streams.clear();
-  for (int turns = 0; turns < 100 && ring->pending() > 0; ++turns) ring->turn(Duration(10));
-  EXPECT_EQ(ring->pending(), 0U) << "every descriptor is closed";
-  world.run();
-}
-
 }  // namespace
 }  // namespace lb::net
