@@ -25,6 +25,10 @@ std::size_t processor_count() noexcept {
   return static_cast<std::size_t>(std::max(CPU_COUNT(&set), 1));
 }
 
+std::size_t worker_count(const config::Config& config) noexcept {
+  return config.server.threads == 0 ? processor_count() : config.server.threads;
+}
+
 // How many descriptors this process may have open.
 std::size_t descriptor_limit() noexcept {
   rlimit limit{};
@@ -57,7 +61,7 @@ void warn_of_fixed_keys(const config::Server& before, const config::Server& now)
 Server::Server(config::Config config, Options options)
     : config_(std::move(config)),
       options_(std::move(options)),
-      cluster_(make_backend_specs(config_), make_thresholds(config_.health)),
+      cluster_(make_backend_specs(config_), make_thresholds(config_.health), worker_count(config_)),
       control_(base::system_clock()),
       book_(control_.executor(), control_.wheel(), control_.tasks(), resolver_,
             [this](std::uint32_t slot, const net::Addresses& addresses) { publish_addresses(slot, addresses); }),
@@ -79,8 +83,7 @@ Server::Server(config::Config config, Options options)
 
 // With io_uring where the kernel lets us, all of them or none.
 void Server::make_units() {
-  const std::size_t count = config_.server.threads == 0 ? processor_count() : config_.server.threads;
-  std::vector<std::unique_ptr<net::Ring>> rings(count);
+  std::vector<std::unique_ptr<net::Ring>> rings(worker_count(config_));
   std::string problem;
   for (auto& ring : rings) {
     ring = net::Ring::open(problem);
@@ -92,7 +95,7 @@ void Server::make_units() {
   const proxy::Settings settings = make_proxy_settings(config_);
   const WorkerUnit::Shared shared{cluster_, waiting_rooms_, admissions_};
   for (auto& ring : rings) {
-    units_.push_back(make_worker_unit(by_ring ? std::move(ring) : nullptr, settings, shared,
+    units_.push_back(make_worker_unit(by_ring ? std::move(ring) : nullptr, settings, shared, units_.size(),
                                       (std::uint64_t{seed()} << 32U) | seed()));
   }
 }

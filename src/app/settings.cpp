@@ -24,6 +24,10 @@ proxy::Settings make_proxy_settings(const config::Config& config) {
   settings.retry_budget_percent = config.retry.budget_percent;
   settings.queue_max = config.server.limits.queue;
   settings.queue_timeout = from.queue;
+  const std::string& ids = config.server.request_ids;
+  settings.request_ids = ids == "off"    ? proxy::RequestIds::off
+                         : ids == "both" ? proxy::RequestIds::both
+                                         : proxy::RequestIds::backend;
   return settings;
 }
 

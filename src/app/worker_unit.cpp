@@ -29,12 +29,12 @@ class WorkerUnitOf final : public WorkerUnit {
 
  public:
   WorkerUnitOf(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, const Shared& shared,
-               std::uint64_t seed)
-      : WorkerUnit(std::move(ring), settings),
+               std::size_t number, std::uint64_t seed)
+      : WorkerUnit(std::move(ring), settings, number),
         admissions_(shared.admissions),
         transport_(make_connector()),
         handler_(worker_.executor(), worker_.wheel(), worker_.blocks(), worker_.sessions(), settings_, shared.cluster,
-                 transport_, seed) {
+                 transport_, recorder_, seed) {
     handler_.waiting_room().join(shared.waiting_rooms,
                                  [this] { worker_.post([this] { handler_.waiting_room().call(); }); });
   }
@@ -77,8 +77,10 @@ class WorkerUnitOf final : public WorkerUnit {
 
   net::Awaitable<void> serve(std::unique_ptr<Stream> stream, std::string client_address, bool admitted) {
     if (admitted) {
+      recorder_.counters().connections.add();
       co_await handler_.serve(std::move(stream), std::move(client_address));
     } else {
+      recorder_.counters().connections_turned_away.add();
       co_await handler_.turn_away(std::move(stream), std::move(client_address));
     }
     admissions_.leave();
@@ -92,8 +94,8 @@ class WorkerUnitOf final : public WorkerUnit {
 
 }  // namespace
 
-WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings)
-    : settings_(settings), worker_(base::system_clock(), std::move(ring)) {}
+WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, std::size_t number)
+    : settings_(settings), worker_(base::system_clock(), std::move(ring)), recorder_(number, base::system_clock()) {}
 
 void WorkerUnit::start() {
   start_listening();
@@ -101,11 +103,11 @@ void WorkerUnit::start() {
 }
 
 std::unique_ptr<WorkerUnit> make_worker_unit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings,
-                                             const WorkerUnit::Shared& shared, std::uint64_t seed) {
+                                             const WorkerUnit::Shared& shared, std::size_t number, std::uint64_t seed) {
   using RingUnit = WorkerUnitOf<net::RingAcceptor, net::RingConnector>;
   using ReactorUnit = WorkerUnitOf<net::TcpAcceptor, net::TcpConnector>;
-  if (ring) return std::make_unique<RingUnit>(std::move(ring), settings, shared, seed);
-  return std::make_unique<ReactorUnit>(nullptr, settings, shared, seed);
+  if (ring) return std::make_unique<RingUnit>(std::move(ring), settings, shared, number, seed);
+  return std::make_unique<ReactorUnit>(nullptr, settings, shared, number, seed);
 }
 
 }  // namespace lb::app

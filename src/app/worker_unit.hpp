@@ -10,6 +10,7 @@
 #include "net/worker.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/waiting_room.hpp"
+#include "telemetry/recorder.hpp"
 #include "upstream/cluster.hpp"
 
 namespace lb::app {
@@ -47,12 +48,15 @@ class WorkerUnit {
     Admissions& admissions;
   };
 
-  WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings);
+  // `number`: from 0.
+  WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, std::size_t number);
   virtual ~WorkerUnit() = default;
   WorkerUnit(const WorkerUnit&) = delete;
   WorkerUnit& operator=(const WorkerUnit&) = delete;
 
   [[nodiscard]] net::Worker& worker() noexcept { return worker_; }
+  // Its counters are for any thread, the rest for the worker's.
+  [[nodiscard]] telemetry::Recorder& recorder() noexcept { return recorder_; }
 
   // Before the worker runs. Takes the descriptor; more than one after a predecessor with more workers.
   virtual void listen(int descriptor) = 0;
@@ -70,11 +74,13 @@ class WorkerUnit {
 
   proxy::Settings settings_;
   net::Worker worker_;
+  telemetry::Recorder recorder_;
 };
 
 // By the ring; without one, by Asio's reactor.
 [[nodiscard]] std::unique_ptr<WorkerUnit> make_worker_unit(std::unique_ptr<net::Ring> ring,
                                                            const proxy::Settings& settings,
-                                                           const WorkerUnit::Shared& shared, std::uint64_t seed);
+                                                           const WorkerUnit::Shared& shared, std::size_t number,
+                                                           std::uint64_t seed);
 
 }  // namespace lb::app

@@ -7,6 +7,7 @@ class SystemClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const noexcept override { return std::chrono::steady_clock::now(); }
   [[nodiscard]] std::time_t wall_seconds() const noexcept override { return std::time(nullptr); }
+  [[nodiscard]] WallTime wall_now() const noexcept override { return std::chrono::system_clock::now(); }
 };
 
 }  // namespace

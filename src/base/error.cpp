@@ -40,6 +40,10 @@ std::string_view to_string(ErrorKind kind) noexcept {
       return "connect timed out";
     case ErrorKind::no_backend:
       return "no backend";
+    case ErrorKind::backends_busy:
+      return "backends at their connection limits";
+    case ErrorKind::connection_limit:
+      return "too many client connections";
     case ErrorKind::no_resources:
       return "out of descriptors or memory";
     case ErrorKind::cancelled:

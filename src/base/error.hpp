@@ -30,11 +30,13 @@ enum class ErrorKind : std::uint8_t {
   connect_refused,
   connect_failed,
   connect_timeout,
-  no_backend,  // nothing to try
+  no_backend,     // nothing to try
+  backends_busy,  // those that could be tried have reached their connection limits
   // Ourselves.
-  no_resources,  // descriptors or memory ran out
-  cancelled,     // shutdown, or the other half of the exchange failed
-  io,            // any other error of the operating system
+  connection_limit,  // of clients
+  no_resources,      // descriptors or memory ran out
+  cancelled,         // shutdown, or the other half of the exchange failed
+  io,                // any other error of the operating system
 };
 
 // Which peer's bytes or connection an error came from. Stamped where the error is caught from I/O, never guessed later.

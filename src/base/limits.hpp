@@ -75,6 +75,16 @@ inline constexpr Duration kQueueLook{10};
 // Retries that a worker's budget allows on top of its share: those of a crowd that one backend took with it.
 inline constexpr unsigned kRetryReserve = 1000;
 
+// Requests that each worker remembers for whoever asks why, and of those that failed or were repeated.
+inline constexpr std::size_t kRecentRequestsMax = 1024;
+inline constexpr std::size_t kRecentNotableMax = 256;
+// Health checks of each backend whose results are remembered.
+inline constexpr std::size_t kChecksKept = 10;
+// Of what a log keeps of a request line, and of a field: the rest is left out.
+inline constexpr std::size_t kLoggedTextBytesMax = 1024;
+// An id that a client gave its request; longer ones are replaced.
+inline constexpr std::size_t kRequestIdBytesMax = 128;
+
 static_assert(kChunkLineBytesMax < kSmallBlockBytes);
 static_assert(kTrailerBytesMax <= kSmallBlockBytes);
 static_assert(kSmallBlockBytes < kLargeBlockBytes);

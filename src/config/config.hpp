@@ -37,6 +37,8 @@ struct Server {
   std::string address = "::";
   std::uint16_t port = 3030;  // 0: any free port, named in the first log line
   unsigned threads = 0;       // 0: one per processor
+  // Whom the id is told that a request gets if its client gave it none: off, backend, both (the client, too).
+  std::string request_ids = "backend";
   Timeouts timeouts;
   Limits limits;
 };

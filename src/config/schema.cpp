@@ -19,6 +19,7 @@ constexpr std::uint64_t kMiB = 1024 * kKiB;
 constexpr std::size_t kTextBytesMax = 1024;
 
 constexpr std::array<std::string_view, 2> kChecks = {"tcp", "http"};
+constexpr std::array<std::string_view, 3> kRequestIds = {"off", "backend", "both"};
 constexpr std::array<std::string_view, 6> kLogLevels = {"trace", "debug", "info", "warning", "error", "off"};
 
 std::string address_problem(std::string_view text) {
@@ -162,6 +163,15 @@ void add_server_keys(std::vector<KeySpec>& keys) {
   keys.push_back(count<[](auto& c) -> auto& { return c.server.threads; }>(
       "server.threads", {0, 1024, "one per processor"},
       "Worker threads; set it where the balancer shares the machine or a container is limited to fewer processors."));
+  constexpr auto kIds = [](auto& c) -> auto& { return c.server.request_ids; };
+  keys.push_back(
+      {.path = "server.request_ids",
+       .type = KeyType::kEnum,
+       .choices = kRequestIds,
+       .help = "Who is told the X-Request-Id of a request that came without one: both adds it to every answer, off to "
+               "nothing; a client's own is always passed on.",
+       .get = get_field<kIds>,
+       .set = set_field<kIds>});
 }
 
 void add_timeout_keys(std::vector<KeySpec>& keys) {

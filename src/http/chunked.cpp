@@ -59,6 +59,7 @@ bool is_discarded_in_trailers(FieldId id, std::string_view name) noexcept {
     case FieldId::x_forwarded_host:
     case FieldId::x_forwarded_proto:
     case FieldId::x_forwarded_twin:
+    case FieldId::x_request_id:
       return true;
     default:
       break;

@@ -161,6 +161,13 @@ void append_length(std::string& out, const Field& field) {
 
 }  // namespace
 
+bool is_request_id(std::string_view text) noexcept {
+  const auto fits = [](char c) {
+    return c > 0x20 && c < 0x7f && c != '"' && c != '\'' && c != ',' && c != ';' && c != '\\';
+  };
+  return !text.empty() && text.size() <= base::kRequestIdBytesMax && std::ranges::all_of(text, fits);
+}
+
 std::string named_in_connection(const Fields& fields) {
   return NamedInConnection(fields).list();
 }
@@ -179,6 +186,7 @@ std::string without_named(std::string_view trailers, std::string_view named) {
 Result<void> write_forwarded_request(const RequestHead& head, const Framing& framing, const ConnectionOptions& options,
                                      std::string_view client_address, std::string_view scheme, ForwardedRequest& out) {
   out.head.clear();
+  out.request_id.clear();
   const NamedInConnection named(head.fields);
   const Field* last_forwarded_for = nullptr;
   std::string_view host = absolute_authority(head.target);
@@ -211,6 +219,10 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
     if (field.id == FieldId::x_forwarded_twin) continue;  // where these count as the same name, they would join ours
     if (field.id == FieldId::expect && head.version == Version::http_1_0) continue;  // RFC 9110 section 10.1.1
     if (named.contains(field.name)) continue;
+    if (field.id == FieldId::x_request_id) {
+      if (!out.request_id.empty() || !is_request_id(field.value)) continue;  // one, and one that can be logged
+      out.request_id = field.value;
+    }
     if (field.id == FieldId::expect && list_contains(field.value, "100-continue")) {
       out.expect_continue = framing.kind != BodyKind::none;
     }
@@ -258,6 +270,7 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
 
   bool dated = interim;
   bool upgrade_seen = false;
+  bool identified = form.request_id.empty();
   KeptLines kept(out, head.line);
   for (const Field& field : head.fields) {
     if (field.id == FieldId::upgrade && keeps_upgrade) {
@@ -269,6 +282,7 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
     if (field.id == FieldId::content_length && (interim || head.status == 204)) continue;
     if (field.id == FieldId::trailer && form.body != BodyKind::chunked) continue;
     dated = dated || field.id == FieldId::date;
+    identified = identified || field.id == FieldId::x_request_id;
     if (field.id == FieldId::content_length && has_leading_zero(field)) {
       kept.flush();
       append_length(out, field);
@@ -278,6 +292,7 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
   }
   kept.flush();
   if (!dated) append_field(out, "Date", form.date);
+  if (!identified) append_field(out, "X-Request-Id", form.request_id);
   if (form.body == BodyKind::chunked) append_field(out, "Transfer-Encoding", "chunked");
   if (upgrade_seen) {
     append_field(out, "Connection",

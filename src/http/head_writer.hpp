@@ -14,11 +14,16 @@ namespace lb::http {
 // The name by which this program goes in Via and Proxy-Status.
 inline constexpr std::string_view kPseudonym = "load-balancer";
 
+// Whether a text can be the id of a request, in a field and in logs: up to 128 visible ASCII characters but quotes,
+// commas, semicolons and backslashes.
+[[nodiscard]] bool is_request_id(std::string_view text) noexcept;
+
 // What a request becomes on its way to a backend. The same for every attempt, so it is written once.
 struct ForwardedRequest {
   std::string head;              // request line and fields, without the empty line
   bool host_missing = false;     // an HTTP/1.0 request without Host: the backend's own name has to be added
   std::string upgrade;           // the protocols that are offered to the backend; empty: no upgrade is asked of it
+  std::string request_id;        // that the client gave, if it is one: is_request_id()
   std::string named;             // fields, beyond the usual, that Connection names; for without_named()
   bool expect_continue = false;  // the client waits for 100 before it sends its body (RFC 9110 section 10.1.1)
   bool goes_no_further = false;  // Max-Forwards has counted down to 0: the proxy itself answers (section 7.6.2)
@@ -48,7 +53,8 @@ enum class ClientPersistence : std::uint8_t {
 struct ResponseForm {
   BodyKind body = BodyKind::none;
   ClientPersistence persistence = ClientPersistence::keep_alive_implied;
-  std::string_view date;  // added where the backend gave none (RFC 9110 section 6.6.1)
+  std::string_view date;        // added where the backend gave none (RFC 9110 section 6.6.1)
+  std::string_view request_id;  // likewise; empty: none is added
 };
 
 // Appends the whole head, the empty line included, to `out`. Serves interim responses (1xx) as well, which get neither

@@ -49,7 +49,8 @@ FieldId twin_id(std::string_view name) noexcept {
     return true;
   };
   if (is("content-length") || is("transfer-encoding")) return FieldId::framing_twin;
-  if (is("x-forwarded-for") || is("x-forwarded-proto") || is("x-forwarded-host")) return FieldId::x_forwarded_twin;
+  const bool ours = is("x-forwarded-for") || is("x-forwarded-proto") || is("x-forwarded-host") || is("x-request-id");
+  if (ours) return FieldId::x_forwarded_twin;
   return FieldId::other;
 }
 
@@ -72,7 +73,7 @@ FieldId field_id(std::string_view name) noexcept {
     case 10:
       return is("connection") ? FieldId::connection : is("keep-alive") ? FieldId::keep_alive : FieldId::other;
     case 12:
-      return is("max-forwards") ? FieldId::max_forwards : FieldId::other;
+      return is("max-forwards") ? FieldId::max_forwards : is("x-request-id") ? FieldId::x_request_id : twin_id(name);
     case 14:
       return is("content-length")   ? FieldId::content_length
              : is("http2-settings") ? FieldId::http2_settings

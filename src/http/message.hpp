@@ -35,6 +35,7 @@ enum class FieldId : std::uint8_t {
   x_forwarded_for,
   x_forwarded_host,
   x_forwarded_proto,
+  x_request_id,
   x_forwarded_twin,  // "X_Forwarded_For" and the like; the last: Fields counts on fewer than 32
 };
 

@@ -71,8 +71,35 @@ ErrorStatus status_of(const base::Error& error) noexcept {
   if (error.side == Side::downstream) return downstream_status(error.kind);
   if (error.side == Side::upstream) return upstream_status(error.kind);
   if (error.kind == ErrorKind::no_backend) return {503, "Service Unavailable", "destination_unavailable"};
-  if (error.kind == ErrorKind::no_resources) return {503, "Service Unavailable", "connection_limit_reached"};
+  const bool limited = error.kind == ErrorKind::backends_busy || error.kind == ErrorKind::connection_limit;
+  if (limited || error.kind == ErrorKind::no_resources) return {503, "Service Unavailable", "connection_limit_reached"};
   return {500, "Internal Server Error", "proxy_internal_error"};
+}
+
+telemetry::Refusal refusal_of(const base::Error& error) noexcept {
+  using telemetry::Refusal;
+  if (error.kind == ErrorKind::backends_busy) return Refusal::backends_busy;
+  if (error.kind == ErrorKind::connection_limit) return Refusal::connection_limit;
+  if (error.kind == ErrorKind::no_resources) return Refusal::out_of_resources;
+  switch (status_of(error).status) {
+    case 408:
+      return Refusal::client_timeout;
+    case 413:
+      return Refusal::body_too_large;
+    case 414:
+    case 431:
+      return Refusal::header_too_large;
+    case 500:
+      return Refusal::internal;
+    case 502:
+      return Refusal::backend_failed;
+    case 503:
+      return Refusal::no_backend;
+    case 504:
+      return Refusal::backend_timed_out;
+    default:
+      return Refusal::bad_request;
+  }
 }
 
 bool is_unanswerable(const base::Error& error) noexcept {
@@ -82,7 +109,7 @@ bool is_unanswerable(const base::Error& error) noexcept {
 }
 
 std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after, AnswerBody body,
-                                std::string_view date) {
+                                std::string_view date, std::string_view request_id) {
   const ErrorStatus status = status_of(error);
   const std::string code = std::to_string(status.status);
   const bool json = format == ErrorFormat::json;
@@ -105,6 +132,7 @@ std::string make_error_response(const base::Error& error, ErrorFormat format, Af
       .append("; error=")
       .append(status.proxy_status)
       .append("\r\n");
+  if (!request_id.empty()) response.append("X-Request-Id: ").append(request_id).append("\r\n");
   if (status.status == 503) response.append("Retry-After: 1\r\n");
   if (status.status == 405) response.append(kAllow);
   response.append(connection_line(after)).append("\r\n");

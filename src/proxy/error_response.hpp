@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "telemetry/request_record.hpp"
 
 namespace lb::proxy {
 
@@ -19,14 +20,16 @@ struct ErrorStatus {
   std::string_view proxy_status;  // the error type of RFC 9209 section 2.3
 };
 
+[[nodiscard]] telemetry::Refusal refusal_of(const base::Error& error) noexcept;
 [[nodiscard]] ErrorStatus status_of(const base::Error& error) noexcept;
 
 // True if there is nobody to answer: the client has left, or the server is being torn down.
 [[nodiscard]] bool is_unanswerable(const base::Error& error) noexcept;
 
-// The whole response. Nothing of the request is reflected in it. `date`: for the Date field.
+// The whole response. Nothing of the request is reflected in it. `date`: for the Date field; `request_id`: a made one,
+// or empty.
 [[nodiscard]] std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after,
-                                              AnswerBody body, std::string_view date);
+                                              AnswerBody body, std::string_view date, std::string_view request_id = {});
 
 // The answer to OPTIONS that was to go no further than here (RFC 9110 section 7.6.2), as a whole response.
 [[nodiscard]] std::string make_options_response(AfterAnswer after, std::string_view date);

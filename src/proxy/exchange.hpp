@@ -18,6 +18,7 @@
 #include "proxy/retry_policy.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/waiting_room.hpp"
+#include "telemetry/recorder.hpp"
 #include "upstream/cluster.hpp"
 #include "upstream/pool.hpp"
 
@@ -34,7 +35,8 @@ struct ExchangeContext {
   upstream::MembersPtr members;  // replaced when the configuration is read again
   upstream::Pool<typename T::Stream>& pool;
   T& transport;
-  base::Random random;  // for the jitter of pauses
+  telemetry::Recorder& recorder;
+  base::Random random;  // for the jitter of pauses, and ids
   http::DateCache dates{};
   RetryBudget retries{};
   WaitingRoom waiting{};
@@ -100,7 +102,7 @@ class Exchange {
   [[nodiscard]] bool request_side_ended() noexcept;
   net::Awaitable<void> stop_request_side();
   std::string_view request_trailers();
-  void record(Upstream& backend, const http1::BodyRun& run);
+  void keep_for_repeat(Upstream& backend, const http1::BodyRun& run);
   void request_sent(Upstream& backend) noexcept;
   static void client_gone(void* self) noexcept;
 
@@ -118,6 +120,25 @@ class Exchange {
   [[nodiscard]] AfterAnswer after_own_answer() const noexcept;
   void log_outcome(unsigned status, std::string_view url) const;
 
+  // What is remembered (exchange_record.ipp).
+  [[nodiscard]] telemetry::Micros elapsed() const noexcept;
+  void begin_record();
+  void record_texts(const http::RequestHead& request);
+  void identify();
+  void begin_attempt(const upstream::Pick& pick) noexcept;
+  void record_connected(const upstream::Pick& pick) noexcept;
+  void record_answer(const upstream::Pick& pick, unsigned status) noexcept;
+  void end_attempt(const upstream::Pick& pick, Outcome outcome) noexcept;
+  [[nodiscard]] telemetry::AttemptResult result_of(Outcome outcome) const noexcept;
+  [[nodiscard]] telemetry::BackendCounters& counters(const upstream::Pick& pick) const noexcept {
+    return pick.endpoint->counters(context_.recorder.worker());
+  }
+  void conclude(std::string_view what);
+  // For an answer: an id that the client does not know, if it is to be told.
+  [[nodiscard]] std::string_view id_to_tell() const noexcept {
+    return id_is_ours_ && context_.settings.request_ids != RequestIds::off ? record_.id : std::string_view();
+  }
+
   ExchangeContext<T>& context_;
   Downstream* client_ = nullptr;  // while there is a request
 
@@ -131,6 +152,8 @@ class Exchange {
   std::string kept_trailers_;  // of the request
   ReplayBuffer replay_;
   base::TimePoint started_;
+  telemetry::RequestRecord record_;
+  bool id_is_ours_ = false;
 
   // Of the attempts.
   upstream::MembersPtr members_;  // keeps the endpoints that are referred to
@@ -146,7 +169,9 @@ class Exchange {
   FailedAttempt failure_;
   base::Error error_;
 
-  // Of the attempt under way.
+  // Of the attempt under way, or the last one.
+  std::optional<telemetry::Attempt> attempt_;
+  std::uint64_t attempt_request_bytes_ = 0;  // of the body, sent
   Upstream* backend_ = nullptr;
   bool reused_ = false;
   http1::OutgoingBody request_body_{http::BodyKind::none};

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/exchange.hpp"
+#include "proxy/exchange_record.ipp"
 #include "proxy/exchange_request.ipp"
 #include "proxy/exchange_response.ipp"
 
@@ -36,6 +37,7 @@ net::Awaitable<bool> Exchange<T>::run(Downstream& client) {
     if (outcome == Outcome::failed && may_try_again(pick)) continue;
     place_.give_back();
     if (outcome == Outcome::failed) co_return co_await refuse(error_);
+    conclude(pick.endpoint->url());
     const bool answered = outcome == Outcome::answered;
     co_return answered ? keep_client_ : false;
   }
@@ -50,7 +52,9 @@ base::Result<void> Exchange<T>::prepare() {
   version_ = request.version;
   keep_alive_ = options.keep_alive;
   body_kind_ = client_->framing().kind;
-  started_ = context_.wheel.now();
+  begin_record();
+  if (context_.recorder.wants_texts()) record_texts(request);
+  attempt_.reset();
   error_format_ = ErrorFormat::text;
   for (const http::Field& field : request.fields) {
     if (field.id == http::FieldId::accept && field.value.find("application/json") != std::string_view::npos) {
@@ -66,6 +70,7 @@ base::Result<void> Exchange<T>::prepare() {
   const auto written = http::write_forwarded_request(request, client_->framing(), options, client_->client_address(),
                                                      "http", forwarded_);
   client_->consume_head();
+  identify();
   if (!forwarded_.host_missing) forwarded_.head += "\r\n";  // whole, for every backend
   if (!written) return base::Error{written.error().kind, base::Side::downstream, written.error().detail};
   return {};
@@ -119,8 +124,8 @@ net::Awaitable<upstream::Pick> Exchange<T>::choose(upstream::Pick pick) {
 template <upstream::Transport T>
 upstream::Pick Exchange<T>::pick_in_turn() {
   members_ = context_.members;
-  return members_->pick(tried_,
-                        context_.waiting.is_anybody_in_line() ? upstream::Among::unlimited : upstream::Among::all);
+  return members_->pick(
+      tried_, context_.waiting.is_anybody_in_line() ? upstream::Among::unlimited : upstream::Among::all, &record_);
 }
 
 template <upstream::Transport T>
@@ -133,7 +138,7 @@ net::Awaitable<void> Exchange<T>::pause_before_another_round(base::Deadline unti
 template <upstream::Transport T>
 net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
   const base::Error before = error_;
-  error_ = {base::ErrorKind::no_resources, base::Side::internal, "every backend is at its connection limit"};
+  error_ = {base::ErrorKind::backends_busy, base::Side::internal, "every backend is at its connection limit"};
   if (context_.waiting.waiting() >= context_.settings.queue_max) co_return upstream::Pick{};
   const base::Deadline deadline = context_.wheel.after(context_.settings.queue_timeout);
   // A client that leaves gives its place in the line up, as far as its leaving can be told from the rest of its body.
@@ -148,7 +153,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
   for (;; called = true) {
     const bool turn = called && context_.waiting.is_its_turn(continue_gate_, where);
     members_ = context_.members;
-    if (turn) pick = members_->pick(tried_);
+    if (turn) pick = members_->pick(tried_, upstream::Among::all, &record_);
     if (!pick.busy || client_gone_ || context_.wheel.now() >= deadline) break;
     const bool polls = context_.waiting.is_its_turn(continue_gate_, where);
     co_await continue_gate_.until(polls ? std::min(deadline, context_.wheel.after(base::kQueueLook)) : deadline);
@@ -166,6 +171,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
 
 template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstream::Pick& pick) {
+  begin_attempt(pick);
   std::unique_ptr<Upstream> connection;
   if (!fresh_connection_) {
     connection =
@@ -173,7 +179,11 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   }
   reused_ = connection != nullptr;
   if (!connection) connection = co_await connect(pick);
-  if (!connection) co_return Outcome::failed;
+  if (!connection) {
+    end_attempt(pick, Outcome::failed);
+    co_return Outcome::failed;
+  }
+  record_connected(pick);
   backend_ = connection.get();
   backend_->begin(method_);
   co_await send_request(*backend_, pick);
@@ -186,6 +196,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
     context_.pool.put(*pick.endpoint, std::move(connection));
   }
   backend_ = nullptr;
+  end_attempt(pick, outcome);
   co_return outcome;
 }
 
@@ -280,6 +291,7 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
   const bool more = attempts_ < most || (most > 1 && forwarded_count_ < most && others_left());
   if (!more || failure_.at == FailedAt::nothing_sent) return more;  // what never reached a backend is no load on it
   if (context_.retries.spend()) return true;
+  context_.recorder.counters().retries_denied.add();
   if (context_.retries.is_news(context_.wheel.now())) {
     base::log(base::LogLevel::warning, "the retry budget is spent: requests that fail are not repeated for now");
   }
@@ -291,21 +303,26 @@ template <upstream::Transport T>
 bool Exchange<T>::others_left() const {
   if (pauses_ > 0) return false;
   return std::ranges::any_of(context_.members->endpoints(), [this](const auto& endpoint) {
-    return std::ranges::find(tried_, endpoint->slot()) == tried_.end();
+    return endpoint->is_active() && std::ranges::find(tried_, endpoint->slot()) == tried_.end();
   });
 }
 
 template <upstream::Transport T>
 net::Awaitable<bool> Exchange<T>::refuse(const base::Error& error) {
+  record_.detail = error.detail;
   if (is_unanswerable(error)) {
     client_->abort();
+    record_.ending = error.kind == base::ErrorKind::cancelled ? telemetry::Ending::balancer : telemetry::Ending::client;
+    conclude(error.detail);
     co_return false;
   }
   const AfterAnswer after = error.side == base::Side::downstream ? AfterAnswer::close : after_own_answer();
   const AnswerBody body = method_ == http::Method::head ? AnswerBody::left_out : AnswerBody::sent;
-  answer_head_ = make_error_response(error, error_format_, after, body, context_.date());
+  answer_head_ = make_error_response(error, error_format_, after, body, context_.date(), id_to_tell());
+  record_.status = status_of(error).status;
+  record_.refusal = refusal_of(error);
   const bool another = co_await send_own_answer(after);
-  log_outcome(status_of(error).status, error.detail);
+  conclude(error.detail);
   co_return another;
 }
 
@@ -316,7 +333,11 @@ net::Awaitable<bool> Exchange<T>::answer_as_last() {
     co_return co_await refuse({base::ErrorKind::method_not_allowed, base::Side::downstream, "TRACE that ends here"});
   const AfterAnswer after = after_own_answer();
   answer_head_ = make_options_response(after, context_.date());
-  co_return co_await send_own_answer(after);
+  record_.status = 200;
+  record_.refusal = telemetry::Refusal::last_hop;
+  const bool another = co_await send_own_answer(after);
+  conclude("answered as the last hop");
+  co_return another;
 }
 
 // A request that was read to its end leaves a connection that can go on; after any other nobody knows where the next
@@ -341,11 +362,19 @@ template <upstream::Transport T>
 net::Awaitable<void> Exchange<T>::refuse_unread(Downstream& client, const base::Error& error) {
   client_ = &client;
   if (is_unanswerable(error)) co_return;
+  begin_record();
+  append_new_request_id(context_.random, record_.id);
+  id_is_ours_ = true;
+  record_.status = status_of(error).status;
+  record_.refusal = refusal_of(error);
+  record_.detail = error.detail;
   // The head still stands in the buffer, as far as it came.
   const bool head = client_->input().unread().starts_with("HEAD ");
   answer_head_ = make_error_response(error, ErrorFormat::text, AfterAnswer::close,
-                                     head ? AnswerBody::left_out : AnswerBody::sent, context_.date());
+                                     head ? AnswerBody::left_out : AnswerBody::sent, context_.date(), id_to_tell());
   static_cast<void>(co_await send_own_answer(AfterAnswer::close));
+  record_.total = elapsed();
+  context_.recorder.record(record_);
   if (base::log_enabled(base::LogLevel::debug)) {
     base::log(base::LogLevel::debug, client_->client_address() + " " + std::to_string(status_of(error).status) + ": " +
                                          std::string(error.detail));

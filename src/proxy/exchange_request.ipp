@@ -35,9 +35,11 @@ net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream
         co_return;
       }
       run = *taken;
-      record(backend, run);
+      record_.request_body_bytes += run.bytes;
+      keep_for_repeat(backend, run);
     }
     request_body_.append(run, request_trailers(), buffers);
+    attempt_request_bytes_ += run.bytes;
     const auto written = co_await backend.write(buffers);
     if (!written) {
       backend_error_ = written.error();
@@ -74,7 +76,8 @@ net::Awaitable<void> Exchange<T>::pump_body(Upstream& backend) {
       backend.stream().close();  // wakes whoever reads the answer
       co_return;
     }
-    record(backend, *run);
+    record_.request_body_bytes += run->bytes;
+    keep_for_repeat(backend, *run);
     const bool sent = co_await send_body_run(backend, *run);
     if (!sent) co_return;
   }
@@ -85,6 +88,7 @@ template <upstream::Transport T>
 net::Awaitable<bool> Exchange<T>::send_body_run(Upstream& backend, const http1::BodyRun& run) {
   net::BufferList buffers;
   request_body_.append(run, request_trailers(), buffers);
+  attempt_request_bytes_ += run.bytes;
   const auto written = co_await backend.write(buffers);
   if (written) co_return true;
   backend_error_ = written.error();
@@ -107,7 +111,7 @@ std::string_view Exchange<T>::request_trailers() {
 }
 
 template <upstream::Transport T>
-void Exchange<T>::record(Upstream& backend, const http1::BodyRun& run) {
+void Exchange<T>::keep_for_repeat(Upstream& backend, const http1::BodyRun& run) {
   // A method that is not idempotent is not repeated once a byte of it was written: nothing is worth keeping then.
   if (!idempotent() && backend.wrote_anything()) return replay_.forget();
   replay_.record(run);

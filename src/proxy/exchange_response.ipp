@@ -43,6 +43,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_interim(Upstrea
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
   const auto written = co_await client_->write(buffers);
+  if (!written) record_.ending = telemetry::Ending::client;
   co_return written ? Outcome::answered : Outcome::cut;
 }
 
@@ -64,6 +65,7 @@ http::ResponseForm Exchange<T>::form_of_answer(Upstream& backend) {
                      : http_1_1    ? http::ClientPersistence::keep_alive_implied
                                    : http::ClientPersistence::keep_alive_said;
   form.date = context_.date();
+  if (context_.settings.request_ids == RequestIds::both) form.request_id = record_.id;
   return form;
 }
 
@@ -89,6 +91,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
   backend.consume_head();
   auto run = backend.take_buffered_body();
   if (!run) co_return fail(FailedAt::bad_answer, run.error());  // nothing of it was sent yet
+  record_answer(pick, status);
   if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
 
   std::string kept_trailers;
@@ -103,6 +106,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     const auto written =
         co_await client_->write(buffers, run->end && !keep_client_ ? net::Next::close : net::Next::anything);
     if (!written) co_return cut(pick, written.error(), form.body);
+    record_.response_body_bytes += run->bytes;
     if (run->end) break;
     buffers.clear();
     // One side is read only when the other has taken what was read before: that is all the back-pressure there is.
@@ -110,7 +114,6 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     if (!run) co_return cut(pick, run.error(), form.body);
   }
   context_.cluster.record_success(*pick.endpoint);
-  log_outcome(status, pick.endpoint->url());
   co_return Outcome::answered;
 }
 
@@ -118,7 +121,12 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
 template <upstream::Transport T>
 typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const base::Error& error,
                                                http::BodyKind shown_as) {
+  using telemetry::Ending;
   const bool client_left = error.side == base::Side::downstream || client_gone_ || client_error_;
+  record_.ending = client_left                                ? Ending::client
+                   : error.kind == base::ErrorKind::cancelled ? Ending::balancer
+                                                              : Ending::backend;
+  record_.detail = error.detail;
   if (!client_left && error.side == base::Side::upstream && error.kind != base::ErrorKind::cancelled) {
     context_.cluster.record_failure(*pick.endpoint, error.detail);
     base::log(base::LogLevel::warning,
@@ -148,10 +156,10 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_tunnel(Upstream
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
   const auto written = co_await client_->write(buffers);
+  record_answer(pick, 101);
   if (!written) co_return Outcome::cut;
   if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
   context_.cluster.record_success(*pick.endpoint);
-  log_outcome(101, pick.endpoint->url());
 
   const http1::Timeouts& timeouts = context_.settings.http.timeouts;
   Tunnel tunnel(client_->stream(), client_->input(), backend.stream(), backend.input(), timeouts.write_idle,

@@ -15,7 +15,8 @@ class Handler {
  public:
   // `transport` and everything it refers to outlive the handler. It begins with the cluster's present members.
   Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, net::SessionSet& sessions,
-          const Settings& settings, upstream::Cluster& cluster, T& transport, std::uint64_t seed);
+          const Settings& settings, upstream::Cluster& cluster, T& transport, telemetry::Recorder& recorder,
+          std::uint64_t seed);
 
   // The configuration was read again: exchanges choose among these from now on. Connections to backends that left are
   // not kept.

@@ -19,12 +19,12 @@ inline upstream::MembersPtr own_reference(const upstream::MembersPtr& members) {
 template <upstream::Transport T>
 Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks,
                     net::SessionSet& sessions, const Settings& settings, upstream::Cluster& cluster, T& transport,
-                    std::uint64_t seed)
+                    telemetry::Recorder& recorder, std::uint64_t seed)
     : sessions_(sessions),
       settings_(settings),
       pool_(wheel, settings.pool),
-      context_{executor,          wheel, blocks, settings, cluster, own_reference(cluster.members()), pool_, transport,
-               base::Random(seed)} {
+      context_{executor, wheel,     blocks,   settings,          cluster, own_reference(cluster.members()),
+               pool_,    transport, recorder, base::Random(seed)} {
   resting_.reserve(base::kRestingExchangesMax);
   blocks.give_up_unused(wheel);
 }
@@ -74,8 +74,8 @@ template <upstream::Transport T>
 net::Awaitable<void> Handler<T>::turn_away(std::unique_ptr<typename T::Stream> stream, std::string client_address) {
   Client client(std::move(stream), context_.blocks, sessions_, settings_.http, std::move(client_address));
   Exchange<T> exchange(context_);
-  co_await exchange.refuse_unread(client,
-                                  {base::ErrorKind::no_resources, base::Side::internal, "connection limit reached"});
+  co_await exchange.refuse_unread(
+      client, {base::ErrorKind::connection_limit, base::Side::internal, "connection limit reached"});
   co_await client.finish(http1::Linger::always);  // its request is on the way
 }
 

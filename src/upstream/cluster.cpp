@@ -39,16 +39,25 @@ Members::Members(std::vector<std::shared_ptr<Endpoint>> endpoints, const std::ve
                  std::uint32_t next)
     : endpoints_(std::move(endpoints)), order_(weights, next) {}
 
-Pick Members::pick(const Tried& tried, Among among) noexcept {
+Pick Members::pick(const Tried& tried, Among among, telemetry::RequestRecord* record) noexcept {
+  using telemetry::PassedOver;
   bool busy = false;
   bool last_resort = false;
   const auto eligible = [&](std::uint32_t index) {
     const Endpoint& endpoint = *endpoints_[index];
-    if (!last_resort && !endpoint.is_up()) return false;
-    if (std::ranges::find(tried, endpoint.slot()) != tried.end()) return false;
+    const auto pass_over = [&](PassedOver why) {
+      if (record != nullptr) record->pass_over(endpoint.name(), why);
+      return false;
+    };
+    if (!endpoint.is_active()) {
+      return pass_over(endpoint.administration() == Administration::disabled ? PassedOver::disabled
+                                                                             : PassedOver::drained);
+    }
+    if (!last_resort && !endpoint.is_up()) return pass_over(PassedOver::down);
+    if (std::ranges::find(tried, endpoint.slot()) != tried.end()) return pass_over(PassedOver::tried);
     const bool room = among == Among::all ? endpoint.has_room() : !endpoint.is_limited();
     busy = busy || !room;
-    return room;
+    return room || pass_over(PassedOver::busy);
   };
   for (;;) {
     busy = false;
@@ -65,12 +74,9 @@ Pick Members::pick(const Tried& tried, Among among) noexcept {
   }
 }
 
-bool Members::any_up() const noexcept {
-  return std::ranges::any_of(endpoints_, [](const auto& endpoint) { return endpoint->is_up(); });
-}
-
-Cluster::Cluster(const std::vector<BackendSpec>& backends, const Thresholds& thresholds)
-    : thresholds_(thresholds), failures_max_(thresholds.failures) {
+Cluster::Cluster(const std::vector<BackendSpec>& backends, const Thresholds& thresholds, std::size_t workers,
+                 const base::Clock& clock)
+    : clock_(clock), workers_(workers), thresholds_(thresholds), failures_max_(thresholds.failures) {
   replace(backends, thresholds);
 }
 
@@ -99,7 +105,7 @@ MembersPtr Cluster::replace(const std::vector<BackendSpec>& backends, const Thre
 std::shared_ptr<Endpoint> Cluster::make_endpoint(const BackendSpec& backend) {
   const auto free = std::ranges::find_if(slots_, [](const auto& slot) { return slot.expired(); });
   const auto slot = static_cast<std::uint32_t>(free - slots_.begin());
-  auto endpoint = std::make_shared<Endpoint>(backend, slot);
+  auto endpoint = std::make_shared<Endpoint>(backend, slot, workers_);
   if (free == slots_.end()) {
     slots_.push_back(endpoint);
   } else {
@@ -111,7 +117,9 @@ std::shared_ptr<Endpoint> Cluster::make_endpoint(const BackendSpec& backend) {
 void Cluster::record_failure(Endpoint& endpoint, std::string_view reason) {
   const std::uint32_t failures_max = failures_max_.load(std::memory_order_relaxed);
   if (endpoint.record_failure(failures_max) != Change::went_down) return;
-  log_down(endpoint, "request to ", reason, std::to_string(failures_max) + " retries failed");
+  const std::string verdict = std::to_string(failures_max) + " retries failed";
+  endpoint.note_change(HealthState::down, clock_.wall_now(), verdict + ": " + std::string(reason));
+  log_down(endpoint, "request to ", reason, verdict);
   if (endpoint.passed_last_check() && !endpoint.has_succeeded()) {
     base::log(LogLevel::warning, endpoint.url() + " passed its last health check, but requests to it fail");
   }
@@ -119,14 +127,24 @@ void Cluster::record_failure(Endpoint& endpoint, std::string_view reason) {
 }
 
 void Cluster::record_recovery(Endpoint& endpoint) {
-  if (endpoint.record_recovery() == Change::came_up) log_up(endpoint);
+  if (endpoint.record_recovery() != Change::came_up) return;
+  endpoint.note_change(HealthState::up, clock_.wall_now(), "a request to it succeeded");
+  log_up(endpoint);
 }
 
-void Cluster::record_check(Endpoint& endpoint, bool passed, std::string_view reason) {
+void Cluster::record_check(Endpoint& endpoint, bool passed, std::string_view reason, base::Duration took) {
+  const base::WallTime now = clock_.wall_now();
+  endpoint.note_check({now, passed, std::string(reason), took});
   const bool requests_succeed = endpoint.take_succeeded();
   const Change change = endpoint.record_check(passed, thresholds_);
-  if (change == Change::came_up) log_up(endpoint);
-  if (change == Change::went_down) log_down(endpoint, "check of ", reason, "health check failed");
+  if (change == Change::came_up) {
+    endpoint.note_change(HealthState::up, now, "health check passed");
+    log_up(endpoint);
+  }
+  if (change == Change::went_down) {
+    endpoint.note_change(HealthState::down, now, "health check failed: " + std::string(reason));
+    log_down(endpoint, "check of ", reason, "health check failed");
+  }
   if (!passed && requests_succeed) {
     base::log(LogLevel::warning, endpoint.url() + " fails its health check although requests to it succeed");
   }

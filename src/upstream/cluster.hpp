@@ -45,12 +45,13 @@ class Members {
   // The next endpoint for a request that has tried `tried`: in strict round robin over those that are up and have room;
   // when all of them were tried, over the others, which may well have come back since they were marked down. None: all
   // were tried, or those that are left are busy. Any thread.
-  [[nodiscard]] Pick pick(const Tried& tried, Among among = Among::all) noexcept;
+  // Whom it passes over, and why, is written into `record`, if there is one.
+  [[nodiscard]] Pick pick(const Tried& tried, Among among = Among::all,
+                          telemetry::RequestRecord* record = nullptr) noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return endpoints_.size(); }
   [[nodiscard]] Endpoint& operator[](std::size_t index) const noexcept { return *endpoints_[index]; }
   [[nodiscard]] const std::vector<std::shared_ptr<Endpoint>>& endpoints() const noexcept { return endpoints_; }
-  [[nodiscard]] bool any_up() const noexcept;
   // The position that would be picked next.
   [[nodiscard]] std::uint32_t next() const noexcept { return order_.next(); }
 
@@ -64,8 +65,9 @@ using MembersPtr = std::shared_ptr<Members>;
 // Owns the endpoints beyond single readings of the configuration, and says what exchanges and checks mean for them.
 class Cluster {
  public:
-  // There is at least one backend.
-  Cluster(const std::vector<BackendSpec>& backends, const Thresholds& thresholds);
+  // There is at least one backend. `workers` will count what they do with each.
+  Cluster(const std::vector<BackendSpec>& backends, const Thresholds& thresholds, std::size_t workers = 1,
+          const base::Clock& clock = base::system_clock());
 
   // One thread: replaces the backends and the thresholds. A backend whose URL stays keeps its endpoint, and with it its
   // health and slot; the round robin goes on where it was. Returns the new members, whom the workers have still to be
@@ -81,8 +83,8 @@ class Cluster {
   void record_success(Endpoint& endpoint) noexcept { endpoint.record_success(); }
   void record_failure(Endpoint& endpoint, std::string_view reason);
   void record_recovery(Endpoint& endpoint);
-  // What a check says. `reason`: why it failed, for people. The thread of replace().
-  void record_check(Endpoint& endpoint, bool passed, std::string_view reason);
+  // What a check says. `reason`: why it failed, for people; `took`: how long it did. The thread of replace().
+  void record_check(Endpoint& endpoint, bool passed, std::string_view reason, base::Duration took = {});
 
   // Called when exchanges have marked an endpoint down, on their thread. Set before there are any.
   void on_down(std::function<void()> call) { on_down_ = std::move(call); }
@@ -90,6 +92,8 @@ class Cluster {
  private:
   std::shared_ptr<Endpoint> make_endpoint(const BackendSpec& backend);
 
+  const base::Clock& clock_;
+  std::size_t workers_;
   std::vector<std::weak_ptr<Endpoint>> slots_;  // expired: free for another endpoint
   MembersPtr members_;
   Thresholds thresholds_;                    // of checks

@@ -1,5 +1,8 @@
 #include "upstream/endpoint.hpp"
 
+#include "base/interned.hpp"
+#include "base/limits.hpp"
+
 namespace lb::upstream {
 namespace {
 
@@ -12,11 +15,14 @@ std::string host_line_of(const BackendSpec& backend) {
 
 }  // namespace
 
-Endpoint::Endpoint(BackendSpec spec, std::uint32_t slot)
+Endpoint::Endpoint(BackendSpec spec, std::uint32_t slot, std::size_t workers)
     : url_(std::move(spec.url)),
+      name_(base::interned(url_)),
       host_line_(host_line_of(spec)),
       port_(spec.port),
       slot_(slot),
+      workers_(workers),
+      counters_(std::make_unique<telemetry::BackendCounters[]>(workers)),
       connections_max_(spec.connections_max) {
   host_ = std::move(spec.host);
 }
@@ -32,6 +38,21 @@ Change Endpoint::record_check(bool passed, const Thresholds& thresholds) noexcep
   const HealthState verdict = passed ? HealthState::up : HealthState::down;
   state_after_check_ = enough ? verdict : before;
   return enough ? mark(verdict) : Change::none;
+}
+
+HealthChange Endpoint::last_change() const {
+  const std::lock_guard lock(change_mutex_);
+  return change_;
+}
+
+void Endpoint::note_change(HealthState state, base::WallTime at, std::string reason) {
+  const std::lock_guard lock(change_mutex_);
+  change_ = {state, at, std::move(reason), change_.count + 1};
+}
+
+void Endpoint::note_check(CheckRecord check) {
+  if (checks_.size() == base::kChecksKept) checks_.erase(checks_.begin());
+  checks_.push_back(std::move(check));
 }
 
 bool Endpoint::acquire() noexcept {

@@ -2,11 +2,17 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
+#include "telemetry/counters.hpp"
 
 namespace lb::upstream {
 
@@ -19,6 +25,29 @@ struct BackendSpec {
 };
 
 enum class HealthState : std::uint8_t { unknown, up, down };
+
+// What the operator wants of an endpoint, whatever its health.
+enum class Administration : std::uint8_t {
+  active,
+  draining,  // it gets no new requests; what is under way ends; checks go on
+  disabled,  // it gets nothing, and is not checked
+};
+
+// The last change of an endpoint's health.
+struct HealthChange {
+  HealthState state = HealthState::unknown;
+  base::WallTime at{};
+  std::string reason = "not checked yet";  // for people
+  std::uint64_t count = 0;                 // of changes, this one included
+};
+
+// One health check. `passed` means nothing if the check could not be made.
+struct CheckRecord {
+  base::WallTime at{};
+  bool passed = false;
+  std::string reason;  // why it failed, for people
+  base::Duration took{};
+};
 
 // A change of state that one caller has brought about, and therefore logs.
 enum class Change : std::uint8_t { none, came_up, went_down };
@@ -33,11 +62,14 @@ struct Thresholds {
 class Endpoint {
  public:
   // `slot`: its place in what each worker keeps for it (pool, addresses). No other living endpoint has the same.
-  Endpoint(BackendSpec spec, std::uint32_t slot);
+  // `workers`: how many count what they do with it.
+  Endpoint(BackendSpec spec, std::uint32_t slot, std::size_t workers = 1);
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
   [[nodiscard]] const std::string& url() const noexcept { return url_; }
+  // The same, of static storage.
+  [[nodiscard]] std::string_view name() const noexcept { return name_; }
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
@@ -92,6 +124,27 @@ class Endpoint {
            lookup_second_.exchange(second, std::memory_order_relaxed) != second;
   }
 
+  // What the operator wants. Any thread.
+  [[nodiscard]] Administration administration() const noexcept {
+    return administration_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool is_active() const noexcept { return administration() == Administration::active; }
+  void administer(Administration wanted) noexcept { administration_.store(wanted, std::memory_order_relaxed); }
+
+  // How the health came to be what it is. Any thread; a lock, for seldom use.
+  [[nodiscard]] HealthChange last_change() const;
+  void note_change(HealthState state, base::WallTime at, std::string reason);
+  // The last few checks, oldest first. The thread of the checks.
+  [[nodiscard]] const std::vector<CheckRecord>& checks() const noexcept { return checks_; }
+  void note_check(CheckRecord check);
+
+  // What `worker`, from 0, counts; only that one writes.
+  [[nodiscard]] telemetry::BackendCounters& counters(std::size_t worker) noexcept { return counters_[worker]; }
+  [[nodiscard]] const telemetry::BackendCounters& counters(std::size_t worker) const noexcept {
+    return counters_[worker];
+  }
+  [[nodiscard]] std::size_t workers() const noexcept { return workers_; }
+
   // It has left the configuration: exchanges under way end, and their connections are not kept.
   [[nodiscard]] bool is_removed() const noexcept { return removed_.load(std::memory_order_relaxed); }
   void remove() noexcept { removed_.store(true, std::memory_order_relaxed); }
@@ -100,6 +153,7 @@ class Endpoint {
   [[nodiscard]] Change mark(HealthState state) noexcept;
 
   std::string url_;
+  std::string_view name_;
   std::string host_;
   std::string host_line_;
   std::uint16_t port_;
@@ -107,10 +161,16 @@ class Endpoint {
   std::uint32_t checks_in_row_ = 0;  // with the result below
   HealthState state_after_check_ = HealthState::unknown;
   std::atomic<bool> check_passed_{false};
+  std::vector<CheckRecord> checks_;
+  mutable std::mutex change_mutex_;
+  HealthChange change_;
+  std::size_t workers_;
+  std::unique_ptr<telemetry::BackendCounters[]> counters_;
   alignas(64) std::atomic<HealthState> state_{HealthState::unknown};
   std::atomic<std::uint32_t> failures_{0};
   std::atomic<bool> succeeded_{false};
   std::atomic<bool> removed_{false};
+  std::atomic<Administration> administration_{Administration::active};
   std::atomic<std::uint32_t> connections_max_;
   std::atomic<std::int64_t> lookup_second_{0};
   // On a line of its own: with a limit, each exchange writes it.

@@ -103,12 +103,14 @@ net::Awaitable<void> HealthMonitor::check_watched(std::shared_ptr<Watched> watch
 }
 
 net::Awaitable<void> HealthMonitor::check_one(const std::shared_ptr<Endpoint>& endpoint, base::Deadline deadline) {
+  const base::TimePoint began = wheel_.now();
   const CheckResult result = co_await checker_.check(endpoint, deadline);
   if (stopped_ || endpoint->is_removed()) co_return;
   if (result.verdict == CheckResult::Verdict::unknown) {
     base::log(base::LogLevel::warning, "cannot check " + endpoint->url() + ": " + result.reason);
   } else {
-    cluster_.record_check(*endpoint, result.verdict == CheckResult::Verdict::passed, result.reason);
+    cluster_.record_check(*endpoint, result.verdict == CheckResult::Verdict::passed, result.reason,
+                          std::chrono::duration_cast<base::Duration>(wheel_.now() - began));
   }
 }
 

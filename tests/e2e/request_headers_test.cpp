@@ -31,7 +31,7 @@ TEST_F(RequestHeaders, pass_in_order_and_spelling_with_ours_added) {
   const Head head = forwarded(
       "GET /path HTTP/1.1\r\nhOST: Example.test:8080\r\nX-One: 1\r\naccept:  text/html \r\nX-one: 2\r\nEmpty:\r\n"
       "Cookie: a=b; c=\"d e\"\r\nX-Odd: \xc3\xa9\ttab;,=\r\n\r\n");
-  EXPECT_EQ(head.text,
+  EXPECT_EQ(without_made_id(head.text),
             "GET /path HTTP/1.1\r\nhOST: Example.test:8080\r\nX-One: 1\r\naccept: text/html\r\nX-one: 2\r\nEmpty: \r\n"
             "Cookie: a=b; c=\"d e\"\r\nX-Odd: \xc3\xa9\ttab;,=\r\n"
             "X-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: Example.test:8080\r\n"
@@ -132,4 +132,36 @@ TEST_F(RequestHeaders, ipv6_client_is_served_and_named) {
 }
 
 }  // namespace
+// Goal: each request has an id at the backend: the client's, if it is one that can stand in a log, else a new one.
+// Method: none, good ones, and what is none; two requests get two.
+TEST_F(RequestHeaders, every_request_has_an_id) {
+  const std::string made = forwarded(get("/")).value("X-Request-Id");
+  EXPECT_EQ(made.size(), 32U);
+  EXPECT_EQ(made.find_first_not_of("0123456789abcdef"), std::string::npos) << made;
+  EXPECT_NE(forwarded(get("/")).value("X-Request-Id"), made);
+  for (const std::string& good :
+       {std::string("a"), std::string("4bf92f35-77b3.4da6_a3ce:929/d0e=@~+"), std::string(128, 'x')}) {
+    const Head head = forwarded(get("/", "x-REQUEST-id: " + good + "\r\n"));
+    EXPECT_EQ(head.values("X-Request-Id"), std::vector<std::string>{good});
+    EXPECT_NE(head.text.find("x-REQUEST-id: " + good + "\r\n"), std::string::npos) << "it is passed on as it came";
+  }
+  for (const std::string& bad :
+       {std::string(), std::string("a b"), std::string("a\"b"), std::string("\xc3\xa9"), std::string(129, 'x')}) {
+    const std::vector<std::string> ids = forwarded(get("/", "X-Request-Id: " + bad + "\r\n")).values("X-Request-Id");
+    ASSERT_EQ(ids.size(), 1U) << bad;
+    EXPECT_EQ(ids[0].size(), 32U) << ids[0];
+  }
+  EXPECT_EQ(forwarded(get("/", "X-Request-Id: one\r\nX-Request-Id: two\r\n")).values("X-Request-Id"),
+            std::vector<std::string>{"one"});
+  EXPECT_FALSE(forwarded(get("/", "X_Request_Id: forged\r\n")).has("X_Request_Id"));
+}
+
+// Goal: what says who is served in which trace passes as it came (W3C Trace Context). Method: both of its fields.
+TEST_F(RequestHeaders, the_trace_context_is_passed_on) {
+  const Head head = forwarded(
+      get("/", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\ntracestate: a=b,c=d\r\n"));
+  EXPECT_EQ(head.value("traceparent"), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  EXPECT_EQ(head.value("tracestate"), "a=b,c=d");
+}
+
 }  // namespace lb::e2e

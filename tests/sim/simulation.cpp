@@ -21,7 +21,7 @@ Simulation::Simulation(std::uint64_t seed, Tracing tracing)
       checker_(stage_, backends_, transport_),
       cluster_(config_.backends, config_.thresholds),
       handler_(stage_.world.io.get_executor(), stage_.world.wheel, stage_.world.blocks, stage_.world.sessions,
-               settings_, cluster_, transport_, stage_.random.next()),
+               settings_, cluster_, transport_, recorder_, stage_.random.next()),
       monitor_(stage_.world.io.get_executor(), stage_.world.wheel, stage_.world.tasks, cluster_, checker_,
                config_.health, stage_.random.next()) {
   cluster_.on_down([this] { monitor_.reconsider(); });

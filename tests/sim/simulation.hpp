@@ -86,6 +86,7 @@ class Simulation {
   Transport transport_;
   Checker checker_;
   upstream::Cluster cluster_;
+  telemetry::Recorder recorder_{0, stage_.world.clock};
   proxy::Handler<Transport> handler_;
   upstream::HealthMonitor monitor_;
   std::vector<std::unique_ptr<Client>> clients_;

@@ -9,6 +9,9 @@ class ManualClock final : public base::Clock {
  public:
   [[nodiscard]] base::TimePoint now() const noexcept override { return now_; }
   [[nodiscard]] std::time_t wall_seconds() const noexcept override { return wall_; }
+  [[nodiscard]] base::WallTime wall_now() const noexcept override {
+    return std::chrono::system_clock::from_time_t(wall_);
+  }
 
   void turn(base::Duration by) noexcept { now_ += by; }
   void set_wall(std::time_t seconds) noexcept { wall_ = seconds; }

@@ -38,6 +38,7 @@ inline Settings test_settings() {
   settings.replay_bytes = 64 * 1024;
   settings.queue_max = 10;
   settings.queue_timeout = Duration(5'000);
+  settings.request_ids = RequestIds::off;  // so that heads are the same each time
   return settings;
 }
 
@@ -47,7 +48,8 @@ struct Proxy {
       : settings(its_settings),
         transport(world, count),
         cluster(specs(count), {.failures = failures_max}),
-        handler(world.io.get_executor(), world.wheel, world.blocks, world.sessions, settings, cluster, transport, 1) {}
+        handler(world.io.get_executor(), world.wheel, world.blocks, world.sessions, settings, cluster, transport,
+                recorder, 1) {}
 
   ~Proxy() {
     world.sessions.abort();
@@ -108,6 +110,7 @@ struct Proxy {
   Settings settings;
   MemoryTransport transport;
   upstream::Cluster cluster;
+  telemetry::Recorder recorder{0, world.clock};
   Handler<MemoryTransport> handler;
   std::vector<std::unique_ptr<MemoryStream>> clients;
 };

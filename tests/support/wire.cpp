@@ -57,6 +57,17 @@ std::string Head::value(std::string_view name) const {
   return found.empty() ? "<none>" : found.front();
 }
 
+std::string without_made_id(std::string head) {
+  constexpr std::string_view kName = "\r\nX-Request-Id: ";
+  constexpr std::size_t kDigits = 32;
+  const std::size_t at = head.find(kName);
+  if (at == std::string::npos) return head;
+  const std::string_view behind = std::string_view(head).substr(at + kName.size());
+  const bool made = behind.find_first_not_of("0123456789abcdef") == kDigits && behind.substr(kDigits, 2) == "\r\n";
+  if (made) head.erase(at, kName.size() + kDigits);
+  return head;
+}
+
 Head parse_head(std::string text) {
   Head head;
   std::string_view rest = text;

@@ -64,6 +64,9 @@ struct Head {
 
 [[nodiscard]] Head parse_head(std::string text);
 
+// A request's head without the id that the balancer gives each that comes without one: it is another one each time.
+[[nodiscard]] std::string without_made_id(std::string head);
+
 struct Message {
   Head head;
   std::string body;      // decoded

@@ -120,7 +120,7 @@ level = "warn"
       "x.toml:6:8: server.port: 70000 is not a whole number between 0 and 65535\n"
       "x.toml:7:11: server.threads: \"four\" is a string; write a whole number between 0 and 1024, without quotes\n"
       "x.toml:8:1: server.idle_timeout: unknown key; did you mean pool.idle_timeout?\n"
-      "x.toml:9:1: server.server.port: unknown key; known here are address, port, threads\n"
+      "x.toml:9:1: server.server.port: unknown key; known here are address, port, threads, request_ids\n"
       "x.toml:12:10: server.timeouts.header: \"10\" has no unit; " +
           duration +
           "\n"
@@ -184,7 +184,7 @@ TEST(ConfigLoad, values_of_the_wrong_shape_say_what_to_write) {
            TextCase{"[server.\"\x07\"]",
                     "x.toml:1:10: the control character \\x07 is not allowed; is this a text file?\n"},
            TextCase{"[server]\n\"\\u001b[2J\" = 1",
-                    "x.toml:2:1: server.\\x1b[2J: unknown key; known here are address, port, threads\n"},
+                    "x.toml:2:1: server.\\x1b[2J: unknown key; known here are address, port, threads, request_ids\n"},
        }) {
     EXPECT_EQ(errors_of(c.text), c.errors);
   }

@@ -18,7 +18,7 @@ std::string forwarded(const std::string& text, BodyKind body, ClientPersistence 
   ResponseHead head;
   EXPECT_TRUE(parser.cut_response(text, head));
   std::string out = ">";
-  write_forwarded_response(head, {body, persistence, kDate}, out);
+  write_forwarded_response(head, {body, persistence, kDate, {}}, out);
   EXPECT_TRUE(out.starts_with(">")) << "appended to what was there";
   return out.substr(1);
 }

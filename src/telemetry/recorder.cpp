@@ -1,0 +1,19 @@
+#include "telemetry/recorder.hpp"
+
+#include "base/limits.hpp"
+
+namespace lb::telemetry {
+
+Recorder::Recorder(std::size_t worker, const base::Clock& clock)
+    : worker_(worker), clock_(clock), recent_(base::kRecentRequestsMax, base::kRecentNotableMax) {}
+
+void Recorder::record(const RequestRecord& record) {
+  counters_.requests.add();
+  if (record.status != 0) counters_.answers[status_class(record.status)].add();
+  if (record.refusal != Refusal::none) counters_.refused[static_cast<std::size_t>(record.refusal)].add();
+  counters_.endings[static_cast<std::size_t>(record.ending)].add();
+  counters_.total.record(record.total);
+  if (settings_.keep_recent) recent_.add(record, clock_.wall_now());
+}
+
+}  // namespace lb::telemetry
