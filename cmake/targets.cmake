@@ -38,3 +38,14 @@ function(lb_embed name text template)
   configure_file("${folder}/${template}" "${CMAKE_CURRENT_BINARY_DIR}/embedded/${name}/${text}.cpp" @ONLY)
   target_sources(lb_${name} PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/embedded/${name}/${text}.cpp")
 endfunction()
+
+# The dashboard's page, with its style and script, as one C++ file of lb_admin.
+function(lb_dashboard)
+  set(source "${CMAKE_CURRENT_SOURCE_DIR}/src/admin/dashboard")
+  set(script "${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed_dashboard.cmake")
+  set(output "${CMAKE_CURRENT_BINARY_DIR}/embedded/admin/dashboard_page.cpp")
+  file(GLOB parts CONFIGURE_DEPENDS "${source}/*")
+  add_custom_command(OUTPUT "${output}" DEPENDS ${parts} "${script}" VERBATIM
+    COMMAND ${CMAKE_COMMAND} -DSOURCE=${source} -DOUTPUT=${output} -P "${script}")
+  target_sources(lb_admin PRIVATE "${output}")
+endfunction()

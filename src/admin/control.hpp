@@ -18,6 +18,8 @@
 
 namespace lb::admin {
 
+class EventFeed;
+
 struct ReloadRecord {
   base::WallTime at{};
   bool ok = false;
@@ -89,10 +91,16 @@ class Control {
   [[nodiscard]] virtual net::Awaitable<Outcome> check(std::string url) = 0;
   [[nodiscard]] virtual net::Awaitable<Outcome> reload() = 0;
 
+  // What those share who listen to GET /events: made by the first, gone with the last.
+  [[nodiscard]] std::weak_ptr<EventFeed>& event_feed() noexcept { return event_feed_; }
+
   // The worker of the control thread.
   [[nodiscard]] virtual net::Worker& worker() noexcept = 0;
   // Calls `ask` once on each worker's thread, all at the same time, with what that one records. How many.
   virtual std::size_t post_to_workers(std::function<void(const telemetry::Recorder&)> ask) = 0;
+
+ private:
+  std::weak_ptr<EventFeed> event_feed_;
 };
 
 // How long the workers are waited for: one that does not answer by then is stopped, or in great trouble.

@@ -5,6 +5,8 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "admin/dashboard.hpp"
+#include "admin/events.hpp"
 #include "admin/metrics.hpp"
 #include "admin/openapi.hpp"
 #include "admin/operations.hpp"
@@ -39,6 +41,8 @@ net::Awaitable<Answer> openapi(Control&, const Request&) {
 }
 
 constexpr std::array kRoutes = {
+    Route{.path = "/", .guard = Guard::none, .answer = answer_dashboard},
+    Route{.path = "/events", .stream = stream_events, .stream_type = "text/event-stream"},
     Route{.path = "/healthz", .guard = Guard::none, .answer = healthz},
     Route{.path = "/readyz", .guard = Guard::none, .answer = readyz},
     Route{.path = "/status", .answer = status},

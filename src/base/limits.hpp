@@ -97,6 +97,11 @@ inline constexpr Duration kAdminIdle{60'000};
 // How long its port is waited for after a take-over: the predecessor has to give it up.
 inline constexpr Duration kAdminPortWait{10'000};
 
+// Failed and repeated requests that those who watch are told of at once, and that are kept for whoever comes next.
+inline constexpr std::size_t kRequestEventsMax = 50;
+inline constexpr std::size_t kRequestEventsKept = 200;
+
+static_assert(kRequestEventsMax <= kRecentNotableMax);
 static_assert(kChunkLineBytesMax < kSmallBlockBytes);
 static_assert(kTrailerBytesMax <= kSmallBlockBytes);
 static_assert(kSmallBlockBytes < kLargeBlockBytes);
