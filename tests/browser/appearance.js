@@ -13,6 +13,23 @@ async function arrange(scene) {
   return {balancer, two, three};
 }
 
+// Goal: nothing is cut off on screens of any width. Method: the widths around each change of the arrangement.
+async function nothing_is_cut_off_at_any_width(scene) {
+  const {balancer, two} = await arrange(scene);
+  const page = await scene.open(balancer);
+  await untilState(page, two, 'down');
+  await page.locator('#tail > li').first().waitFor();
+  for (const width of [320, 360, 480, 820, 821, 900, 1220, 1221, 1280, 1440, 1920]) {
+    await page.setViewportSize({width, height: 800});
+    const cut = await page.evaluate(() => [...document.querySelectorAll('.row button, .row h3, .row time, .cell p, .figure p')]
+      .filter((node) => node.checkVisibility())
+      .filter((node) => node.getBoundingClientRect().right > node.closest('.row, .figure').getBoundingClientRect().right ||
+                        node.scrollWidth > node.clientWidth + 1 && getComputedStyle(node).display !== 'inline')
+      .map((node) => `${node.className} ${node.textContent}`));
+    expectEqual(`what is cut off at a width of ${width}`, cut, []);
+  }
+}
+
 async function there_is_no_sideways_scrolling_on_a_telephone(scene) {
   const {balancer, two} = await arrange(scene);
   const page = await scene.open(balancer, {width: 360, height: 740, hasTouch: true, isMobile: true});
@@ -90,6 +107,7 @@ async function nothing_moves_for_those_who_want_no_motion(scene) {
 }
 
 module.exports = {
+  nothing_is_cut_off_at_any_width,
   there_is_no_sideways_scrolling_on_a_telephone,
   texts_have_contrast_in_the_dark_and_in_the_light,
   nothing_moves_for_those_who_want_no_motion,

@@ -41,7 +41,7 @@ class Backend {
 
   constructor() {
     this.requests = 0;
-    this.status = 200;
+    this.thinks = () => 0;  // ms before an answer
   }
 
   get url() { return `http://127.0.0.1:${this.port}`; }
@@ -50,8 +50,7 @@ class Backend {
   async listen(port) {
     this.server = http.createServer((request, response) => {
       this.requests += 1;
-      response.statusCode = this.status;
-      response.end('hello\n');
+      setTimeout(() => response.end('hello\n'), this.thinks());
     });
     await new Promise((resolve, reject) => {
       this.server.once('error', reject);
