@@ -16,7 +16,7 @@ function(lb_library name)
     target_precompile_headers(lb_net PRIVATE <functional> <memory> <string> <string_view> <vector>
       <boost/asio/as_tuple.hpp> <boost/asio/deferred.hpp>
       <boost/asio/io_context.hpp> <boost/asio/ip/tcp.hpp> <boost/asio/post.hpp> <boost/container/static_vector.hpp>)
-  elseif(name MATCHES "^(http1|upstream|proxy|app)$")
+  elseif(name MATCHES "^(http1|upstream|proxy|admin|app)$")
     target_precompile_headers(lb_${name} REUSE_FROM lb_net)
   endif()
   if(name STREQUAL "base")

@@ -60,6 +60,7 @@ class WorkerUnitOf final : public WorkerUnit {
     settings_ = settings;
     handler_.set_members(members);
   }
+  void drop_idle(const upstream::Endpoint& endpoint) override { handler_.pool().drop_idle(endpoint); }
   void drain() override {
     for (const auto& listener : listeners_) listener->stop();
     worker_.sessions().drain();

@@ -85,6 +85,18 @@ inline constexpr std::size_t kLoggedTextBytesMax = 1024;
 // An id that a client gave its request; longer ones are replaced.
 inline constexpr std::size_t kRequestIdBytesMax = 128;
 
+// Connections to the admin interface that are served at once; as many more are told that there are too many.
+inline constexpr std::size_t kAdminConnectionsMax = 32;
+// What a request to it may consist of.
+inline constexpr std::size_t kAdminHeaderBytesMax = 16 * 1024;
+inline constexpr std::size_t kAdminHeaderCountMax = 100;
+inline constexpr std::size_t kAdminBodyBytesMax = 64 * 1024;
+// How long it waits for the rest of a request, or for room for its answer; and between two requests.
+inline constexpr Duration kAdminPatience{10'000};
+inline constexpr Duration kAdminIdle{60'000};
+// How long its port is waited for after a take-over: the predecessor has to give it up.
+inline constexpr Duration kAdminPortWait{10'000};
+
 static_assert(kChunkLineBytesMax < kSmallBlockBytes);
 static_assert(kTrailerBytesMax <= kSmallBlockBytes);
 static_assert(kSmallBlockBytes < kLargeBlockBytes);

@@ -129,6 +129,7 @@ class Endpoint {
     return administration_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] bool is_active() const noexcept { return administration() == Administration::active; }
+  [[nodiscard]] bool is_disabled() const noexcept { return administration() == Administration::disabled; }
   void administer(Administration wanted) noexcept { administration_.store(wanted, std::memory_order_relaxed); }
 
   // How the health came to be what it is. Any thread; a lock, for seldom use.
