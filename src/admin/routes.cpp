@@ -3,6 +3,8 @@
 #include <array>
 #include <optional>
 
+#include "admin/why.hpp"
+
 namespace lb::admin {
 namespace {
 
@@ -21,6 +23,7 @@ net::Awaitable<Answer> readyz(Control& control, const Request&) {
 constexpr std::array kRoutes = {
     Route{.path = "/healthz", .guard = Guard::none, .answer = healthz},
     Route{.path = "/readyz", .guard = Guard::none, .answer = readyz},
+    Route{.path = "/why/*", .answer = why},
 };
 
 // What of `path` the last segment of the pattern stands for; empty for a pattern without "*".
