@@ -28,3 +28,13 @@ function(lb_library name)
     target_include_directories(lb_config SYSTEM PRIVATE ${TOMLPLUSPLUS_INCLUDE_DIR})
   endif()
 endfunction()
+
+# lb_embed(<folder> <text> <template>): the text, with @VERSION@ filled in, becomes @TEXT@ of a source file of the folder.
+function(lb_embed name text template)
+  set(folder "${CMAKE_CURRENT_SOURCE_DIR}/src/${name}")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${folder}/${text}")
+  file(READ "${folder}/${text}" TEXT)
+  string(REPLACE "@VERSION@" "${PROJECT_VERSION}" TEXT "${TEXT}")
+  configure_file("${folder}/${template}" "${CMAKE_CURRENT_BINARY_DIR}/embedded/${name}/${text}.cpp" @ONLY)
+  target_sources(lb_${name} PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/embedded/${name}/${text}.cpp")
+endfunction()

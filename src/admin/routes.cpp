@@ -3,6 +3,11 @@
 #include <array>
 #include <optional>
 
+#include "admin/json_text.hpp"
+#include "admin/metrics.hpp"
+#include "admin/openapi.hpp"
+#include "admin/operations.hpp"
+#include "admin/status.hpp"
 #include "admin/why.hpp"
 
 namespace lb::admin {
@@ -20,10 +25,33 @@ net::Awaitable<Answer> readyz(Control& control, const Request&) {
   co_return Answer{.status = 503, .body = reason + "\n", .fields = {}};
 }
 
+net::Awaitable<Answer> status(Control& control, const Request&) {
+  co_return Answer{.content_type = kJson, .body = json_text(status_json(control.snapshot())) + "\n", .fields = {}};
+}
+
+net::Awaitable<Answer> metrics(Control& control, const Request&) {
+  co_return Answer{.content_type = kMetricsType, .body = metrics_text(control.snapshot()), .fields = {}};
+}
+
+net::Awaitable<Answer> openapi(Control&, const Request&) {
+  co_return Answer{.content_type = kJson, .body = std::string(kOpenApi), .fields = {}};
+}
+
 constexpr std::array kRoutes = {
     Route{.path = "/healthz", .guard = Guard::none, .answer = healthz},
     Route{.path = "/readyz", .guard = Guard::none, .answer = readyz},
     Route{.path = "/why/*", .answer = why},
+    Route{.path = "/status", .answer = status},
+    Route{.path = "/metrics", .answer = metrics},
+    Route{.path = "/openapi.json", .answer = openapi},
+    Route{.method = Method::post, .path = "/backends", .answer = add_backend},
+    Route{.method = Method::post, .path = "/backends/remove", .answer = remove_backend},
+    Route{.method = Method::post, .path = "/backends/drain", .answer = drain_backend},
+    Route{.method = Method::post, .path = "/backends/disable", .answer = disable_backend},
+    Route{.method = Method::post, .path = "/backends/enable", .answer = enable_backend},
+    Route{.method = Method::post, .path = "/backends/weight", .answer = weigh_backend},
+    Route{.method = Method::post, .path = "/check", .answer = check_backends},
+    Route{.method = Method::post, .path = "/reload", .answer = reload},
 };
 
 // What of `path` the last segment of the pattern stands for; empty for a pattern without "*".

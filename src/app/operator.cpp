@@ -19,18 +19,6 @@ Outcome stopping() {
   return {.status = 503, .text = "the balancer is being stopped", .url = {}};
 }
 
-std::string_view to_string(Administration administration) noexcept {
-  switch (administration) {
-    case Administration::active:
-      return "active";
-    case Administration::draining:
-      return "draining";
-    case Administration::disabled:
-      return "disabled";
-  }
-  return "";
-}
-
 void log_operator(const std::string& url, std::string_view what) {
   base::log(base::LogLevel::info, url + " [" + std::string(what) + "] (by the operator)");
 }

@@ -33,6 +33,10 @@ enum class Administration : std::uint8_t {
   disabled,  // it gets nothing, and is not checked
 };
 
+// "unknown", "up", "down"; "active", "draining", "disabled": the words of logs, metrics and answers.
+[[nodiscard]] std::string_view to_string(HealthState state) noexcept;
+[[nodiscard]] std::string_view to_string(Administration administration) noexcept;
+
 // The last change of an endpoint's health.
 struct HealthChange {
   HealthState state = HealthState::unknown;
@@ -86,6 +90,8 @@ class Endpoint {
     if (failures_.load(std::memory_order_relaxed) != 0) failures_.store(0, std::memory_order_relaxed);
     if (!succeeded_.load(std::memory_order_relaxed)) succeeded_.store(true, std::memory_order_relaxed);
   }
+
+  [[nodiscard]] std::uint32_t failures_in_row() const noexcept { return failures_.load(std::memory_order_relaxed); }
 
   // An exchange failed through the endpoint's fault.
   [[nodiscard]] Change record_failure(std::uint32_t failures_max) noexcept {
