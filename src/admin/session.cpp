@@ -49,16 +49,18 @@ Answer answer_to(const base::Error& error) {
 
 }  // namespace
 
-Session::Session(net::Worker& worker, Control& control, const http1::Settings& settings, const std::string& token,
-                 std::unique_ptr<net::TcpStream> stream)
+Session::Session(net::Worker& worker, Control& control, http1::RequestStates<net::TcpStream>& states,
+                 const std::string& token, std::unique_ptr<net::TcpStream> stream)
     : worker_(worker),
       control_(control),
       token_(token),
-      client_(std::move(stream), worker.blocks(), worker.sessions(), settings, ""),
+      client_(std::move(stream), states, worker.sessions(), ""),
       pause_(worker.executor(), worker.wheel()) {}
 
 net::Awaitable<void> Session::run() {
   for (;;) {
+    const auto came = co_await client_.wait_for_request();
+    if (came == http1::Arrival::nobody) break;
     const auto arrival = co_await client_.read_request();
     if (arrival && *arrival == http1::Arrival::nobody) break;
     Next next = Next::end;
