@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/json_text.hpp"
 #include "admin/status.hpp"
 
 namespace lb::admin {
@@ -87,7 +88,7 @@ Order read_order(const std::string& body, std::span<const Member> members) {
 }
 
 Answer json_answer(unsigned status, const json::object& object) {
-  return {.status = status, .content_type = kJson, .body = json::serialize(object) + "\n"};
+  return {.status = status, .content_type = kJson, .body = json_text(object) + "\n"};
 }
 
 Answer answer_of(Control& control, const Outcome& outcome) {

@@ -3,12 +3,12 @@
 #include <array>
 #include <optional>
 
-#include <boost/json/serialize.hpp>
-
+#include "admin/json_text.hpp"
 #include "admin/metrics.hpp"
 #include "admin/openapi.hpp"
 #include "admin/operations.hpp"
 #include "admin/status.hpp"
+#include "admin/why.hpp"
 
 namespace lb::admin {
 namespace {
@@ -26,7 +26,7 @@ net::Awaitable<Answer> readyz(Control& control, const Request&) {
 }
 
 net::Awaitable<Answer> status(Control& control, const Request&) {
-  co_return Answer{.content_type = kJson, .body = boost::json::serialize(status_json(control.snapshot())) + "\n"};
+  co_return Answer{.content_type = kJson, .body = json_text(status_json(control.snapshot())) + "\n"};
 }
 
 net::Awaitable<Answer> metrics(Control& control, const Request&) {
@@ -40,6 +40,7 @@ net::Awaitable<Answer> openapi(Control&, const Request&) {
 constexpr std::array kRoutes = {
     Route{.path = "/healthz", .guard = Guard::none, .answer = healthz},
     Route{.path = "/readyz", .guard = Guard::none, .answer = readyz},
+    Route{.path = "/why/*", .answer = why},
     Route{.path = "/status", .answer = status},
     Route{.path = "/metrics", .answer = metrics},
     Route{.path = "/openapi.json", .answer = openapi},

@@ -8,7 +8,8 @@
 
 namespace lb::admin {
 
-Server::Server(net::Worker& worker, Control& control) : worker_(worker), control_(control) {
+Server::Server(net::Worker& worker, Control& control)
+    : worker_(worker), control_(control), states_(worker.blocks(), settings_) {
   settings_.timeouts.header = settings_.timeouts.body_idle = settings_.timeouts.write_idle = base::kAdminPatience;
   settings_.timeouts.keep_alive_idle = base::kAdminIdle;
   settings_.header_bytes = base::kAdminHeaderBytesMax;
@@ -36,7 +37,7 @@ net::Awaitable<void> Server::serve(std::unique_ptr<net::TcpStream> stream) {
   const bool admitted = connections_ < base::kAdminConnectionsMax;
   ++connections_;
   {
-    Session session(worker_, control_, settings_, token_, std::move(stream));
+    Session session(worker_, control_, states_, token_, std::move(stream));
     if (admitted) {
       co_await session.run();
     } else {

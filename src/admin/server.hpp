@@ -7,7 +7,7 @@
 #include <string>
 
 #include "admin/control.hpp"
-#include "http1/settings.hpp"
+#include "http1/request_state.hpp"
 #include "net/listen_sockets.hpp"
 #include "net/listener.hpp"
 #include "net/tcp_acceptor.hpp"
@@ -40,6 +40,7 @@ class Server {
   net::Worker& worker_;
   Control& control_;
   http1::Settings settings_;
+  http1::RequestStates<net::TcpStream> states_;
   std::string token_;
   std::unique_ptr<net::Listener<net::TcpAcceptor>> listener_;
   std::size_t connections_ = 0;

@@ -16,8 +16,9 @@ inline constexpr std::size_t kLargeBlockBytes = 128 * 1024;
 inline constexpr std::size_t kFreeBlocksMax = 256;
 // What nobody has needed for so long, or up to twice that, is given back all the same.
 inline constexpr Duration kBlocksUnusedFor{1000};
-// Exchanges that a worker keeps for the next requests, with what their buffers have grown to.
-inline constexpr std::size_t kRestingExchangesMax = 64;
+// Exchanges, and states of connections with a request, that a worker keeps for the next ones, with what their buffers
+// have grown to.
+inline constexpr std::size_t kRestingExchangesMax = 512;
 
 // Interim (1xx) answers of one exchange. A backend that sends more is broken or hostile.
 inline constexpr unsigned kInterimResponsesMax = 32;
