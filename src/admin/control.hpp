@@ -23,7 +23,7 @@ class EventFeed;
 struct ReloadRecord {
   base::WallTime at{};
   bool ok = false;
-  std::string message;  // for people
+  std::string message{};  // for people
 };
 
 struct BackendSnapshot {
@@ -58,14 +58,14 @@ struct Snapshot {
 // How an operation went.
 struct Outcome {
   unsigned status = 200;  // as of an answer: 200, 201, 400, 404, 409, 500, 503
-  std::string text;       // a sentence: what is wrong; after a success, what was done
-  std::string url;        // of the backend concerned, as the configuration writes it; empty: all of them
+  std::string text{};     // a sentence: what is wrong; after a success, what was done
+  std::string url{};      // of the backend concerned, as the configuration writes it; empty: all of them
 
   [[nodiscard]] bool ok() const noexcept { return status < 300; }
 };
 
 struct NewBackend {
-  std::string url;
+  std::string url{};
   std::int64_t weight = 1;
   std::int64_t connections_max = 0;
 };

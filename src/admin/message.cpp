@@ -6,7 +6,7 @@ namespace lb::admin {
 
 Answer refusal(unsigned status, std::string_view sentence) {
   const boost::json::object error{{"error", boost::json::string_view(sentence.data(), sentence.size())}};
-  return {.status = status, .content_type = kJson, .body = boost::json::serialize(error) + "\n", .fields = {}};
+  return {.status = status, .content_type = kJson, .body = boost::json::serialize(error) + "\n"};
 }
 
 std::string_view reason_phrase(unsigned status) noexcept {

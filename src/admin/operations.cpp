@@ -29,8 +29,8 @@ constexpr Member kWeight{.name = "weight", .is_number = true};
 
 // What a body says, or what is wrong with it.
 struct Order {
-  std::string problem;  // a sentence; empty: none
-  std::string url;
+  std::string problem{};  // a sentence; empty: none
+  std::string url{};
   std::int64_t weight = 1;
   std::int64_t connections_max = 0;
 };
@@ -66,20 +66,19 @@ Order read_order(const std::string& body, std::span<const Member> members) {
   if (body.find_first_not_of(" \t\r\n") != std::string::npos) {
     boost::system::error_code code;
     json::value parsed = json::parse(body, code);
-    if (code) return {.problem = "the body is no JSON: " + code.message(), .url = {}};
-    if (!parsed.is_object())
-      return {.problem = "the body has to be a JSON object, such as {\"url\": \"http://a\"}", .url = {}};
+    if (code) return {.problem = "the body is no JSON: " + code.message()};
+    if (!parsed.is_object()) return {.problem = "the body has to be a JSON object, such as {\"url\": \"http://a\"}"};
     object = std::move(parsed.get_object());
   }
   for (const json::key_value_pair& pair : object) {
     const std::string_view name(pair.key().data(), pair.key().size());
     if (std::ranges::find(members, name, &Member::name) == members.end()) {
-      return {.problem = "unknown member " + quoted(name) + "; known here: " + names_of(members), .url = {}};
+      return {.problem = "unknown member " + quoted(name) + "; known here: " + names_of(members)};
     }
   }
   for (const Member& member : members) {
     std::string problem = wrong_value(member, object.if_contains(member.name));
-    if (!problem.empty()) return {.problem = std::move(problem), .url = {}};
+    if (!problem.empty()) return {.problem = std::move(problem)};
   }
   Order order;
   if (const json::value* const url = object.if_contains("url")) order.url = json::value_to<std::string>(*url);
@@ -89,7 +88,7 @@ Order read_order(const std::string& body, std::span<const Member> members) {
 }
 
 Answer json_answer(unsigned status, const json::object& object) {
-  return {.status = status, .content_type = kJson, .body = json_text(object) + "\n", .fields = {}};
+  return {.status = status, .content_type = kJson, .body = json_text(object) + "\n"};
 }
 
 Answer answer_of(Control& control, const Outcome& outcome) {

@@ -18,25 +18,25 @@ namespace {
 using http::Method;
 
 net::Awaitable<Answer> healthz(Control&, const Request&) {
-  co_return Answer{.body = "ok\n", .fields = {}};
+  co_return Answer{.body = "ok\n"};
 }
 
 net::Awaitable<Answer> readyz(Control& control, const Request&) {
   const std::string reason = control.not_ready();
-  if (reason.empty()) co_return Answer{.body = "ok\n", .fields = {}};
-  co_return Answer{.status = 503, .body = reason + "\n", .fields = {}};
+  if (reason.empty()) co_return Answer{.body = "ok\n"};
+  co_return Answer{.status = 503, .body = reason + "\n"};
 }
 
 net::Awaitable<Answer> status(Control& control, const Request&) {
-  co_return Answer{.content_type = kJson, .body = json_text(status_json(control.snapshot())) + "\n", .fields = {}};
+  co_return Answer{.content_type = kJson, .body = json_text(status_json(control.snapshot())) + "\n"};
 }
 
 net::Awaitable<Answer> metrics(Control& control, const Request&) {
-  co_return Answer{.content_type = kMetricsType, .body = metrics_text(control.snapshot()), .fields = {}};
+  co_return Answer{.content_type = kMetricsType, .body = metrics_text(control.snapshot())};
 }
 
 net::Awaitable<Answer> openapi(Control&, const Request&) {
-  co_return Answer{.content_type = kJson, .body = std::string(kOpenApi), .fields = {}};
+  co_return Answer{.content_type = kJson, .body = std::string(kOpenApi)};
 }
 
 constexpr std::array kRoutes = {

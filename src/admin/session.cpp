@@ -68,7 +68,8 @@ net::Awaitable<void> Session::run() {
       next = co_await serve_request();
     } else {
       const Request unread;
-      next = co_await answer(unread, answer_to(arrival.error()), false);
+      Answer refused = answer_to(arrival.error());
+      next = co_await answer(unread, std::move(refused), false);
     }
     if (next == Next::end) break;
   }
@@ -77,7 +78,8 @@ net::Awaitable<void> Session::run() {
 
 net::Awaitable<void> Session::turn_away() {
   const Request unread;
-  co_await answer(unread, refusal(503, "there are too many connections to the admin interface"), false);
+  Answer refused = refusal(503, "there are too many connections to the admin interface");
+  co_await answer(unread, std::move(refused), false);
   co_await client_.finish(http1::Linger::always);  // its request is on the way
 }
 
@@ -103,7 +105,10 @@ net::Awaitable<Session::Next> Session::serve_request() {
   }
   if (waits && !client_.body_ended()) co_await write("HTTP/1.1 100 Continue\r\n\r\n");
   const auto read = co_await read_body(request);
-  if (!read) co_return co_await answer(request, answer_to(read.error()), false);
+  if (!read) {
+    Answer unreadable = answer_to(read.error());
+    co_return co_await answer(request, std::move(unreadable), false);
+  }
   const Route& route = *match.route;
   if (route.answer == nullptr) co_return co_await stream(route, request);
   Answer made = co_await route.answer(control_, request);

@@ -17,8 +17,8 @@ namespace lb::admin {
 class Session final : private Outlet {
  public:
   // All of these outlive it. `token` may change between two requests; empty: none is needed.
-  Session(net::Worker& worker, Control& control, http1::RequestStates<net::TcpStream>& states,
-          const std::string& token, std::unique_ptr<net::TcpStream> stream);
+  Session(net::Worker& worker, Control& control, http1::RequestStates<net::TcpStream>& states, const std::string& token,
+          std::unique_ptr<net::TcpStream> stream);
 
   // Until the connection ends. Ended early by SessionSet::abort().
   [[nodiscard]] net::Awaitable<void> run();

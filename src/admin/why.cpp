@@ -51,7 +51,7 @@ net::Awaitable<Answer> why(Control& control, const Request& request) {
   }
   boost::json::object object = request_json(*newest->request, newest->worker);
   object["explanation"] = telemetry::explain(newest->request->record);
-  co_return Answer{.content_type = kJson, .body = json_text(object) + "\n", .fields = {}};
+  co_return Answer{.content_type = kJson, .body = json_text(object) + "\n"};
 }
 
 }  // namespace lb::admin

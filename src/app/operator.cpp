@@ -16,7 +16,7 @@ using admin::Outcome;
 using upstream::Administration;
 
 Outcome stopping() {
-  return {.status = 503, .text = "the balancer is being stopped", .url = {}};
+  return {.status = 503, .text = "the balancer is being stopped"};
 }
 
 void log_operator(const std::string& url, std::string_view what) {
@@ -77,18 +77,17 @@ Server::Operator::Found Server::Operator::find(const std::string& url) const {
   const config::UrlOutcome parsed = config::parse_backend_url(url);
   if (!parsed.backend) {
     return {.endpoint = nullptr,
-            .refusal = {.status = 400, .text = "url: " + config::in_quotes(url) + " " + parsed.problem, .url = {}}};
+            .refusal = {.status = 400, .text = "url: " + config::in_quotes(url) + " " + parsed.problem}};
   }
   const std::string identity = config::backend_identity(*parsed.backend);
   const std::vector<config::Backend>& backends = server_.config_.backends;
   const auto found = std::ranges::find_if(
       backends, [&](const auto& backend) { return config::backend_identity(backend) == identity; });
   if (found == backends.end()) {
-    return {.endpoint = nullptr,
-            .refusal = {.status = 404, .text = "there is no backend " + parsed.backend->url, .url = {}}};
+    return {.endpoint = nullptr, .refusal = {.status = 404, .text = "there is no backend " + parsed.backend->url}};
   }
   const auto index = static_cast<std::size_t>(found - backends.begin());
-  return {.index = index, .endpoint = server_.cluster_.members()->endpoints()[index], .refusal = {}};
+  return {.index = index, .endpoint = server_.cluster_.members()->endpoints()[index]};
 }
 
 // NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments
@@ -132,22 +131,20 @@ net::Awaitable<Outcome> Server::Operator::add(admin::NewBackend backend) {
   config::Config scratch;
   scratch.backends.emplace_back();
   const auto wrong_url = config::assign_text(*config::find_key("backends.url"), backend.url, scratch);
-  if (wrong_url) co_return Outcome{.status = 400, .text = "url: " + *wrong_url, .url = {}};
+  if (wrong_url) co_return Outcome{.status = 400, .text = "url: " + *wrong_url};
   std::string problem = assign_number("backends.weight", backend.weight, scratch);
   if (problem.empty()) problem = assign_number("backends.connections_max", backend.connections_max, scratch);
-  if (!problem.empty()) co_return Outcome{.status = 400, .text = std::move(problem), .url = {}};
+  if (!problem.empty()) co_return Outcome{.status = 400, .text = std::move(problem)};
 
   const auto turn = co_await server_.changes_.take();
   if (server_.stopping_) co_return stopping();
   const std::string url = scratch.backends.back().url;
   const Found found = find(url);
-  if (found.endpoint)
-    co_return Outcome{.status = 409, .text = found.endpoint->url() + " is a backend already", .url = {}};
+  if (found.endpoint) co_return Outcome{.status = 409, .text = found.endpoint->url() + " is a backend already"};
   if (server_.config_.backends.size() >= config::kBackendsMax) {
     co_return Outcome{
         .status = 409,
-        .text = "there are " + std::to_string(config::kBackendsMax) + " backends already, which is the limit",
-        .url = {}};
+        .text = "there are " + std::to_string(config::kBackendsMax) + " backends already, which is the limit"};
   }
   config::Config config = server_.config_;
   config.backends.push_back(scratch.backends.back());
@@ -164,12 +161,12 @@ net::Awaitable<Outcome> Server::Operator::remove(std::string url) {
   config::Config config = server_.config_;
   const std::string name = config.backends[found.index].url;
   if (config.backends.size() == 1) {
-    co_return Outcome{.status = 409, .text = name + " is the last backend; drain or disable it instead", .url = {}};
+    co_return Outcome{.status = 409, .text = name + " is the last backend; drain or disable it instead"};
   }
   config.backends.erase(config.backends.begin() + static_cast<std::ptrdiff_t>(found.index));
   log_operator(name, "removed");
   co_await server_.apply(std::move(config));
-  co_return Outcome{.text = name + " is removed", .url = {}};
+  co_return Outcome{.text = name + " is removed"};
 }
 
 net::Awaitable<Outcome> Server::Operator::weigh(std::string url, std::int64_t weight) {
@@ -180,7 +177,7 @@ net::Awaitable<Outcome> Server::Operator::weigh(std::string url, std::int64_t we
   config::Config scratch;
   scratch.backends.emplace_back();
   std::string problem = assign_number("backends.weight", weight, scratch);
-  if (!problem.empty()) co_return Outcome{.status = 400, .text = std::move(problem), .url = {}};
+  if (!problem.empty()) co_return Outcome{.status = 400, .text = std::move(problem)};
   config::Config config = server_.config_;
   config::Backend& backend = config.backends[found.index];
   const std::string name = backend.url;
@@ -201,9 +198,11 @@ net::Awaitable<Outcome> Server::Operator::check(std::string url) {
     name = found.endpoint->url();
     endpoints = {found.endpoint};
   }
+  // One order at a time: each may take a descriptor for every backend, which the traffic needs.
+  const auto turn = co_await checks_.take();
   std::erase_if(endpoints, [](const auto& one) { return one->administration() == Administration::disabled; });
   if (endpoints.empty() && !name.empty()) {
-    co_return Outcome{.status = 409, .text = name + " is disabled, and not checked until it is enabled", .url = {}};
+    co_return Outcome{.status = 409, .text = name + " is disabled, and not checked until it is enabled"};
   }
   co_await server_.monitor_.check_now(std::move(endpoints), server_.config_.health.timeout);
   co_return Outcome{.text = "checked", .url = name};
@@ -211,15 +210,14 @@ net::Awaitable<Outcome> Server::Operator::check(std::string url) {
 
 net::Awaitable<Outcome> Server::Operator::reload() {
   if (!server_.options_.read_again) {
-    co_return Outcome{
-        .status = 409, .text = "there is no configuration file to read again: it takes -config", .url = {}};
+    co_return Outcome{.status = 409, .text = "there is no configuration file to read again: it takes -config"};
   }
   const auto turn = co_await server_.changes_.take();
   if (server_.stopping_) co_return stopping();
   base::log(base::LogLevel::info, "the operator: reading the configuration again");
   co_await server_.read_again();
   const admin::ReloadRecord& last = *server_.history_.last_reload;
-  co_return Outcome{.status = last.ok ? 200U : 409U, .text = last.message, .url = {}};
+  co_return Outcome{.status = last.ok ? 200U : 409U, .text = last.message};
 }
 
 std::size_t Server::Operator::post_to_workers(std::function<void(const telemetry::Recorder&)> ask) {

@@ -13,7 +13,7 @@ namespace lb::app {
 // Lives as long as the server, on its control thread.
 class Server::Operator final : public admin::Control {
  public:
-  explicit Operator(Server& server) : server_(server) {}
+  explicit Operator(Server& server) : server_(server), checks_(server.control_.executor()) {}
 
   [[nodiscard]] admin::Snapshot snapshot() const override;
   [[nodiscard]] std::string not_ready() const override;
@@ -31,8 +31,8 @@ class Server::Operator final : public admin::Control {
  private:
   struct Found {
     std::size_t index = 0;  // among config_.backends
-    std::shared_ptr<upstream::Endpoint> endpoint;
-    admin::Outcome refusal;  // where there is no endpoint
+    std::shared_ptr<upstream::Endpoint> endpoint{};
+    admin::Outcome refusal{};  // where there is no endpoint
   };
 
   // By any spelling of its URL.
@@ -42,6 +42,7 @@ class Server::Operator final : public admin::Control {
   [[nodiscard]] admin::BackendSnapshot snapshot_of(std::size_t index) const;
 
   Server& server_;
+  net::Turns checks_;
 };
 
 }  // namespace lb::app

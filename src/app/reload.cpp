@@ -75,7 +75,7 @@ net::Awaitable<void> Server::reload() {
 net::Awaitable<void> Server::read_again() {
   notify_reloading();
   const auto loaded = options_.read_again();
-  admin::ReloadRecord record{.at = base::system_clock().wall_now(), .ok = bool(loaded), .message = {}};
+  admin::ReloadRecord record{.at = base::system_clock().wall_now(), .ok = bool(loaded)};
   if (loaded) {
     for (const std::string& line : undone_by_reading(file_backends_, config_.backends, loaded.value().backends)) {
       base::log(LogLevel::info, line);
