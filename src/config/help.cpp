@@ -25,7 +25,7 @@ constexpr std::array kFlags = {
     FlagSpec{.name = "takeover", .target = &CommandLine::takeover, .help = "take the port over from a running process"},
     FlagSpec{.name = "status",
              .target = &CommandLine::status,
-             .help = "print what a running one is doing, by its admin interface, and exit"},
+             .help = "print what a running one is doing (by its admin interface)"},
     FlagSpec{.name = "check",
              .target = &CommandLine::check,
              .help = "validate the configuration, try the backends once, exit"},
