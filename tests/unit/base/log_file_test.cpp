@@ -1,0 +1,257 @@
+// The file that a thread of its own writes: nothing is lost that fits, nobody waits, and what is lost is counted.
+#include "base/log_file.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+
+namespace lb::base {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Duration kPatience{20'000};
+
+std::string text_of(const fs::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+// Waits for what another thread brings about.
+template <class Condition>
+[[nodiscard]] bool eventually(Condition condition) {
+  const Deadline deadline = system_clock().now() + kPatience;
+  while (!condition()) {
+    if (system_clock().now() >= deadline) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+class BaseLogFile : public testing::Test {
+ protected:
+  BaseLogFile() {
+    std::string name = (fs::temp_directory_path() / "lb-log-file-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  ~BaseLogFile() override { fs::remove_all(folder_); }
+
+  std::unique_ptr<LogFile> open(const fs::path& path, std::size_t blocks_max = 100) {
+    std::string problem;
+    auto file = LogFile::open(path.string(), system_clock(), blocks_max, problem);
+    EXPECT_NE(file, nullptr) << problem;
+    return file;
+  }
+  // A pipe with a name, and its reading end.
+  int make_pipe() {
+    EXPECT_EQ(::mkfifo(pipe().c_str(), 0600), 0);
+    return open_pipe();
+  }
+  int open_pipe() {
+    const int reader = ::open(pipe().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    EXPECT_GE(reader, 0);
+    return reader;
+  }
+  static void read_into(std::string& text, int reader) {
+    std::string bytes(64 * 1024, '\0');
+    const ssize_t got = ::read(reader, bytes.data(), bytes.size());
+    if (got > 0) text.append(bytes, 0, static_cast<std::size_t>(got));
+  }
+
+  [[nodiscard]] fs::path pipe() const { return folder_ / "pipe"; }
+  [[nodiscard]] fs::path log() const { return folder_ / "log"; }
+
+  fs::path folder_;
+};
+
+TEST_F(BaseLogFile, appends_blocks_in_order_and_writes_all_of_them_before_it_ends) {
+  std::ofstream(log()) << "before\n";
+  std::string expected = "before\n";
+  const auto file = open(log());
+  for (int i = 0; i < 50; ++i) {
+    const std::string block = std::to_string(i) + std::string(1000, 'x') + '\n';
+    file->write(block);
+    expected += block;
+  }
+  file->finish();
+  EXPECT_EQ(text_of(log()), expected);
+  EXPECT_EQ(file->dropped(), 0U);
+  file->write("too late\n");
+  EXPECT_EQ(text_of(log()), expected);
+}
+
+TEST_F(BaseLogFile, a_new_file_is_nobody_elses_business) {
+  const auto file = open(log());
+  EXPECT_EQ(fs::status(log()).permissions() & fs::perms::others_all, fs::perms::none);
+  EXPECT_EQ(fs::status(log()).permissions() & fs::perms::group_write, fs::perms::none);
+}
+
+TEST_F(BaseLogFile, says_why_a_file_cannot_be_opened) {
+  std::string problem;
+  const std::string path = folder_ / "none" / "log";
+  EXPECT_EQ(LogFile::open(path, system_clock(), 10, problem), nullptr);
+  EXPECT_EQ(problem, "cannot open \"" + path + "\" for writing: No such file or directory");
+  ASSERT_EQ(::mkfifo(pipe().c_str(), 0600), 0);
+  EXPECT_EQ(LogFile::open(pipe(), system_clock(), 10, problem), nullptr) << "a fifo without a reader must not block";
+}
+
+// Goal: what logrotate does. Method: the file is renamed under the writer; then its folder is not there.
+TEST_F(BaseLogFile, goes_on_in_a_new_file_where_that_can_be_opened) {
+  const auto file = open(log());
+  const fs::path old = folder_ / "log.1";
+  file->write("one\n");
+  ASSERT_TRUE(eventually([&] { return text_of(log()) == "one\n"; }));
+  fs::rename(log(), old);
+  file->write("two\n");
+  ASSERT_TRUE(eventually([&] { return text_of(old) == "one\ntwo\n"; }));
+  EXPECT_EQ(file->reopen(), "");
+  EXPECT_TRUE(fs::exists(log())) << "at once, not with the next line";
+  file->write("three\n");
+  ASSERT_TRUE(eventually([&] { return text_of(log()) == "three\n"; }));
+  EXPECT_EQ(text_of(old), "one\ntwo\n");
+
+  fs::remove(log());
+  fs::create_directory(log());
+  EXPECT_EQ(file->reopen(), "cannot open \"" + log().string() + "\" anew: Is a directory");
+  file->write("four\n");
+  file->finish();
+  EXPECT_EQ(file->dropped(), 0U) << "the old file stays";
+}
+
+// Goal: nobody waits for a reader that does not read; the newest blocks are kept, whole, and the others counted.
+TEST_F(BaseLogFile, drops_the_oldest_blocks_of_a_full_queue_and_counts_them) {
+  const int reader = make_pipe();
+  constexpr int kBlocks = 200;
+  constexpr std::size_t kQueued = 4;
+  const auto file = open(pipe(), kQueued);
+  for (int i = 0; i < kBlocks; ++i) file->write(std::to_string(i) + std::string(20'000, 'x') + '\n');
+  EXPECT_GT(file->dropped(), 100U);
+  std::string text;
+  ASSERT_TRUE(eventually([&] {
+    read_into(text, reader);
+    return std::ranges::count(text, '\n') == kBlocks - static_cast<int>(file->dropped());
+  }));
+  std::istringstream lines(text);
+  int last = -1;
+  for (std::string line; std::getline(lines, line);) {
+    ASSERT_EQ(line.size(), 20'000 + line.find('x'));
+    EXPECT_GT(std::stoi(line), last) << "in order";
+    last = std::stoi(line);
+  }
+  EXPECT_EQ(last, kBlocks - 1) << "the newest is among them";
+  for (std::size_t i = 0; i < kQueued; ++i) {
+    EXPECT_NE(text.find('\n' + std::to_string(kBlocks - 1 - static_cast<int>(i)) + 'x'), std::string::npos) << i;
+  }
+  file->finish();
+  ::close(reader);
+}
+
+// Goal: one warning for however many dropped blocks, not one each.
+TEST_F(BaseLogFile, dropped_blocks_are_said_once_a_minute) {
+  const int reader = make_pipe();
+  testing::internal::CaptureStderr();
+  start_logging(LogLevel::info);
+  {
+    const auto file = open(pipe(), 1);
+    for (int i = 0; i < 200; ++i) file->write(std::string(20'000, 'x') + '\n');
+    ::close(reader);
+  }
+  stop_logging();
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::string said = "\" takes less than is logged: ";
+  ASSERT_NE(log.find(said), std::string::npos) << log;
+  EXPECT_EQ(log.find(said), log.rfind(said)) << log;
+}
+
+// Goal: a write error is said once, and its end, too; what it tore does not spoil the lines that follow. Method: the
+// reader of a pipe leaves in the middle of a block, and comes back.
+TEST_F(BaseLogFile, write_errors_are_said_once_and_their_end_too) {
+  int reader = make_pipe();
+  testing::internal::CaptureStderr();
+  start_logging(LogLevel::info);
+  const auto file = open(pipe());
+  file->write(std::string(200'000, 'x') + '\n');  // more than the pipe takes
+  std::string text;
+  ASSERT_TRUE(eventually([&] {
+    read_into(text, reader);
+    return !text.empty();
+  }));
+  ::close(reader);
+  ASSERT_TRUE(eventually([&] { return file->dropped() == 1; }));
+  file->write("lost\n");
+  ASSERT_TRUE(eventually([&] { return file->dropped() == 2; }));
+
+  reader = open_pipe();
+  file->write("back\n");
+  text.clear();
+  ASSERT_TRUE(eventually([&] {
+    read_into(text, reader);
+    return text.find("back") != std::string::npos;
+  }));
+  EXPECT_TRUE(text.ends_with("\nback\n")) << text.size();
+  file->finish();
+  ::close(reader);
+  stop_logging();
+  const std::string log = testing::internal::GetCapturedStderr();
+  const std::string failed = "error cannot write to \"" + pipe().string() + "\": Broken pipe; lines are lost";
+  EXPECT_NE(log.find(failed), std::string::npos) << log;
+  EXPECT_EQ(log.find(failed), log.rfind(failed)) << log;
+  EXPECT_NE(log.find("info writing to \"" + pipe().string() + "\" works again"), std::string::npos) << log;
+}
+
+TEST_F(BaseLogFile, a_full_disk_is_counted) {
+  const auto file = open("/dev/full");
+  file->write("one\n");
+  file->write("two\n");
+  file->finish();
+  EXPECT_EQ(file->dropped(), 2U);
+}
+
+// Goal: the process can end although nobody reads. Method: a full pipe.
+TEST_F(BaseLogFile, the_end_waits_a_bounded_time_for_a_reader) {
+  const int reader = make_pipe();
+  const auto file = open(pipe(), 4);
+  for (int i = 0; i < 10; ++i) file->write(std::string(100'000, 'x') + '\n');
+  const TimePoint begun = system_clock().now();
+  file->finish();
+  EXPECT_LT(system_clock().now() - begun, kPatience);
+  EXPECT_EQ(file->dropped(), 10U);
+  ::close(reader);
+}
+
+// Goal: it may be ended while others still write. Method: threads that write all the time; under TSan, too.
+TEST_F(BaseLogFile, may_be_ended_under_those_that_write) {
+  const auto file = open(log());
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 2; ++i) {
+    writers.emplace_back([&] {
+      while (!stop) file->write("line\n");
+    });
+  }
+  ASSERT_TRUE(eventually([&] { return !text_of(log()).empty(); }));
+  EXPECT_EQ(file->reopen(), "");
+  file->finish();
+  stop = true;
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_GT(text_of(log()).size(), 0U);
+}
+
+}  // namespace
+}  // namespace lb::base
