@@ -133,6 +133,7 @@ class Exchange {
   [[nodiscard]] telemetry::BackendCounters& counters(const upstream::Pick& pick) const noexcept {
     return pick.endpoint->counters(context_.recorder.worker());
   }
+  void record_own_answer(const base::Result<void>& written) noexcept;
   void conclude(std::string_view what);
   // For an answer: an id that the client does not know, if it is to be told.
   [[nodiscard]] std::string_view id_to_tell() const noexcept {

@@ -355,6 +355,7 @@ net::Awaitable<bool> Exchange<T>::send_own_answer(AfterAnswer after) {
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
   const auto written =
       co_await client_->write(buffers, after == AfterAnswer::close ? net::Next::close : net::Next::anything);
+  record_own_answer(written);
   co_return written.has_value() && after != AfterAnswer::close;
 }
 

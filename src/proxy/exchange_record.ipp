@@ -144,6 +144,17 @@ void Exchange<T>::end_attempt(const upstream::Pick& pick, Outcome outcome) noexc
   }
 }
 
+// What stands in answer_head_ was sent, or the client was not there to take it.
+template <upstream::Transport T>
+void Exchange<T>::record_own_answer(const base::Result<void>& written) noexcept {
+  if (written) {
+    record_.response_body_bytes = answer_head_.size() - answer_head_.find("\r\n\r\n") - 4;
+  } else {
+    record_.ending =
+        written.error().kind == base::ErrorKind::cancelled ? telemetry::Ending::balancer : telemetry::Ending::client;
+  }
+}
+
 // The request has ended: those who count and log are told. `what`: for the log's line.
 template <upstream::Transport T>
 void Exchange<T>::conclude(std::string_view what) {

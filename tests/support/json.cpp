@@ -1,0 +1,2 @@
+// Boost.JSON, which judges what the program writes, is compiled here.
+#include <boost/json/src.hpp>
