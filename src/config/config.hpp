@@ -86,6 +86,8 @@ struct Config {
   Health health;
   Pool pool;
   std::string log_level = "info";  // trace, debug, info, warning, error, off
+  std::string access_log = "off";  // off, text, json
+  std::string access_log_file;     // empty: standard output
 };
 
 }  // namespace lb::config

@@ -31,7 +31,7 @@ VALUES = [
     "64K", "1KiB2B", "::", "127.0.0.1", "fe80::1%eth0", "localhost", "http://a:80", "a", "[::1]:81", "https://a",
     "http://a/b", "http://a?b", "http://u@a", "http://a:x", "http://a b", "GET", "get", "ABCDEFGHIJKLMNOPQRSTU", "/",
     "/healthz?a=%20", "/a b", "/a#b", "200", "200-299, 401", "2xx", "200-", "99", "600", "tcp", "http", "htpp", "info",
-    "warn", "off", "x" * 1024, "x" * 1025,
+    "warn", "off", "json", "x" * 1024, "x" * 1025,
 ]
 
 

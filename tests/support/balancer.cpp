@@ -37,13 +37,13 @@ Balancer::Balancer(const Arrangement& arrangement) {
   start(std::move(flags));
 }
 
-Balancer::Balancer(const std::vector<std::string>& flags) {
-  start(flags);
+Balancer::Balancer(const std::vector<std::string>& flags, int out) {
+  start(flags, out);
 }
 
-void Balancer::start(std::vector<std::string> flags) {
+void Balancer::start(std::vector<std::string> flags, int out) {
   flags.insert(flags.end(), {"-port", "0"});
-  process_ = std::make_unique<Process>(flags);
+  process_ = std::make_unique<Process>(flags, out);
   const std::string mark = "listening on ";
   const auto line = process_->wait_for_log(mark);
   ASSERT_TRUE(line) << "the balancer does not listen; its log:\n" << log();

@@ -28,8 +28,8 @@ class Balancer {
  public:
   // Starts the binary with a configuration file and waits until it listens.
   explicit Balancer(const Arrangement& arrangement);
-  // The same with these flags alone; "-port 0" is added.
-  explicit Balancer(const std::vector<std::string>& flags);
+  // The same with these flags alone; "-port 0" is added. `out`: its standard output, which is captured otherwise.
+  explicit Balancer(const std::vector<std::string>& flags, int out = -1);
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] Process& process() noexcept { return *process_; }
@@ -42,7 +42,7 @@ class Balancer {
   [[nodiscard]] std::optional<int> wait_exit(Deadline deadline = within()) { return process_->wait_exit(deadline); }
 
  private:
-  void start(std::vector<std::string> flags);
+  void start(std::vector<std::string> flags, int out = -1);
 
   TemporaryDirectory directory_;
   std::unique_ptr<Process> process_;

@@ -148,6 +148,7 @@ int main(int argc, char** argv) {
   }
 
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
+  std::signal(SIGUSR1, SIG_IGN);  // log rotation may not know how far we are
   raise_descriptor_limit();
   if (command_line.check) return check(config);
   keep_blocks_off_the_heap();
