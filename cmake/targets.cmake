@@ -16,7 +16,7 @@ function(lb_library name)
     target_precompile_headers(lb_net PRIVATE <functional> <memory> <string> <string_view> <vector>
       <boost/asio/as_tuple.hpp> <boost/asio/deferred.hpp>
       <boost/asio/io_context.hpp> <boost/asio/ip/tcp.hpp> <boost/asio/post.hpp> <boost/container/static_vector.hpp>)
-  elseif(name MATCHES "^(http1|upstream|proxy|app)$")
+  elseif(name MATCHES "^(http1|upstream|proxy|admin|app)$")
     target_precompile_headers(lb_${name} REUSE_FROM lb_net)
   endif()
   if(name STREQUAL "base")
@@ -27,4 +27,25 @@ function(lb_library name)
   elseif(name STREQUAL "config")
     target_include_directories(lb_config SYSTEM PRIVATE ${TOMLPLUSPLUS_INCLUDE_DIR})
   endif()
+endfunction()
+
+# lb_embed(<folder> <text> <template>): the text, with @VERSION@ filled in, becomes @TEXT@ of a source file of the folder.
+function(lb_embed name text template)
+  set(folder "${CMAKE_CURRENT_SOURCE_DIR}/src/${name}")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${folder}/${text}")
+  file(READ "${folder}/${text}" TEXT)
+  string(REPLACE "@VERSION@" "${PROJECT_VERSION}" TEXT "${TEXT}")
+  configure_file("${folder}/${template}" "${CMAKE_CURRENT_BINARY_DIR}/embedded/${name}/${text}.cpp" @ONLY)
+  target_sources(lb_${name} PRIVATE "${CMAKE_CURRENT_BINARY_DIR}/embedded/${name}/${text}.cpp")
+endfunction()
+
+# The dashboard's page, with its style and script, as one C++ file of lb_admin.
+function(lb_dashboard)
+  set(source "${CMAKE_CURRENT_SOURCE_DIR}/src/admin/dashboard")
+  set(script "${CMAKE_CURRENT_SOURCE_DIR}/cmake/embed_dashboard.cmake")
+  set(output "${CMAKE_CURRENT_BINARY_DIR}/embedded/admin/dashboard_page.cpp")
+  file(GLOB parts CONFIGURE_DEPENDS "${source}/*")
+  add_custom_command(OUTPUT "${output}" DEPENDS ${parts} "${script}" VERBATIM
+    COMMAND ${CMAKE_COMMAND} -DSOURCE=${source} -DOUTPUT=${output} -P "${script}")
+  target_sources(lb_admin PRIVATE "${output}")
 endfunction()

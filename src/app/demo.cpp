@@ -61,9 +61,10 @@ void DemoBackends::listen(net::ListenSockets sockets, unsigned number) {
 }
 
 net::Awaitable<void> DemoBackends::serve(std::unique_ptr<net::TcpStream> stream, unsigned number) {
-  http1::ServerConnection<net::TcpStream> client(std::move(stream), worker_.blocks(), worker_.sessions(), settings_,
-                                                 "");
+  http1::ServerConnection<net::TcpStream> client(std::move(stream), states_, worker_.sessions(), "");
   for (;;) {
+    const auto arrival = co_await client.wait_for_request();
+    if (arrival == http1::Arrival::nobody) break;
     const auto request = co_await client.read_request();
     if (!request || *request == http1::Arrival::nobody) break;
     const bool head_only = client.request().method == http::Method::head;

@@ -30,6 +30,7 @@ class DemoBackends {
 
   http1::Settings settings_;
   net::Worker worker_;
+  http1::RequestStates<net::TcpStream> states_{worker_.blocks(), settings_};
   std::vector<std::unique_ptr<net::Listener<net::TcpAcceptor>>> listeners_;
   std::vector<std::uint16_t> ports_;
 };

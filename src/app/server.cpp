@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "app/notify.hpp"
+#include "app/operator.hpp"
 #include "app/settings.hpp"
+#include "app/words.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 
@@ -35,32 +37,12 @@ std::size_t descriptor_limit() noexcept {
   return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<std::size_t>(limit.rlim_cur) : SIZE_MAX;
 }
 
-// "1 worker", "2 workers".
-std::string counted(std::size_t count, std::string_view what) {
-  return std::to_string(count) + " " + std::string(what) + (count == 1 ? "" : "s");
-}
-
-std::string printable(const net::Tcp::endpoint& endpoint) {
-  const std::string host = endpoint.address().to_string();
-  return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
-}
-
-// Keys that a running server cannot change, with what it says then.
-void warn_of_fixed_keys(const config::Server& before, const config::Server& now) {
-  const auto warn = [](std::string_view key) {
-    base::log(LogLevel::warning,
-              std::string(key) + " has changed: that takes a restart (-takeover loses no connection)");
-  };
-  if (before.address != now.address) warn("server.address");
-  if (before.port != now.port) warn("server.port");
-  if (before.threads != now.threads) warn("server.threads");
-}
-
 }  // namespace
 
 Server::Server(config::Config config, Options options)
     : config_(std::move(config)),
       options_(std::move(options)),
+      file_backends_(config_.backends),
       cluster_(make_backend_specs(config_), make_thresholds(config_.health), worker_count(config_)),
       control_(base::system_clock()),
       book_(control_.executor(), control_.wheel(), control_.tasks(), resolver_,
@@ -73,7 +55,12 @@ Server::Server(config::Config config, Options options)
       watch_(control_.executor(), control_.wheel(), control_.tasks(), options_.watched_file,
              [this] { request_reload("the file has changed"); }),
       signals_(control_.executor()),
-      stop_wait_(control_.executor(), control_.wheel()) {
+      stop_wait_(control_.executor(), control_.wheel()),
+      changes_(control_.executor()),
+      operator_(std::make_unique<Operator>(*this)),
+      admin_(control_, *operator_) {
+  history_.started = base::system_clock().wall_now();
+  admin_.set_token(config_.admin.token);
   limit_connections();
   checker_.set_http(make_http_check(config_.health));
   monitor_.watch(*cluster_.members(), make_health_settings(config_.health));
@@ -97,6 +84,7 @@ void Server::make_units() {
   for (auto& ring : rings) {
     units_.push_back(make_worker_unit(by_ring ? std::move(ring) : nullptr, settings, shared, units_.size(),
                                       (std::uint64_t{seed()} << 32U) | seed()));
+    units_.back()->recorder().configure({.keep_recent = config_.admin.port != 0});
   }
 }
 
@@ -112,7 +100,8 @@ Server::~Server() {
 // others' requests wait for a descriptor (Exchange::may_try_again).
 void Server::limit_connections() {
   const std::size_t descriptors = descriptor_limit();
-  const std::size_t reserved = base::kDescriptorsReserved + 4 * processor_count() + config_.backends.size();
+  const std::size_t for_admin = config_.admin.port != 0 ? 2 * base::kAdminConnectionsMax : 0;
+  const std::size_t reserved = base::kDescriptorsReserved + 4 * processor_count() + config_.backends.size() + for_admin;
   const std::size_t free = descriptors > reserved ? descriptors - reserved : 0;
   const std::size_t turned_away_max = std::min(base::kTurnedAwayMax, free / 8);
   const std::size_t most =
@@ -158,6 +147,7 @@ net::Awaitable<void> Server::supervise() {
     monitor_.stop();
     watch_.stop();
   }
+  co_await close_admin();
   boost::system::error_code ignored;
   signals_.cancel(ignored);
   for (const auto& unit : units_) unit->worker().release();
@@ -178,6 +168,7 @@ net::Awaitable<void> Server::begin_to_serve() {
   start_reload();
   co_await predecessor_.release();
   if (stopping_) co_return;
+  if (config_.admin.port != 0 && !admin_.listening()) control_.tasks().spawn(wait_for_admin_port());
   successor_.offer_listeners(config_.server.address, port_, listening_);
   if (!options_.watched_file.empty()) {
     const std::string problem = watch_.start(options_.watched_as);
@@ -202,6 +193,11 @@ net::Awaitable<bool> Server::open_listeners() {
               : taken.problem.empty()    ? "there is no process to take over from"
                                          : "cannot take over from the process that serves this port: " + taken.problem);
   }
+  // A predecessor may still hold the port of the admin interface: that one is opened later.
+  if (taken.descriptors.empty() && config_.admin.port != 0) {
+    problem_ = admin_.listen(config_.admin.address, config_.admin.port);
+    if (!problem_.empty()) co_return false;
+  }
   auto sockets = taken.descriptors.empty() ? net::ListenSockets::open(wanted.address, wanted.port, units_.size())
                                            : net::ListenSockets::adopt(taken.descriptors, units_.size());
   if (!sockets) {
@@ -218,7 +214,7 @@ net::Awaitable<bool> Server::open_listeners() {
 
 void Server::listen_on(net::ListenSockets& sockets) {
   port_ = sockets.local().port();
-  const std::string where = printable(sockets.local());
+  history_.listening = printable(sockets.local());
   // A predecessor may have had more workers: whatever waits in the queues of its sockets is served as well.
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     listening_.push_back(sockets.release(i));
@@ -232,7 +228,7 @@ void Server::listen_on(net::ListenSockets& sockets) {
         },
         this);
   }
-  base::log(LogLevel::info, "load-balancer " LB_VERSION " listening on " + where + ", " +
+  base::log(LogLevel::info, "load-balancer " LB_VERSION " listening on " + history_.listening + ", " +
                                 counted(units_.size(), "worker") + ", " + counted(cluster_.size(), "backend"));
 }
 
@@ -249,72 +245,9 @@ void Server::refresh_address(std::uint32_t slot) {
   }
 }
 
-// Reading the configuration again takes a while, for new backends are looked up and checked before they get traffic.
-// Whoever asks meanwhile, or before the port is open, is heard afterwards.
-void Server::request_reload(std::string_view reason) {
-  if (stopping_) return;
-  if (!options_.read_again) {
-    base::log(LogLevel::warning, "there is no configuration file to read again: it takes -config");
-    return;
-  }
-  base::log(LogLevel::info, std::string(reason) + ": reading the configuration again");
-  reload_asked_ = true;
-  start_reload();
-}
-
-void Server::start_reload() {
-  if (!reload_asked_ || !serving_ || reloading_) return;
-  reloading_ = true;
-  control_.tasks().spawn(reload());
-}
-
-net::Awaitable<void> Server::reload() {
-  while (std::exchange(reload_asked_, false) && !stopping_) {
-    notify_reloading();
-    const auto loaded = options_.read_again();
-    if (loaded) {
-      co_await apply(loaded.value());
-    } else {
-      for (const config::ConfigError& error : loaded.errors()) base::log(LogLevel::error, config::render(error));
-      base::log(LogLevel::error, "the configuration was refused; the one in force stays");
-    }
-    if (!stopping_) notify_supervisor("READY=1");
-  }
-  reloading_ = false;
-}
-
-net::Awaitable<void> Server::apply(config::Config config) {
-  const std::vector<std::shared_ptr<upstream::Endpoint>> before = cluster_.members()->endpoints();
-  warn_of_fixed_keys(config_.server, config.server);
-  config.server.address = config_.server.address;
-  config.server.port = config_.server.port;
-  config.server.threads = config_.server.threads;
-  config_ = std::move(config);
-  base::LogLevel level = LogLevel::info;
-  if (base::parse_log_level(config_.log_level, level)) base::set_log_level(level);
-  const std::string problem = access_logs_.configure(config_);
-  if (!problem.empty()) base::log(LogLevel::error, problem + "; the access log stays as it was");
-  limit_connections();
-  checker_.set_http(make_http_check(config_.health));
-
-  const upstream::MembersPtr members = cluster_.replace(make_backend_specs(config_), make_thresholds(config_.health));
-  std::vector<std::shared_ptr<upstream::Endpoint>> added = members->endpoints();
-  std::erase_if(added, [&](const auto& endpoint) { return std::ranges::find(before, endpoint) != before.end(); });
-  const std::size_t added_count = added.size();
-  const std::size_t removed_count = before.size() + added_count - members->size();
-  if (added_count > 0) co_await monitor_.check_now(std::move(added), first_round_time());
-  monitor_.watch(*members, make_health_settings(config_.health));
-  const proxy::Settings settings = make_proxy_settings(config_);
-  for (const auto& unit : units_) {
-    unit->worker().post([&unit = *unit, settings, members] { unit.configure(settings, members); });
-  }
-  base::log(LogLevel::info, "the configuration is in force: " + counted(members->size(), "backend") + ", " +
-                                std::to_string(added_count) + " of them new, " + std::to_string(removed_count) +
-                                " removed");
-}
-
 void Server::on_taken_over() {
   base::log(LogLevel::info, "another process has taken over the port");
+  admin_.stop_listening();  // it wants that port, too
   begin_to_stop();
 }
 

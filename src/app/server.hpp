@@ -8,6 +8,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include "admin/server.hpp"
 #include "app/access_logs.hpp"
 #include "app/file_watch.hpp"
 #include "app/takeover.hpp"
@@ -16,6 +17,7 @@
 #include "config/config_error.hpp"
 #include "net/listen_sockets.hpp"
 #include "net/pause.hpp"
+#include "net/turns.hpp"
 #include "upstream/address_book.hpp"
 #include "upstream/health_monitor.hpp"
 
@@ -48,6 +50,8 @@ class Server {
   }
 
  private:
+  class Operator;
+
   net::Awaitable<void> supervise();
   net::Awaitable<void> begin_to_serve();
   void abandon_checks();
@@ -67,7 +71,13 @@ class Server {
   void request_reload(std::string_view reason);
   void start_reload();
   net::Awaitable<void> reload();
-  net::Awaitable<void> apply(config::Config config);
+  net::Awaitable<void> read_again();
+  net::Awaitable<std::string> apply(config::Config config);
+  void log_administration() const;
+
+  // The admin interface.
+  net::Awaitable<void> wait_for_admin_port();
+  net::Awaitable<void> close_admin();
 
   // Stopping, as a protocol: docs/architecture.md has the steps.
   void await_signal();
@@ -79,6 +89,7 @@ class Server {
 
   config::Config config_;
   Options options_;
+  std::vector<config::Backend> file_backends_;  // as they were read: the operator may have changed config_'s
   upstream::Cluster cluster_;
   net::Worker control_;  // signals, checks, lookups, reloads: on the thread that called run()
   upstream::Resolver resolver_;
@@ -103,6 +114,10 @@ class Server {
   bool reloading_ = false;
   bool reload_asked_ = false;
   std::string problem_;
+  admin::Snapshot history_;  // what of a snapshot is not looked up: when it began, where it listens, reloads
+  net::Turns changes_;       // of the configuration
+  std::unique_ptr<Operator> operator_;
+  admin::Server admin_;
 };
 
 }  // namespace lb::app

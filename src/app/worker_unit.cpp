@@ -44,7 +44,7 @@ class WorkerUnitOf final : public WorkerUnit {
     listeners_.push_back(std::make_unique<Listener>(
         worker_, descriptor, [this] { return admissions_.has_room(); },
         [this](std::unique_ptr<Stream> stream, const net::Tcp::endpoint& peer) {
-          worker_.tasks().spawn(serve(std::move(stream), client_address_of(peer), admissions_.enter()));
+          serve(std::move(stream), client_address_of(peer));
         }));
   }
   void on_connect_failed(void (*call)(void*, std::uint32_t), void* context) override {
@@ -61,6 +61,7 @@ class WorkerUnitOf final : public WorkerUnit {
     settings_ = settings;
     handler_.set_members(members);
   }
+  void drop_idle(const upstream::Endpoint& endpoint) override { handler_.pool().drop_idle(endpoint); }
   void drain() override {
     for (const auto& listener : listeners_) listener->stop();
     worker_.sessions().drain();
@@ -76,15 +77,13 @@ class WorkerUnitOf final : public WorkerUnit {
     }
   }
 
-  net::Awaitable<void> serve(std::unique_ptr<Stream> stream, std::string client_address, bool admitted) {
-    if (admitted) {
-      recorder_.counters().connections.add();
-      co_await handler_.serve(std::move(stream), std::move(client_address));
-    } else {
-      recorder_.counters().connections_turned_away.add();
-      co_await handler_.turn_away(std::move(stream), std::move(client_address));
-    }
-    admissions_.leave();
+  void serve(std::unique_ptr<Stream> stream, std::string client_address) {
+    const bool admitted = admissions_.enter();
+    telemetry::WorkerCounters& counters = recorder_.counters();
+    (admitted ? counters.connections : counters.connections_turned_away).add();
+    auto session = admitted ? handler_.serve(std::move(stream), std::move(client_address))
+                            : handler_.turn_away(std::move(stream), std::move(client_address));
+    worker_.tasks().spawn(std::move(session), [this] { admissions_.leave(); });
   }
 
   Admissions& admissions_;

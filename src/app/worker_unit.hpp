@@ -66,6 +66,8 @@ class WorkerUnit {
   // The rest: on the worker's thread.
   virtual void set_addresses(std::uint32_t slot, const net::Addresses& addresses) = 0;
   virtual void configure(const proxy::Settings& settings, const upstream::MembersPtr& members) = 0;
+  // Closes the idle connections to the endpoint.
+  virtual void drop_idle(const upstream::Endpoint& endpoint) = 0;
   // Accepts no more, closes what idles, lets exchanges end.
   virtual void drain() = 0;
 

@@ -16,8 +16,9 @@ inline constexpr std::size_t kLargeBlockBytes = 128 * 1024;
 inline constexpr std::size_t kFreeBlocksMax = 256;
 // What nobody has needed for so long, or up to twice that, is given back all the same.
 inline constexpr Duration kBlocksUnusedFor{1000};
-// Exchanges that a worker keeps for the next requests, with what their buffers have grown to.
-inline constexpr std::size_t kRestingExchangesMax = 64;
+// Exchanges, and states of connections with a request, that a worker keeps for the next ones, with what their buffers
+// have grown to.
+inline constexpr std::size_t kRestingExchangesMax = 512;
 
 // Interim (1xx) answers of one exchange. A backend that sends more is broken or hostile.
 inline constexpr unsigned kInterimResponsesMax = 32;
@@ -95,6 +96,23 @@ inline constexpr Duration kDroppedSaidEvery{60'000};
 // How long the end of the process waits for whoever reads a log by a pipe.
 inline constexpr Duration kLogFileEndTime{1000};
 
+// Connections to the admin interface that are served at once; as many more are told that there are too many.
+inline constexpr std::size_t kAdminConnectionsMax = 32;
+// What a request to it may consist of.
+inline constexpr std::size_t kAdminHeaderBytesMax = 16 * 1024;
+inline constexpr std::size_t kAdminHeaderCountMax = 100;
+inline constexpr std::size_t kAdminBodyBytesMax = 64 * 1024;
+// How long it waits for the rest of a request, or for room for its answer; and between two requests.
+inline constexpr Duration kAdminPatience{10'000};
+inline constexpr Duration kAdminIdle{60'000};
+// How long its port is waited for after a take-over: the predecessor has to give it up.
+inline constexpr Duration kAdminPortWait{10'000};
+
+// Failed and repeated requests that those who watch are told of at once, and that are kept for whoever comes next.
+inline constexpr std::size_t kRequestEventsMax = 50;
+inline constexpr std::size_t kRequestEventsKept = 200;
+
+static_assert(kRequestEventsMax <= kRecentNotableMax);
 static_assert(kChunkLineBytesMax < kSmallBlockBytes);
 static_assert(kTrailerBytesMax <= kSmallBlockBytes);
 static_assert(kSmallBlockBytes < kLargeBlockBytes);

@@ -78,6 +78,12 @@ struct Pool {
   Duration idle_timeout{4'000};       // below the 5 s after which common servers close theirs
 };
 
+struct Admin {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;  // 0: there is no admin interface
+  std::string token;       // that requests have to show; empty: none, which only loopback allows
+};
+
 struct Config {
   Server server;
   Duration shutdown_grace{30'000};
@@ -85,6 +91,7 @@ struct Config {
   Retry retry;
   Health health;
   Pool pool;
+  Admin admin;
   std::string log_level = "info";  // trace, debug, info, warning, error, off
   std::string access_log = "off";  // off, text, json
   std::string access_log_file;     // empty: standard output

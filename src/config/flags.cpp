@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "config/admin_check.hpp"
 #include "config/flag_table.hpp"
 #include "config/load.hpp"
 #include "config/nearest_name.hpp"
@@ -225,7 +226,7 @@ void check_backends(const CommandLine& flags, const Config& config, ConfigErrors
     errors.push_back({.key = "-demo", .message = "brings its own backends and -backends names others; choose one"});
   } else if (flags.demo && !config.backends.empty()) {
     errors.push_back({.key = "-demo", .message = "brings its own backends and " + file + " names others; choose one"});
-  } else if (!flags.demo && !flags.backends && config.backends.empty()) {
+  } else if (!flags.demo && !flags.status && !flags.backends && config.backends.empty()) {
     errors.push_back({.file = file, .message = "there are no backends; " + std::string(kWaysToNameBackends)});
   }
 }
@@ -253,6 +254,10 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
 Checked<Config> load_configuration(const CommandLine& command_line, Origins* origins) {
   ConfigErrors errors = command_line.errors;
   Config config;
+  Origins own_origins;  // for messages
+  if (origins == nullptr) {
+    origins = &own_origins;
+  }
   bool is_file_known = true;
   if (command_line.config_file) {
     Checked<Config> file = load_file(*command_line.config_file, origins);
@@ -273,13 +278,16 @@ Checked<Config> load_configuration(const CommandLine& command_line, Origins* ori
   if (command_line.backends) {
     config.backends = *command_line.backends;
   }
-  if (origins != nullptr) {
-    remember_flags(command_line, *origins);
-  }
+  remember_flags(command_line, *origins);
   for (const Override& override : command_line.overrides) {
     if (std::optional<std::string> message = assign_text(*override.key, override.text, config)) {
       return ConfigError{.key = std::string(override.key->path), .message = std::move(*message)};
     }
+  }
+  // Whoever only asks for the status opens no port.
+  const std::optional<ConfigError> problem = command_line.status ? std::nullopt : check_admin(config, *origins);
+  if (problem) {
+    return *problem;
   }
   return config;
 }

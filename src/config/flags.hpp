@@ -27,6 +27,7 @@ struct CommandLine {
   bool demo = false;
   bool watch = false;
   bool takeover = false;
+  bool status = false;
   bool version = false;
   bool help = false;
   std::optional<std::string> config_file{};

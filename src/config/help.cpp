@@ -16,8 +16,17 @@ constexpr std::array kFlags = {
     FlagSpec{.name = "threads", .value_name = "NUMBER", .key = "server.threads", .help = "worker threads"},
     FlagSpec{.name = "log-level", .value_name = "LEVEL", .key = "log.level", .help = "what to log"},
     FlagSpec{.name = "access-log", .value_name = "FORMAT", .key = "log.access", .help = "a line for each request"},
+    FlagSpec{
+        .name = "admin-port", .value_name = "NUMBER", .key = "admin.port", .help = "the port of the admin interface"},
+    FlagSpec{.name = "admin-address",
+             .value_name = "IP",
+             .key = "admin.address",
+             .help = "the address of the admin interface"},
     FlagSpec{.name = "watch", .target = &CommandLine::watch, .help = "read the file again whenever it changes"},
     FlagSpec{.name = "takeover", .target = &CommandLine::takeover, .help = "take the port over from a running process"},
+    FlagSpec{.name = "status",
+             .target = &CommandLine::status,
+             .help = "print what a running one is doing (by its admin interface)"},
     FlagSpec{.name = "check",
              .target = &CommandLine::check,
              .help = "validate the configuration, try the backends once, exit"},
@@ -50,6 +59,7 @@ Examples:
   load-balancer -backends "http://127.0.0.1:8080,http://127.0.0.1:8081" -port 3030
   load-balancer -config config/load-balancer.toml -log-level debug
   load-balancer -check -config config/load-balancer.toml
+  load-balancer -status -config config/load-balancer.toml
 
 Exit status: 0 after an orderly stop, 1 if the machine refused something (a port in use),
 2 if a flag or the file is wrong.

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <type_traits>
 #include <vector>
 
+#include "config/schema_rows.hpp"
 #include "config/status_ranges.hpp"
 #include "config/url.hpp"
 
@@ -23,9 +23,6 @@ constexpr std::array<std::string_view, 3> kRequestIds = {"off", "backend", "both
 constexpr std::array<std::string_view, 3> kAccessLogs = {"off", "text", "json"};
 constexpr std::array<std::string_view, 6> kLogLevels = {"trace", "debug", "info", "warning", "error", "off"};
 
-std::string address_problem(std::string_view text) {
-  return is_ip_address(text) ? "" : "is not an IP address";
-}
 std::string method_problem(std::string_view text) {
   const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
   const bool method = !text.empty() && text.size() <= 20 && std::ranges::all_of(text, is_upper);
@@ -58,7 +55,6 @@ std::string_view wrong_part_of_url(std::string_view text) {
 }
 
 // Wider than the checks above, for JSON Schema: editors have only these.
-constexpr std::string_view kAddressPattern = "^[0-9A-Fa-f:.]+(%[0-9A-Za-z._-]+)?$";
 constexpr std::string_view kMethodPattern = "^[A-Z]{1,20}$";
 constexpr std::string_view kPathPattern = R"(^/[!"$-~]*$)";
 constexpr std::string_view kHostPattern = R"(^((\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?)?$)";
@@ -66,33 +62,6 @@ constexpr std::string_view kStatusPattern =
     "^[ \\t]*[1-5][0-9]{2}(-[1-5][0-9]{2})?[ \\t]*(,[ \\t]*[1-5][0-9]{2}(-[1-5][0-9]{2})?[ \\t]*)*$";
 constexpr std::string_view kFilePattern = R"(^[^\x00-\x1f\x7f]*$)";
 constexpr std::string_view kUrlPattern = R"(^([Hh][Tt][Tt][Pp]://)?(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?/?$)";
-
-// Field is a stateless lambda that names the field; one spelling serves reading and writing.
-template <auto Field>
-Value get_field(const Config& config) {
-  const auto& field = Field(config);
-  using Type = std::remove_cvref_t<decltype(field)>;
-  if constexpr (std::is_same_v<Type, std::string>) {
-    return field;
-  } else if constexpr (std::is_same_v<Type, Duration>) {
-    return static_cast<std::uint64_t>(field.count());
-  } else {
-    return static_cast<std::uint64_t>(field);
-  }
-}
-
-template <auto Field>
-void set_field(Config& config, const Value& value) {
-  auto& field = Field(config);
-  using Type = std::remove_cvref_t<decltype(field)>;
-  if constexpr (std::is_same_v<Type, std::string>) {
-    field = std::get<std::string>(value);
-  } else if constexpr (std::is_same_v<Type, Duration>) {
-    field = Duration(static_cast<Duration::rep>(std::get<std::uint64_t>(value)));
-  } else {
-    field = static_cast<Type>(std::get<std::uint64_t>(value));
-  }
-}
 
 // One URL fills three fields; the weight stays, the keys of a table have no order.
 void set_backend_url(Config& config, const Value& value) {
@@ -103,62 +72,6 @@ void set_backend_url(Config& config, const Value& value) {
     backend.host = outcome.backend->host;
     backend.port = outcome.backend->port;
   }
-}
-
-struct Range {
-  std::uint64_t min;
-  std::uint64_t max;
-  std::string_view zero_means = {};
-};
-
-template <auto Field>
-KeySpec number(std::string_view path, KeyType type, const Range& range, std::string_view help) {
-  return {.path = path,
-          .type = type,
-          .min = range.min,
-          .max = range.max,
-          .zero_means = range.zero_means,
-          .help = help,
-          .get = get_field<Field>,
-          .set = set_field<Field>};
-}
-
-template <auto Field>
-KeySpec duration(std::string_view path, const Range& range, std::string_view help) {
-  return number<Field>(path, KeyType::kDuration, range, help);
-}
-
-template <auto Field>
-KeySpec size(std::string_view path, const Range& range, std::string_view help) {
-  return number<Field>(path, KeyType::kSize, range, help);
-}
-
-template <auto Field>
-KeySpec count(std::string_view path, const Range& range, std::string_view help) {
-  return number<Field>(path, KeyType::kUnsigned, range, help);
-}
-
-template <auto Field>
-KeySpec choice(std::string_view path, std::span<const std::string_view> choices, std::string_view help) {
-  return {.path = path,
-          .type = KeyType::kEnum,
-          .choices = choices,
-          .help = help,
-          .get = get_field<Field>,
-          .set = set_field<Field>};
-}
-
-// A text with a check of its own: empty, or `is not a path`.
-template <auto Field>
-KeySpec text(std::string_view path, std::string_view format, std::string (*problem)(std::string_view),
-             std::string_view pattern, std::string_view help) {
-  return {.path = path,
-          .format = format,
-          .problem = problem,
-          .pattern = pattern,
-          .help = help,
-          .get = get_field<Field>,
-          .set = set_field<Field>};
 }
 
 constexpr Range kTimeout{1, 24 * kHour};
@@ -355,6 +268,7 @@ std::vector<KeySpec> make_keys() {
   add_retry_keys(keys);
   add_health_keys(keys);
   add_pool_keys(keys);
+  add_admin_keys(keys);
   add_log_keys(keys);
   return keys;
 }

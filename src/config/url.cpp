@@ -246,4 +246,13 @@ bool is_ip_address(std::string_view text) {
   return to_ipv6(text.substr(0, percent)).has_value();
 }
 
+bool is_loopback_address(std::string_view text) {
+  if (is_ipv4(text)) {
+    return text.starts_with("127.");
+  }
+  const std::optional<in6_addr> address = to_ipv6(text);
+  return address &&
+         (IN6_IS_ADDR_LOOPBACK(&*address) || (IN6_IS_ADDR_V4MAPPED(&*address) && address->s6_addr[12] == 127));
+}
+
 }  // namespace lb::config

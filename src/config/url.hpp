@@ -36,4 +36,7 @@ std::string backend_identity(const Backend& backend);
 // An IPv4 or IPv6 address (no brackets; an IPv6 zone such as %eth0 may follow), as a socket binds to it.
 bool is_ip_address(std::string_view text);
 
+// Whether such an address is one of this machine alone: 127.0.0.0/8, ::1.
+bool is_loopback_address(std::string_view text);
+
 }  // namespace lb::config

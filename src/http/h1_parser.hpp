@@ -29,8 +29,12 @@ class HeadParser {
   HeadParser(HeadParser&&) noexcept;
   HeadParser& operator=(HeadParser&&) noexcept;
 
-  // Forgets everything; the next bytes begin a new head.
+  // Forgets everything; the next bytes begin a new head, with the same limits or with others.
   void reset() noexcept;
+  void reset(HeadLimits limits) noexcept {
+    limits_ = limits;
+    reset();
+  }
 
   // `text` holds every byte of the head that was read so far, from its first one, and perhaps bytes that follow it;
   // each call passes at least the bytes of the call before (at any address). Bytes that were looked at are not looked

@@ -13,9 +13,9 @@ template <net::Stream S>
 class ClientConnection {
  public:
   ClientConnection(std::unique_ptr<S> stream, net::BlockPool& pool, const Settings& settings)
-      : stream_(std::move(stream)),
-        settings_(settings),
-        reader_(*stream_, pool, http::HeadParser::Kind::response, settings) {}
+      : stream_(std::move(stream)), settings_(settings), reader_(pool, http::HeadParser::Kind::response, settings) {
+    reader_.attach(*stream_);
+  }
 
   // Begins an exchange.
   void begin(http::Method method) noexcept {
@@ -79,7 +79,7 @@ class ClientConnection {
            reader_.input().empty();
   }
   // Gives the buffers back, before the connection idles.
-  void rest() noexcept { reader_.input().release(); }
+  void rest() noexcept { reader_.input().reset(); }
 
   [[nodiscard]] S& stream() noexcept { return *stream_; }
   [[nodiscard]] InputBuffer& input() noexcept { return reader_.input(); }

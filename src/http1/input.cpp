@@ -14,9 +14,9 @@ void InputBuffer::consume(std::size_t bytes) noexcept {
   if (begin_ == end_) begin_ = end_ = 0;
 }
 
-net::asio::mutable_buffer InputBuffer::room(std::size_t bytes_max) {
+net::asio::mutable_buffer InputBuffer::prepare() {
   const std::size_t held = end_ - begin_;
-  LB_CHECK(held < bytes_max);
+  LB_CHECK(held < bytes_max_);
   if (held == 0 && grow_ && block_.size() < base::kLargeBlockBytes) block_ = pool_.take(base::kLargeBlockBytes);
   if (!block_) block_ = pool_.take(base::kSmallBlockBytes);
   if (end_ == block_.size()) {
@@ -24,7 +24,7 @@ net::asio::mutable_buffer InputBuffer::room(std::size_t bytes_max) {
       std::memmove(block_.data(), block_.data() + begin_, held);
     } else {
       // A head larger than the block: twice the room, but for the bound.
-      net::Block larger = pool_.take(std::min(block_.size() * 2, std::max(bytes_max, block_.size() + 1)));
+      net::Block larger = pool_.take(std::min(block_.size() * 2, std::max(bytes_max_, block_.size() + 1)));
       std::memcpy(larger.data(), block_.data(), held);
       block_ = std::move(larger);
     }
@@ -34,8 +34,16 @@ net::asio::mutable_buffer InputBuffer::room(std::size_t bytes_max) {
   return {block_.data() + end_, block_.size() - end_};
 }
 
+void InputBuffer::commit(std::size_t bytes) noexcept {
+  end_ += bytes;
+  if (end_ == block_.size()) grow_ = true;
+}
+
 void InputBuffer::release() noexcept {
-  LB_CHECK(empty());
+  if (empty()) block_ = net::Block();
+}
+
+void InputBuffer::reset() noexcept {
   block_ = net::Block();
   begin_ = end_ = 0;
   grow_ = false;

@@ -13,7 +13,7 @@
 namespace lb::http1 {
 
 // A contiguous buffer with a bound. Empty buffers hold no memory after release().
-class InputBuffer {
+class InputBuffer final : public net::ReadBuffer {
  public:
   explicit InputBuffer(net::BlockPool& pool) noexcept : pool_(pool) {}
 
@@ -21,21 +21,29 @@ class InputBuffer {
   [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
   void consume(std::size_t bytes) noexcept;
 
-  // Room for at least one more byte, behind the unread ones; moves them when it has to. The buffer never holds more
-  // than `bytes_max` unread bytes: the caller has made sure that it holds fewer.
-  [[nodiscard]] net::asio::mutable_buffer room(std::size_t bytes_max);
-  void commit(std::size_t bytes) noexcept { end_ += bytes; }
+  // For a read that is followed by commit(). The buffer never holds more than `bytes_max` unread bytes: the caller has
+  // made sure that it holds fewer.
+  [[nodiscard]] InputBuffer& up_to(std::size_t bytes_max) noexcept {
+    bytes_max_ = bytes_max;
+    return *this;
+  }
+  // Room behind the unread bytes; moves them when it has to.
+  [[nodiscard]] net::asio::mutable_buffer prepare() override;
+  // So many were put there. When they fill it, the buffer is exchanged for a large one the next time it is empty: a
+  // body fills it again and again.
+  void commit(std::size_t bytes) noexcept;
 
-  // Gives the memory back; the buffer must be empty.
-  void release() noexcept;
-  // The next time the buffer is empty, it is exchanged for a large one: a body fills it again and again.
-  void grow_when_empty() noexcept { grow_ = true; }
+  // Gives the memory back if the buffer is empty.
+  void release() noexcept override;
+  // Forgets what it holds, and that it was filled.
+  void reset() noexcept;
 
  private:
   net::BlockPool& pool_;
   net::Block block_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::size_t bytes_max_ = 0;
   bool grow_ = false;
 };
 

@@ -14,9 +14,17 @@ namespace lb::http1 {
 template <net::Stream S>
 class MessageReader {
  public:
-  // The stream and the pool outlive the reader.
-  MessageReader(S& stream, net::BlockPool& pool, http::HeadParser::Kind kind, const Settings& settings)
-      : stream_(stream), input_(pool), parser_(kind, http::HeadLimits{settings.header_bytes, settings.header_count}) {}
+  // The pool and the settings outlive the reader.
+  MessageReader(net::BlockPool& pool, http::HeadParser::Kind kind, const Settings& settings)
+      : settings_(settings), input_(pool), parser_(kind, {}) {}
+
+  // From now on it reads from this stream, which outlives that.
+  void attach(S& stream) noexcept { stream_ = &stream; }
+  // Forgets what was not read to its end, and gives the buffer back.
+  void rest() noexcept {
+    input_.reset();
+    body_.begin({}, 0);
+  }
 
   [[nodiscard]] InputBuffer& input() noexcept { return input_; }
   [[nodiscard]] BodyCutter& body() noexcept { return body_; }
@@ -27,7 +35,7 @@ class MessageReader {
   // Reads until the buffer holds a whole head. Errors: the parser's; the stream's (closed, reset, timeout, cancelled).
   // Awaited by its owner, who is alive meanwhile.
   [[nodiscard]] net::Awaitable<base::Result<void>> read_head(base::Deadline deadline, base::Side side) {
-    parser_.reset();
+    parser_.reset({settings_.header_bytes, settings_.header_count});
     head_deadline_ = deadline;
     for (;;) {
       if (!input_.empty()) {
@@ -37,7 +45,7 @@ class MessageReader {
           co_return base::Error{parser_.error().kind, side, parser_.error().detail};
         }
       }
-      // The parser's own limit: the settings may have changed since the connection began.
+      // The parser's own limit: the settings may have changed since the head began.
       const auto filled = co_await fill(parser_.limits().bytes + 1, head_deadline_);
       if (!filled) co_return filled.error();
     }
@@ -46,7 +54,7 @@ class MessageReader {
   // Moves the deadline of the read_head() that pends: of all that is left of the head, however many reads that takes.
   void set_head_deadline(base::Deadline deadline) noexcept {
     head_deadline_ = deadline;
-    stream_.set_read_deadline(deadline);
+    stream_->set_read_deadline(deadline);
   }
 
   // Drops the head from the buffer, with every view into it.
@@ -59,7 +67,7 @@ class MessageReader {
       auto run = body_.take(input_);
       if (!run) co_return base::Error{run.error().kind, side, run.error().detail};
       if (run->bytes > 0 || run->end) co_return run;
-      const auto filled = co_await fill(base::kSmallBlockBytes, stream_.wheel().after(idle));
+      const auto filled = co_await fill(base::kSmallBlockBytes, stream_->wheel().after(idle));
       if (filled) continue;
       if (filled.error().kind == base::ErrorKind::closed && body_.end_of_input()) {
         run->end = true;
@@ -71,18 +79,17 @@ class MessageReader {
 
   // One read into the buffer, which then holds at least one byte more.
   [[nodiscard]] auto fill(std::size_t bytes_max, base::Deadline deadline) {
-    const net::asio::mutable_buffer room = input_.room(bytes_max);
-    return net::Then(stream_.read_some(room, deadline),
-                     [this, size = room.size()](const base::Result<std::size_t>& bytes) -> base::Result<void> {
+    return net::Then(stream_->read_some(input_.up_to(bytes_max), deadline),
+                     [this](const base::Result<std::size_t>& bytes) -> base::Result<void> {
                        if (!bytes) return bytes.error();
                        input_.commit(*bytes);
-                       if (*bytes == size) input_.grow_when_empty();
                        return {};
                      });
   }
 
  private:
-  S& stream_;
+  S* stream_ = nullptr;
+  const Settings& settings_;
   InputBuffer input_;
   http::HeadParser parser_;
   BodyCutter body_;

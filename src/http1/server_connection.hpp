@@ -3,11 +3,9 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "base/limits.hpp"
-#include "http1/message_reader.hpp"
-#include "net/child.hpp"
+#include "http1/request_state.hpp"
 #include "net/session_set.hpp"
 
 namespace lb::http1 {
@@ -26,27 +24,34 @@ class ServerConnection final : public net::Session {
  public:
   using OnGone = void (*)(void* context) noexcept;
 
-  ServerConnection(std::unique_ptr<S> stream, net::BlockPool& pool, net::SessionSet& sessions, const Settings& settings,
+  // The states outlive the connection, which holds none while it waits for a request.
+  ServerConnection(std::unique_ptr<S> stream, RequestStates<S>& states, net::SessionSet& sessions,
                    std::string client_address);
+  ~ServerConnection() override;
 
-  // Waits for a request and reads its head, for request(). An error is to be answered, and ends the connection.
+  // Until the first byte of a request is there.
+  [[nodiscard]] net::Awaitable<Arrival> wait_for_request();
+  // Then: reads its head, for request(). An error is to be answered, and ends the connection.
   [[nodiscard]] net::Awaitable<base::Result<Arrival>> read_request();
 
   // The request whose head was read; its views are good until consume_head().
-  [[nodiscard]] const http::RequestHead& request() const noexcept { return request_; }
-  [[nodiscard]] const http::Framing& framing() const noexcept { return framing_; }
-  [[nodiscard]] const http::ConnectionOptions& options() const noexcept { return options_; }
-  void consume_head() noexcept { reader_.consume_head(); }
+  [[nodiscard]] const http::RequestHead& request() const noexcept { return state_->head; }
+  [[nodiscard]] const http::Framing& framing() const noexcept { return state_->framing; }
+  [[nodiscard]] const http::ConnectionOptions& options() const noexcept { return state_->options; }
+  void consume_head() noexcept {
+    state_->reader.consume_head();
+    state_->reader.input().release();  // a client mostly waits for its answer then
+  }
 
   // The request's body. take_buffered() gives what has come with the head, without waiting.
-  [[nodiscard]] bool body_ended() noexcept { return reader_.body().ended(); }
+  [[nodiscard]] bool body_ended() noexcept { return state_->reader.body().ended(); }
   [[nodiscard]] base::Result<BodyRun> take_buffered_body();
   [[nodiscard]] net::Awaitable<base::Result<BodyRun>> read_body();
-  [[nodiscard]] std::string_view request_trailers() noexcept { return reader_.body().trailers(); }
+  [[nodiscard]] std::string_view request_trailers() noexcept { return state_->reader.body().trailers(); }
 
   [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& buffers,
                                                          net::Next next = net::Next::anything) {
-    return stream_->write(buffers, settings_.timeouts.write_idle, next);
+    return stream_->write(buffers, settings().timeouts.write_idle, next);
   }
 
   // From now on, once kAbortWatchDelay has passed, `on_gone(context)` is called if the client closes or resets the
@@ -65,35 +70,30 @@ class ServerConnection final : public net::Session {
   [[nodiscard]] const std::string& client_address() const noexcept { return client_address_; }
   // For tunnels, which take the bytes as they are.
   [[nodiscard]] S& stream() noexcept { return *stream_; }
-  [[nodiscard]] InputBuffer& input() noexcept { return reader_.input(); }
+  [[nodiscard]] InputBuffer& input() noexcept { return state_->reader.input(); }
 
   void drain() noexcept override;
   void abort() noexcept override { stream_->abort(); }
 
  private:
-  net::Awaitable<Arrival> wait_for_first_byte();
+  friend struct RequestState<S>;
+
+  [[nodiscard]] const Settings& settings() const noexcept { return states_.settings(); }
+  [[nodiscard]] MessageReader<S>& reader() noexcept { return state_->reader; }
+  base::Deadline begin_waiting();
   net::Awaitable<base::Result<Arrival>> skip_empty_lines(base::Deadline deadline);
   base::Result<void> examine_head();
   net::Awaitable<void> watch_client();
-  static void begin_watching(void* self) noexcept;
+  static void begin_watching(void* state) noexcept;
 
   std::unique_ptr<S> stream_;
   net::SessionSet& sessions_;
-  const Settings& settings_;
+  RequestStates<S>& states_;
+  std::unique_ptr<RequestState<S>> state_;  // null inside wait_for_request() alone
   std::string client_address_;
-  MessageReader<S> reader_;
-  http::RequestHead request_;
-  http::Framing framing_;
-  http::ConnectionOptions options_;
-  std::uint64_t body_bytes_ = 0;  // of the current request, for the limit
-  bool idle_ = true;              // waits for a request
   base::TimePoint idle_since_{};
+  bool idle_ = true;  // waits for a request
   bool first_request_ = true;
-
-  net::DeadlineWheel::Entry watch_entry_;
-  net::Child watcher_;
-  OnGone on_gone_ = nullptr;
-  void* on_gone_context_ = nullptr;
 };
 
 }  // namespace lb::http1

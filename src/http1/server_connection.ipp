@@ -6,33 +6,81 @@
 namespace lb::http1 {
 
 template <net::Stream S>
-ServerConnection<S>::ServerConnection(std::unique_ptr<S> stream, net::BlockPool& pool, net::SessionSet& sessions,
-                                      const Settings& settings, std::string client_address)
+ServerConnection<S>::ServerConnection(std::unique_ptr<S> stream, RequestStates<S>& states, net::SessionSet& sessions,
+                                      std::string client_address)
     : stream_(std::move(stream)),
       sessions_(sessions),
-      settings_(settings),
-      client_address_(std::move(client_address)),
-      reader_(*stream_, pool, http::HeadParser::Kind::request, settings),
-      watch_entry_(stream_->wheel(), &ServerConnection::begin_watching, this),
-      watcher_(stream_->executor()) {
+      states_(states),
+      state_(states_.lend(*stream_, *this)),
+      client_address_(std::move(client_address)) {
   sessions_.add(*this);
 }
 
 template <net::Stream S>
-net::Awaitable<base::Result<Arrival>> ServerConnection<S>::read_request() {
+ServerConnection<S>::~ServerConnection() {
+  states_.give_back(std::move(state_));
+}
+
+template <net::Stream S>
+base::Deadline ServerConnection<S>::begin_waiting() {
+  idle_ = true;
+  idle_since_ = stream_->wheel().now();
+  // The answer that went out while the stop began did not say that it was the last one: the next request may follow.
+  const base::Duration idle = draining() ? (first_request_ ? base::kDrainNewConnection : base::kDrainBusyConnection)
+                              : first_request_ ? settings().timeouts.header
+                                               : settings().timeouts.keep_alive_idle;
+  return idle_since_ + idle;
+}
+
+// A stream that reads ahead is waited for without a buffer. On another one it is kept for a second, because the next
+// request of a busy client comes at once, and a read that already has its buffer needs no further system call.
+template <net::Stream S>
+net::Awaitable<Arrival> ServerConnection<S>::wait_for_request() {
+  constexpr base::Duration kBufferKept{1000};
   LB_CHECK(body_ended());
-  if (reader_.input().empty()) {
-    const Arrival arrival = co_await wait_for_first_byte();
-    if (arrival == Arrival::nobody) co_return Arrival::nobody;
+  if (!input().empty()) co_return Arrival::request;
+  const base::Deadline deadline = begin_waiting();
+  base::Deadline patience = std::min(deadline, idle_since_ + kBufferKept);
+  if (stream_->read_ahead()) states_.give_back(std::move(state_));
+  Arrival arrival = Arrival::nobody;
+  for (;;) {
+    base::Result<void> came;
+    if (state_) {
+      came = co_await reader().fill(base::kSmallBlockBytes, patience);
+      const bool impatient = !came && came.error().kind == base::ErrorKind::timeout && patience != deadline;
+      if (impatient && !draining()) {
+        states_.give_back(std::move(state_));
+        continue;
+      }
+      if (came) arrival = Arrival::request;
+      if (came) break;
+    } else {
+      came = co_await stream_->wait_readable(deadline);
+      state_ = states_.lend(*stream_, *this);
+      patience = deadline;
+      if (came) continue;
+    }
+    // A request that arrived in the moment in which idle connections were closed is still answered.
+    const bool ended_by_us =
+        came.error().kind == base::ErrorKind::cancelled || came.error().kind == base::ErrorKind::timeout;
+    const bool raced = ended_by_us && stream_->probe() == net::Probe::readable;
+    if (!raced) break;
   }
+  idle_ = false;
+  co_return arrival;
+}
+
+template <net::Stream S>
+net::Awaitable<base::Result<Arrival>> ServerConnection<S>::read_request() {
+  LB_CHECK(!input().empty());
   first_request_ = false;
-  const base::Deadline deadline = stream_->wheel().after(settings_.timeouts.header);
-  if (reader_.input().unread().starts_with('\r')) {
+  const base::Deadline deadline = stream_->wheel().after(settings().timeouts.header);
+  if (input().unread().starts_with('\r')) {
     const auto skipped = co_await skip_empty_lines(deadline);
     if (!skipped || *skipped == Arrival::nobody) co_return skipped;
   }
 
-  const auto read = co_await reader_.read_head(deadline, base::Side::downstream);
+  const auto read = co_await reader().read_head(deadline, base::Side::downstream);
   if (!read) {
     const base::ErrorKind kind = read.error().kind;
     // Whoever left in the middle of a head is not there to be answered; the server's own end is not its fault.
@@ -46,58 +94,21 @@ net::Awaitable<base::Result<Arrival>> ServerConnection<S>::read_request() {
   co_return Arrival::request;
 }
 
-// Between requests. The buffers are kept for a second, because the next request of a busy client comes at once and a
-// read that already has its buffer needs no further system call; then they are given back.
-template <net::Stream S>
-net::Awaitable<Arrival> ServerConnection<S>::wait_for_first_byte() {
-  constexpr base::Duration kBuffersKept{1000};
-  // The answer that went out while the stop began did not say that it was the last one: the next request may follow.
-  const base::Duration idle = draining() ? (first_request_ ? base::kDrainNewConnection : base::kDrainBusyConnection)
-                              : first_request_ ? settings_.timeouts.header
-                                               : settings_.timeouts.keep_alive_idle;
-  idle_since_ = stream_->wheel().now();
-  const base::Deadline deadline = idle_since_ + idle;
-  idle_ = true;
-  stream_->read_ahead();
-  base::Deadline patience = std::min(deadline, idle_since_ + kBuffersKept);
-  Arrival arrival = Arrival::nobody;
-  for (;;) {
-    auto filled = co_await reader_.fill(base::kSmallBlockBytes, patience);
-    if (!filled && filled.error().kind == base::ErrorKind::timeout && patience != deadline && !draining()) {
-      patience = deadline;
-      reader_.input().release();
-      request_.fields = {};
-      filled = co_await stream_->wait_readable(deadline);
-      if (filled) continue;
-    }
-    // A request that arrived in the moment in which idle connections were closed is still answered.
-    const bool ended_by_us = !filled && (filled.error().kind == base::ErrorKind::cancelled ||
-                                         filled.error().kind == base::ErrorKind::timeout);
-    const bool raced = ended_by_us && stream_->probe() == net::Probe::readable;
-    if (raced) continue;
-    if (filled) arrival = Arrival::request;
-    break;
-  }
-  idle_ = false;
-  co_return arrival;
-}
-
 // RFC 9112 section 2.2: empty lines before a request line are read over.
 template <net::Stream S>
 net::Awaitable<base::Result<Arrival>> ServerConnection<S>::skip_empty_lines(base::Deadline deadline) {
-  InputBuffer& input = reader_.input();
   for (std::size_t lines = 0;;) {
-    const std::string_view unread = input.unread();
+    const std::string_view unread = input().unread();
     if (unread.starts_with("\r\n")) {
       if (++lines > base::kLeadingEmptyLinesMax) {
         co_return base::Error{base::ErrorKind::malformed, base::Side::downstream,
                               "too many empty lines before the request"};
       }
-      input.consume(2);
+      input().consume(2);
     } else if (!unread.empty() && unread != "\r") {
       co_return Arrival::request;  // a lone CR or LF in front is the parser's to refuse
     } else {
-      const auto filled = co_await reader_.fill(base::kSmallBlockBytes, deadline);
+      const auto filled = co_await reader().fill(base::kSmallBlockBytes, deadline);
       // Nothing but empty lines came: nobody asked anything.
       if (!filled) co_return Arrival::nobody;
     }
@@ -106,31 +117,32 @@ net::Awaitable<base::Result<Arrival>> ServerConnection<S>::skip_empty_lines(base
 
 template <net::Stream S>
 base::Result<void> ServerConnection<S>::examine_head() {
-  const auto cut = reader_.parser().cut_request(reader_.head_text(), request_);
+  const auto cut = reader().parser().cut_request(reader().head_text(), state_->head);
   if (!cut) return cut;
-  const auto checked = http::check_request_fields(request_);
+  const auto checked = http::check_request_fields(state_->head);
   if (!checked) return checked;
-  const auto framing = http::request_framing(request_);
+  const auto framing = http::request_framing(state_->head);
   if (!framing) return framing.error();
-  if (request_.method == http::Method::connect) {
+  if (state_->head.method == http::Method::connect) {
     return base::Error{base::ErrorKind::method_not_allowed, base::Side::downstream, "CONNECT is not for a gateway"};
   }
-  if (settings_.body_bytes != 0 && framing->kind == http::BodyKind::length && framing->length > settings_.body_bytes) {
+  if (settings().body_bytes != 0 && framing->kind == http::BodyKind::length &&
+      framing->length > settings().body_bytes) {
     return base::Error{base::ErrorKind::body_too_large, base::Side::downstream, "request body larger than the limit"};
   }
-  framing_ = *framing;
-  options_ = http::connection_options(request_.version, request_.fields);
-  body_bytes_ = 0;
-  reader_.body().begin(framing_, settings_.header_count);
+  state_->framing = *framing;
+  state_->options = http::connection_options(state_->head.version, state_->head.fields);
+  state_->body_bytes = 0;
+  reader().body().begin(state_->framing, settings().header_count);
   return {};
 }
 
 template <net::Stream S>
 base::Result<BodyRun> ServerConnection<S>::take_buffered_body() {
-  auto run = reader_.body().take(reader_.input());
+  auto run = reader().body().take(input());
   if (!run) return base::Error{run.error().kind, base::Side::downstream, run.error().detail};
-  body_bytes_ += run->bytes;
-  if (settings_.body_bytes != 0 && body_bytes_ > settings_.body_bytes) {
+  state_->body_bytes += run->bytes;
+  if (settings().body_bytes != 0 && state_->body_bytes > settings().body_bytes) {
     return base::Error{base::ErrorKind::body_too_large, base::Side::downstream, "request body larger than the limit"};
   }
   return run;
@@ -138,10 +150,10 @@ base::Result<BodyRun> ServerConnection<S>::take_buffered_body() {
 
 template <net::Stream S>
 net::Awaitable<base::Result<BodyRun>> ServerConnection<S>::read_body() {
-  auto run = co_await reader_.read_body(settings_.timeouts.body_idle, base::Side::downstream);
+  auto run = co_await reader().read_body(settings().timeouts.body_idle, base::Side::downstream);
   if (!run) co_return run;
-  body_bytes_ += run->bytes;
-  if (settings_.body_bytes != 0 && body_bytes_ > settings_.body_bytes) {
+  state_->body_bytes += run->bytes;
+  if (settings().body_bytes != 0 && state_->body_bytes > settings().body_bytes) {
     co_return base::Error{base::ErrorKind::body_too_large, base::Side::downstream,
                           "request body larger than the limit"};
   }
@@ -150,16 +162,15 @@ net::Awaitable<base::Result<BodyRun>> ServerConnection<S>::read_body() {
 
 template <net::Stream S>
 void ServerConnection<S>::watch(OnGone on_gone, void* context) noexcept {
-  on_gone_ = on_gone;
-  on_gone_context_ = context;
-  watch_entry_.arm(stream_->wheel().after(base::kAbortWatchDelay));
+  state_->on_gone = on_gone;
+  state_->on_gone_context = context;
+  state_->watch_entry.arm(stream_->wheel().after(base::kAbortWatchDelay));
 }
 
 template <net::Stream S>
-void ServerConnection<S>::begin_watching(void* self) noexcept {
-  auto& connection = *static_cast<ServerConnection*>(self);
-  if (connection.on_gone_ != nullptr && !connection.watcher_.running())
-    connection.watcher_.start(connection.watch_client());
+void ServerConnection<S>::begin_watching(void* state) noexcept {
+  auto& its = *static_cast<RequestState<S>*>(state);
+  if (its.on_gone != nullptr && !its.watcher.running()) its.watcher.start(its.connection->watch_client());
 }
 
 // Bytes that come meanwhile are the next request, pipelined, or the beginning of a tunnel: they are kept, up to a block
@@ -168,27 +179,27 @@ template <net::Stream S>
 net::Awaitable<void> ServerConnection<S>::watch_client() {
   // stop_watching() may have come when a read had just ended: its cancelling was in vain, and there must be no next
   // one.
-  while (on_gone_ != nullptr && reader_.input().unread().size() < base::kSmallBlockBytes) {
-    const auto filled = co_await reader_.fill(base::kSmallBlockBytes, base::kNever);
+  while (state_->on_gone != nullptr && input().unread().size() < base::kSmallBlockBytes) {
+    const auto filled = co_await reader().fill(base::kSmallBlockBytes, base::kNever);
     if (filled) continue;
-    // The client's end, its reset, or abort(); stop_watching() has taken on_gone_ away before it cancels.
-    if (on_gone_ != nullptr) on_gone_(on_gone_context_);
+    // The client's end, its reset, or abort(); stop_watching() has taken on_gone away before it cancels.
+    if (state_->on_gone != nullptr) state_->on_gone(state_->on_gone_context);
     co_return;
   }
 }
 
 template <net::Stream S>
 bool ServerConnection<S>::stop_watching_now() noexcept {
-  on_gone_ = nullptr;
-  watch_entry_.disarm();
-  return !watcher_.running();
+  state_->on_gone = nullptr;
+  state_->watch_entry.disarm();
+  return !state_->watcher.running();
 }
 
 template <net::Stream S>
 net::Awaitable<void> ServerConnection<S>::stop_watching() {
   if (stop_watching_now()) co_return;
   stream_->cancel_read();
-  co_await watcher_.join();
+  co_await state_->watcher.join();
 }
 
 template <net::Stream S>
@@ -198,15 +209,15 @@ net::Awaitable<void> ServerConnection<S>::finish(Linger linger) {
   // away what was not sent.
   stream_->shutdown_send();
   const bool unread =
-      linger == Linger::always || !body_ended() || !reader_.input().empty() || stream_->probe() == net::Probe::readable;
+      linger == Linger::always || !body_ended() || !input().empty() || stream_->probe() == net::Probe::readable;
   if (unread) {
     const base::Deadline deadline = stream_->wheel().after(base::kLingerTime);
-    reader_.input().consume(reader_.input().unread().size());
+    input().consume(input().unread().size());
     for (std::size_t dropped = 0; dropped < base::kLingerBytesMax;) {
-      const auto filled = co_await reader_.fill(base::kSmallBlockBytes, deadline);
+      const auto filled = co_await reader().fill(base::kSmallBlockBytes, deadline);
       if (!filled) break;
-      dropped += reader_.input().unread().size();
-      reader_.input().consume(reader_.input().unread().size());
+      dropped += input().unread().size();
+      input().consume(input().unread().size());
     }
   }
   stream_->close();

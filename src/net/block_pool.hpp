@@ -10,6 +10,7 @@
 
 #include "base/limits.hpp"
 #include "net/deadline_wheel.hpp"
+#include "net/poison.hpp"
 
 namespace lb::net {
 
@@ -89,6 +90,7 @@ class BlockPool {
     if (free.blocks.empty()) return {this, std::make_unique_for_overwrite<char[]>(size), size};
     Block block(this, std::move(free.blocks.back()), size);
     free.blocks.pop_back();
+    unpoison(block.data(), size);
     free.unused = std::min(free.unused, free.blocks.size());
     return block;
   }
@@ -97,6 +99,7 @@ class BlockPool {
     Free* const free = size == base::kSmallBlockBytes ? &small_ : size == base::kLargeBlockBytes ? &large_ : nullptr;
     // Its vector has room for all that are kept: a crowd is not worth keeping.
     if (free == nullptr || free->blocks.size() == free->blocks.capacity()) return;
+    poison(bytes.get(), size);
     free->blocks.push_back(std::move(bytes));
     if (!sweeping_) sweep_again();
   }

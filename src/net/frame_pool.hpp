@@ -6,9 +6,7 @@
 #include <cstdint>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#endif
+#include "net/poison.hpp"
 
 namespace lb::net {
 
@@ -33,7 +31,7 @@ class FramePool {
   [[nodiscard]] void* take(std::size_t size) {
     const std::size_t index = index_of(size);
     if (index >= kClasses) return ::operator new(size);
-    if (classes_[index].first == nullptr) return ::operator new((index + 1) * kStep);
+    if (classes_[index].first == nullptr) return ::operator new(bytes_of(index));
     return pop(classes_[index]);
   }
 
@@ -43,7 +41,7 @@ class FramePool {
     Class& of_size = classes_[index];
     of_size.first = new (frame) Free{of_size.first};
     ++of_size.free;
-    forbid(frame, (index + 1) * kStep);
+    poison(frame, bytes_of(index));
   }
 
  private:
@@ -55,26 +53,17 @@ class FramePool {
     std::uint32_t free = 0;
   };
 
-  static constexpr std::size_t kStep = 64;
-  static constexpr std::size_t kClasses = 64;
+  static constexpr std::size_t kStep = 16;
+  static constexpr std::size_t kClasses = 256;
   // What a crowd of coroutines leaves behind is given to the allocator, beyond what a busy worker uses all the time.
   static constexpr std::uint32_t kFreeMax = 32;
 
-  [[nodiscard]] static constexpr std::size_t index_of(std::size_t size) noexcept { return (size - 1) / kStep; }
-  // The use of a frame that is free is noticed by the sanitizer.
-  static void forbid([[maybe_unused]] void* frame, [[maybe_unused]] std::size_t size) noexcept {
-#if defined(__SANITIZE_ADDRESS__)
-    __asan_poison_memory_region(frame, size);
-#endif
-  }
-  static void allow([[maybe_unused]] void* frame, [[maybe_unused]] std::size_t size) noexcept {
-#if defined(__SANITIZE_ADDRESS__)
-    __asan_unpoison_memory_region(frame, size);
-#endif
-  }
+  // The sizes that the usual allocators have nothing to add to: with their own 8 bytes they are multiples of the step.
+  [[nodiscard]] static constexpr std::size_t bytes_of(std::size_t index) noexcept { return index * kStep + 8; }
+  [[nodiscard]] static constexpr std::size_t index_of(std::size_t size) noexcept { return (size + 7) / kStep; }
   [[nodiscard]] void* pop(Class& of_size) noexcept {
     Free* const frame = of_size.first;
-    allow(frame, (static_cast<std::size_t>(&of_size - classes_.data()) + 1) * kStep);
+    unpoison(frame, bytes_of(static_cast<std::size_t>(&of_size - classes_.data())));
     of_size.first = frame->next;
     --of_size.free;
     return frame;

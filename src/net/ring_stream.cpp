@@ -105,16 +105,17 @@ Error RingStream::error_of(Stop stop, int result) const noexcept {
   return {kind, side_, base::to_string(kind)};
 }
 
-Awaitable<Result<std::size_t>> RingStream::read_some(asio::mutable_buffer into, base::Deadline deadline) {
+Awaitable<Result<std::size_t>> RingStream::read_some(ReadBuffer& into, base::Deadline deadline) {
   LB_CHECK(!reading_);
-  if (has_stash() && descriptor_ >= 0) co_return read_stash(into);
+  if (has_stash() && descriptor_ >= 0) co_return read_stash(into.prepare());
   reading_ = true;
   read_stop_ = Stop::none;
   read_deadline_.arm(deadline);
   std::size_t bytes = 0;
   while (bytes == 0 && !has_stash() && !ended_ && read_stop_ == Stop::none && descriptor_ >= 0) {
     if (in_bulk_ && (ahead_ == nullptr || !ahead_->pending)) {
-      ring_.receive(direct_, descriptor_, {static_cast<char*>(into.data()), into.size()}, more_to_read_);
+      const asio::mutable_buffer room = into.prepare();
+      ring_.receive(direct_, descriptor_, {static_cast<char*>(room.data()), room.size()}, more_to_read_);
       co_await direct_.waiter.suspend();
       more_to_read_ = direct_.outcome.more_to_read;
       if (direct_.outcome.result > 0) {
@@ -123,6 +124,7 @@ Awaitable<Result<std::size_t>> RingStream::read_some(asio::mutable_buffer into, 
         note_end(direct_.outcome.result);
       }
     } else {
+      into.release();
       if (ahead_ == nullptr || !ahead_->pending) read_into_ring();
       co_await direct_.waiter.suspend();
     }
@@ -130,7 +132,7 @@ Awaitable<Result<std::size_t>> RingStream::read_some(asio::mutable_buffer into, 
   reading_ = false;
   read_deadline_.disarm();
   if (bytes > 0) co_return bytes;
-  if (has_stash() && descriptor_ >= 0) co_return read_stash(into);
+  if (has_stash() && descriptor_ >= 0) co_return read_stash(into.prepare());
   co_return error_of(read_stop_, end_);
 }
 
@@ -139,10 +141,11 @@ void RingStream::read_into_ring() noexcept {
   ring_.receive_into_ring(*ahead_, descriptor_);
 }
 
-void RingStream::read_ahead() noexcept {
+bool RingStream::read_ahead() noexcept {
   in_bulk_ = false;
   const bool reads = has_stash() || ended_ || descriptor_ < 0 || direct_.pending || (ahead_ && ahead_->pending);
   if (!reads) read_into_ring();
+  return true;
 }
 
 Awaitable<Result<void>> RingStream::wait_readable(base::Deadline deadline) {
@@ -150,7 +153,7 @@ Awaitable<Result<void>> RingStream::wait_readable(base::Deadline deadline) {
   reading_ = true;
   read_stop_ = Stop::none;
   read_deadline_.arm(deadline);
-  bool readable = has_stash();
+  bool readable = has_stash() || more_to_read_;
   while (!readable && !ended_ && read_stop_ == Stop::none && descriptor_ >= 0) {
     if (ahead_ != nullptr && ahead_->pending) {
       co_await direct_.waiter.suspend();
@@ -163,7 +166,7 @@ Awaitable<Result<void>> RingStream::wait_readable(base::Deadline deadline) {
       readable = direct_.outcome.result > 0;
       if (!readable) note_end(direct_.outcome.result);
     }
-    readable = readable || has_stash();
+    readable = readable || has_stash() || more_to_read_;
   }
   reading_ = false;
   read_deadline_.disarm();

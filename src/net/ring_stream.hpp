@@ -21,7 +21,7 @@ class RingStream {
   RingStream(const RingStream&) = delete;
   RingStream& operator=(const RingStream&) = delete;
 
-  [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(asio::mutable_buffer into, base::Deadline deadline);
+  [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(ReadBuffer& into, base::Deadline deadline);
   [[nodiscard]] Awaitable<base::Result<void>> wait_readable(base::Deadline deadline);
   [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle,
                                                     Next next = Next::anything);
@@ -29,7 +29,7 @@ class RingStream {
   void set_read_deadline(base::Deadline deadline) noexcept;
   void cancel_read() noexcept { stop_reading(Stop::cancelled); }
   void cancel_write() noexcept { stop_writing(Stop::cancelled); }
-  void read_ahead() noexcept;
+  bool read_ahead() noexcept;
   [[nodiscard]] Probe probe() noexcept;
   [[nodiscard]] Probe noticed() noexcept;
   void shutdown_send() noexcept;

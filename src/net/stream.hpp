@@ -24,6 +24,18 @@ using BufferList = boost::container::static_vector<asio::const_buffer, kGatherMa
 // back so that the end of the stream goes in the same packet.
 enum class Next : std::uint8_t { anything, close };
 
+// Where a read puts its bytes: a buffer that its owner need not have while nothing comes.
+class ReadBuffer {
+ public:
+  // Room for at least one byte, which stays until the read has ended or release() is called.
+  [[nodiscard]] virtual asio::mutable_buffer prepare() = 0;
+  // The read waits, and needs no room meanwhile.
+  virtual void release() noexcept = 0;
+
+ protected:
+  ~ReadBuffer() = default;
+};
+
 // What lies on a connection that nobody reads at the moment.
 enum class Probe : std::uint8_t { quiet, readable, closed };
 
@@ -32,35 +44,36 @@ enum class Probe : std::uint8_t { quiet, readable, closed };
 // passed in stay alive and unmoved until the operation has completed. Errors carry the side that the stream was made
 // for: closed, reset, timeout, cancelled, io.
 template <class S>
-concept Stream = requires(S stream, asio::mutable_buffer into, const BufferList& from, base::Deadline deadline,
-                          base::Duration idle) {
-  // At least one byte, or an error; `closed` is the orderly end.
-  { stream.read_some(into, deadline) } -> std::same_as<Awaitable<base::Result<std::size_t>>>;
-  // Until bytes (or the end) can be read; holds no buffer meanwhile.
-  { stream.wait_readable(deadline) } -> std::same_as<Awaitable<base::Result<void>>>;
-  // All bytes. `idle` bounds each wait for room, not the whole.
-  { stream.write(from, idle, Next::close) } -> std::same_as<Awaitable<base::Result<void>>>;
-  // Replaces the deadline of the read or wait that pends.
-  { stream.set_read_deadline(deadline) };
-  // The read or wait that pends, or the write, ends with `cancelled`; nothing happens if none does.
-  { stream.cancel_read() };
-  { stream.cancel_write() };
-  // Between two messages: the stream may begin to read, so that what comes, or the end, is known without looking. Such
-  // a read holds no buffer of the caller's.
-  { stream.read_ahead() };
-  // What lies there now. Never waits, consumes nothing.
-  { stream.probe() } -> std::same_as<Probe>;
-  // The same as far as it has come to notice, which costs nothing where the stream reads ahead.
-  { stream.noticed() } -> std::same_as<Probe>;
-  // The peer sees the end of our bytes and can still send.
-  { stream.shutdown_send() };
-  // Everything that pends ends with `cancelled`. close() is orderly; abort() lets the peer see a reset.
-  { stream.close() };
-  { stream.abort() };
-  // Since the stream was made.
-  { stream.bytes_written() } -> std::same_as<std::uint64_t>;
-  { stream.wheel() } -> std::same_as<DeadlineWheel&>;
-  { stream.executor() } -> std::same_as<Executor>;
-};
+concept Stream =
+    requires(S stream, ReadBuffer& read_buffer, const BufferList& from, base::Deadline deadline, base::Duration idle) {
+      // At least one byte, which begin where the room does, or an error; `closed` is the orderly end.
+      { stream.read_some(read_buffer, deadline) } -> std::same_as<Awaitable<base::Result<std::size_t>>>;
+      // Until bytes (or the end) can be read; holds no buffer meanwhile.
+      { stream.wait_readable(deadline) } -> std::same_as<Awaitable<base::Result<void>>>;
+      // All bytes. `idle` bounds each wait for room, not the whole.
+      { stream.write(from, idle, Next::close) } -> std::same_as<Awaitable<base::Result<void>>>;
+      // Replaces the deadline of the read or wait that pends.
+      { stream.set_read_deadline(deadline) };
+      // The read or wait that pends, or the write, ends with `cancelled`; nothing happens if none does.
+      { stream.cancel_read() };
+      { stream.cancel_write() };
+      // Between two messages: the stream may begin to read, so that what comes, or the end, is known without looking.
+      // Such a read holds no buffer of the caller's. False: it does not, and waiting for bytes costs more than reading
+      // them.
+      { stream.read_ahead() } -> std::same_as<bool>;
+      // What lies there now. Never waits, consumes nothing.
+      { stream.probe() } -> std::same_as<Probe>;
+      // The same as far as it has come to notice, which costs nothing where the stream reads ahead.
+      { stream.noticed() } -> std::same_as<Probe>;
+      // The peer sees the end of our bytes and can still send.
+      { stream.shutdown_send() };
+      // Everything that pends ends with `cancelled`. close() is orderly; abort() lets the peer see a reset.
+      { stream.close() };
+      { stream.abort() };
+      // Since the stream was made.
+      { stream.bytes_written() } -> std::same_as<std::uint64_t>;
+      { stream.wheel() } -> std::same_as<DeadlineWheel&>;
+      { stream.executor() } -> std::same_as<Executor>;
+    };
 
 }  // namespace lb::net

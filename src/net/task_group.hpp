@@ -19,12 +19,17 @@ class TaskGroup {
   TaskGroup(const TaskGroup&) = delete;
   TaskGroup& operator=(const TaskGroup&) = delete;
 
-  // Runs `task` from the event loop. It owns everything it needs. A task must not throw.
-  void spawn(Awaitable<void> task) {
+  // Runs `task` from the event loop, and calls done() at its end. It owns everything it needs. A task must not throw.
+  template <class Done>
+  void spawn(Awaitable<void> task, Done done) {
     ++count_;
-    net::spawn(executor_, std::move(task), [this] {
+    net::spawn(executor_, std::move(task), [this, done = std::move(done)] {
+      done();
       if (--count_ == 0 && when_empty_) std::exchange(when_empty_, nullptr)();
     });
+  }
+  void spawn(Awaitable<void> task) {
+    spawn(std::move(task), [] {});
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return count_; }

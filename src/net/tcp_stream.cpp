@@ -62,10 +62,11 @@ Error TcpStream::finish(Direction& direction, const boost::system::error_code& c
   return {base::kind_of(code), side_, base::to_string(base::kind_of(code))};
 }
 
-Awaitable<Result<std::size_t>> TcpStream::read_some(asio::mutable_buffer into, base::Deadline deadline) {
+Awaitable<Result<std::size_t>> TcpStream::read_some(ReadBuffer& into, base::Deadline deadline) {
   begin(read_, deadline);
+  const asio::mutable_buffer room = into.prepare();
   for (;;) {
-    const auto [code, bytes] = co_await socket_.async_read_some(into, use_result);
+    const auto [code, bytes] = co_await socket_.async_read_some(room, use_result);
     if (disturbed(read_, code)) continue;
     const Error error = finish(read_, code);
     if (!code) co_return bytes;

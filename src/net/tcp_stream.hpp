@@ -19,7 +19,7 @@ class TcpStream {
   TcpStream& operator=(const TcpStream&) = delete;
   ~TcpStream() = default;
 
-  [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(asio::mutable_buffer into, base::Deadline deadline);
+  [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(ReadBuffer& into, base::Deadline deadline);
   [[nodiscard]] Awaitable<base::Result<void>> wait_readable(base::Deadline deadline);
   [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle,
                                                     Next next = Next::anything);
@@ -27,7 +27,7 @@ class TcpStream {
   void set_read_deadline(base::Deadline deadline) noexcept;
   void cancel_read() noexcept { stop(read_, Stop::cancelled); }
   void cancel_write() noexcept { stop(write_, Stop::cancelled); }
-  void read_ahead() noexcept {}  // a look costs less than a read that has to be undone
+  bool read_ahead() noexcept { return false; }  // a look costs less than a read that has to be undone
   [[nodiscard]] Probe probe() noexcept;
   [[nodiscard]] Probe noticed() noexcept { return probe(); }
   void shutdown_send() noexcept;

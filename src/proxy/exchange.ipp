@@ -364,7 +364,7 @@ net::Awaitable<void> Exchange<T>::refuse_unread(Downstream& client, const base::
   client_ = &client;
   if (is_unanswerable(error)) co_return;
   begin_record();
-  append_new_request_id(context_.random, record_.id);
+  make_request_id(context_.random, record_.id);
   id_is_ours_ = true;
   record_.status = status_of(error).status;
   record_.refusal = refusal_of(error);

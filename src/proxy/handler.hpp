@@ -51,9 +51,9 @@ class Handler {
   void give_back(ExchangePtr exchange) noexcept;
 
   net::SessionSet& sessions_;
-  const Settings& settings_;
   upstream::Pool<typename T::Stream> pool_;
   ExchangeContext<T> context_;
+  http1::RequestStates<typename T::Stream> states_;
   std::vector<ExchangePtr> resting_;
 };
 

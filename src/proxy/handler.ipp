@@ -21,10 +21,10 @@ Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::Bloc
                     net::SessionSet& sessions, const Settings& settings, upstream::Cluster& cluster, T& transport,
                     telemetry::Recorder& recorder, std::uint64_t seed)
     : sessions_(sessions),
-      settings_(settings),
       pool_(wheel, settings.pool),
       context_{executor, wheel,     blocks,   settings,          cluster, own_reference(cluster.members()),
-               pool_,    transport, recorder, base::Random(seed)} {
+               pool_,    transport, recorder, base::Random(seed)},
+      states_(blocks, settings.http) {
   resting_.reserve(base::kRestingExchangesMax);
   blocks.give_up_unused(wheel);
 }
@@ -53,8 +53,10 @@ void Handler<T>::give_back(ExchangePtr exchange) noexcept {
 
 template <upstream::Transport T>
 net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> stream, std::string client_address) {
-  Client client(std::move(stream), context_.blocks, sessions_, settings_.http, std::move(client_address));
+  Client client(std::move(stream), states_, sessions_, std::move(client_address));
   for (;;) {
+    const auto arrival = co_await client.wait_for_request();
+    if (arrival == http1::Arrival::nobody) break;
     const auto request = co_await client.read_request();
     if (request && *request == http1::Arrival::nobody) break;
     ExchangePtr exchange = take_exchange();
@@ -72,7 +74,7 @@ net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> strea
 
 template <upstream::Transport T>
 net::Awaitable<void> Handler<T>::turn_away(std::unique_ptr<typename T::Stream> stream, std::string client_address) {
-  Client client(std::move(stream), context_.blocks, sessions_, settings_.http, std::move(client_address));
+  Client client(std::move(stream), states_, sessions_, std::move(client_address));
   Exchange<T> exchange(context_);
   co_await exchange.refuse_unread(
       client, {base::ErrorKind::connection_limit, base::Side::internal, "connection limit reached"});

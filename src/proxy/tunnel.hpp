@@ -34,11 +34,9 @@ class Tunnel {
         if (!written) co_return close();
         input.consume(bytes.front().size());
       }
-      const net::asio::mutable_buffer room = input.room(base::kSmallBlockBytes);
-      const auto bytes = co_await from.read_some(room, last_byte_ + idle_);
+      const auto bytes = co_await from.read_some(input.up_to(base::kSmallBlockBytes), last_byte_ + idle_);
       if (bytes) {
         input.commit(*bytes);
-        if (*bytes == room.size()) input.grow_when_empty();
         last_byte_ = from.wheel().now();
       } else if (bytes.error().kind == base::ErrorKind::closed) {
         // One side has said all it had to say; the other may go on.

@@ -23,8 +23,8 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-// The upper ends of the buckets in microseconds, six for each power of ten, from 100 us to 70 s: a quantile that is
-// interpolated within a bucket is off by a quarter at most.
+// The upper ends of the buckets in microseconds, six for each power of ten, from 100 us to 70 s: a quantile, which
+// is interpolated within a bucket, is off by two thirds at the very most.
 inline constexpr std::array<std::uint32_t, 36> kBucketMicros = {
     100,       150,       200,       300,        500,        700,        1'000,      1'500,      2'000,
     3'000,     5'000,     7'000,     10'000,     15'000,     20'000,     30'000,     50'000,     70'000,

@@ -15,6 +15,30 @@ std::string host_line_of(const BackendSpec& backend) {
 
 }  // namespace
 
+std::string_view to_string(HealthState state) noexcept {
+  switch (state) {
+    case HealthState::unknown:
+      return "unknown";
+    case HealthState::up:
+      return "up";
+    case HealthState::down:
+      return "down";
+  }
+  return "";
+}
+
+std::string_view to_string(Administration administration) noexcept {
+  switch (administration) {
+    case Administration::active:
+      return "active";
+    case Administration::draining:
+      return "draining";
+    case Administration::disabled:
+      return "disabled";
+  }
+  return "";
+}
+
 Endpoint::Endpoint(BackendSpec spec, std::uint32_t slot, std::size_t workers)
     : url_(std::move(spec.url)),
       name_(base::interned(url_)),

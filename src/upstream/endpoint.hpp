@@ -33,6 +33,10 @@ enum class Administration : std::uint8_t {
   disabled,  // it gets nothing, and is not checked
 };
 
+// "unknown", "up", "down"; "active", "draining", "disabled": the words of logs, metrics and answers.
+[[nodiscard]] std::string_view to_string(HealthState state) noexcept;
+[[nodiscard]] std::string_view to_string(Administration administration) noexcept;
+
 // The last change of an endpoint's health.
 struct HealthChange {
   HealthState state = HealthState::unknown;
@@ -87,6 +91,8 @@ class Endpoint {
     if (!succeeded_.load(std::memory_order_relaxed)) succeeded_.store(true, std::memory_order_relaxed);
   }
 
+  [[nodiscard]] std::uint32_t failures_in_row() const noexcept { return failures_.load(std::memory_order_relaxed); }
+
   // An exchange failed through the endpoint's fault.
   [[nodiscard]] Change record_failure(std::uint32_t failures_max) noexcept {
     const std::uint32_t failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -129,6 +135,7 @@ class Endpoint {
     return administration_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] bool is_active() const noexcept { return administration() == Administration::active; }
+  [[nodiscard]] bool is_disabled() const noexcept { return administration() == Administration::disabled; }
   void administer(Administration wanted) noexcept { administration_.store(wanted, std::memory_order_relaxed); }
 
   // How the health came to be what it is. Any thread; a lock, for seldom use.

@@ -29,6 +29,10 @@ HealthMonitor::HealthMonitor(net::Executor executor, net::DeadlineWheel& wheel, 
 net::Awaitable<void> HealthMonitor::check_now(std::vector<std::shared_ptr<Endpoint>> endpoints,
                                               base::Duration timeout) {
   const base::Deadline deadline = wheel_.after(timeout);
+  for (const auto& watched : watched_) {
+    const bool among = std::ranges::find(endpoints, watched->endpoint) != endpoints.end();
+    if (among) watched->due = std::max(watched->due, wheel_.now() + interval_of(*watched->endpoint));
+  }
   // The checks refer to this frame, which waits for the last of them.
   std::size_t left = endpoints.size();
   net::Pause done(executor_, wheel_);
@@ -85,7 +89,7 @@ void HealthMonitor::start_due_checks() {
   // The checks of several balancers must not fall into step.
   const double factor = 1.0 + (2.0 * random_.share() - 1.0) * settings_.jitter_percent / 100.0;
   for (const auto& watched : watched_) {
-    if (watched->checking || watched->due > now) continue;
+    if (watched->checking || watched->due > now || watched->endpoint->is_disabled()) continue;
     watched->checking = true;
     tasks_.spawn(check_watched(watched, now, factor));
   }
@@ -105,7 +109,7 @@ net::Awaitable<void> HealthMonitor::check_watched(std::shared_ptr<Watched> watch
 net::Awaitable<void> HealthMonitor::check_one(const std::shared_ptr<Endpoint>& endpoint, base::Deadline deadline) {
   const base::TimePoint began = wheel_.now();
   const CheckResult result = co_await checker_.check(endpoint, deadline);
-  if (stopped_ || endpoint->is_removed()) co_return;
+  if (stopped_ || endpoint->is_removed() || endpoint->is_disabled()) co_return;
   if (result.verdict == CheckResult::Verdict::unknown) {
     base::log(base::LogLevel::warning, "cannot check " + endpoint->url() + ": " + result.reason);
   } else {
@@ -114,10 +118,15 @@ net::Awaitable<void> HealthMonitor::check_one(const std::shared_ptr<Endpoint>& e
   }
 }
 
+base::Deadline HealthMonitor::next_check(const Endpoint& endpoint) const noexcept {
+  const auto found = std::ranges::find_if(watched_, [&](const auto& one) { return one->endpoint.get() == &endpoint; });
+  return found == watched_.end() || endpoint.is_disabled() ? base::kNever : base::Deadline((*found)->due);
+}
+
 base::Deadline HealthMonitor::next_due() const noexcept {
   base::Deadline next = base::kNever;
   for (const auto& watched : watched_) {
-    if (!watched->checking) next = std::min(next, base::Deadline(watched->due));
+    if (!watched->checking && !watched->endpoint->is_disabled()) next = std::min(next, base::Deadline(watched->due));
   }
   return next;
 }

@@ -28,7 +28,8 @@ class HealthMonitor {
   HealthMonitor(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks, Cluster& cluster,
                 Checker& checker, const HealthSettings& settings, std::uint64_t seed);
 
-  // Checks the endpoints, all at once. Returns when all have answered, at the latest at the deadline.
+  // Checks the endpoints, all at once, so that their next check is an interval away. Returns when all have answered, at
+  // the latest at the deadline.
   [[nodiscard]] net::Awaitable<void> check_now(std::vector<std::shared_ptr<Endpoint>> endpoints,
                                                base::Duration timeout);
 
@@ -39,7 +40,10 @@ class HealthMonitor {
   // Checks each when it is due, until stop(). A task of the group.
   [[nodiscard]] net::Awaitable<void> run();
 
-  // Endpoints may have been marked down by exchanges: their checks may be due sooner.
+  // When the endpoint is checked next; kNever: it is not watched, or disabled. In the past: it is being checked.
+  [[nodiscard]] base::Deadline next_check(const Endpoint& endpoint) const noexcept;
+
+  // Endpoints may have been marked down by exchanges, so that their checks may be due sooner, or be enabled again.
   void reconsider();
 
   // Ends run(); results of checks under way are no longer recorded.

@@ -58,7 +58,8 @@ class Pool {
   // Keeps a connection whose exchange has ended well (reusable()).
   void put(const Endpoint& endpoint, std::unique_ptr<Connection> connection) {
     auto& idle = idle_of(endpoint.slot());
-    if (closed_ || endpoint.is_removed() || idle.size() >= settings_.idle_connections_max) return;  // closes it
+    if (closed_ || endpoint.is_removed() || endpoint.is_disabled() || idle.size() >= settings_.idle_connections_max)
+      return;  // closes it
     connection->rest();
     connection->stream().read_ahead();
     idle.push_back({std::move(connection), wheel_.now()});

@@ -142,7 +142,8 @@ TEST(AccessLogFile, a_reader_that_does_not_read_holds_nobody_up) {
   ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
   const Descriptor reader(ends[0]);
   Descriptor writer(ends[1]);
-  Balancer balancer({"-backends", backend.url(), "-threads", "1", "-access-log", "text"}, writer.get());
+  Balancer balancer({"-backends", backend.url(), "-threads", "1", "-access-log", "text"}, Balancer::Admin::off,
+                    writer.get());
   writer.reset();
   // Each line takes 8 KiB, for every byte of them is escaped.
   const std::string bytes(1024, '\xFF');

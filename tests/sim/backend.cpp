@@ -10,6 +10,7 @@ Backend::Backend(Stage& its_stage, std::size_t its_number)
   // A request line always fits, so that it is known at once whose request was begun.
   options.read_slice = stage.random.once_in(3) ? stage.random.between(1, 8) : stage.random.between(20, 4'000);
   options.capacity = stage.random.between(100, 3'000);
+  options.reads_ahead = options.capacity % 2 == 0;
 }
 
 void Backend::act() {

@@ -42,6 +42,7 @@ std::unique_ptr<test::MemoryStream> Client::connect() {
   test::MemoryStream::Options options;
   options.read_slice = stage_.random.once_in(3) ? stage_.random.between(1, 8) : stage_.random.between(20, 4'000);
   options.capacity = stage_.random.between(20, 3'000);
+  options.reads_ahead = options.capacity % 2 == 0;
   auto pair = test::MemoryStream::connected(stage_.world, base::Side::downstream, options);
   stream_ = std::move(pair.second);
   pair.first->observe(*this);

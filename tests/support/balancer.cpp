@@ -34,16 +34,36 @@ Balancer::Balancer(const Arrangement& arrangement) {
                                  "-threads",   std::to_string(arrangement.threads),
                                  "-log-level", arrangement.log_level};
   flags.insert(flags.end(), arrangement.flags.begin(), arrangement.flags.end());
-  start(std::move(flags));
+  start(std::move(flags), arrangement.admin ? Admin::on : Admin::off);
 }
 
-Balancer::Balancer(const std::vector<std::string>& flags, int out) {
-  start(flags, out);
+Balancer::Balancer(const std::vector<std::string>& flags, Admin admin, int out) {
+  start(flags, admin, out);
 }
 
-void Balancer::start(std::vector<std::string> flags, int out) {
+// Others may take the port between our finding it and the balancer's: then there is another one.
+void Balancer::start_process(std::vector<std::string> flags, Admin admin, int out) {
   flags.insert(flags.end(), {"-port", "0"});
-  process_ = std::make_unique<Process>(flags, out);
+  if (admin == Admin::off) {
+    process_ = std::make_unique<Process>(flags, out);
+    return;
+  }
+  constexpr int kTries = 10;
+  for (int i = 0; i < kTries; ++i) {
+    admin_port_ = free_port();
+    std::vector<std::string> with_admin = flags;
+    with_admin.insert(with_admin.end(), {"-admin-port", std::to_string(admin_port_)});
+    process_ = std::make_unique<Process>(with_admin, out);
+    const Deadline deadline = within();
+    while (!process_->wait_for_log("admin interface", 0, now() + Duration(50)) && now() < deadline) {
+      if (process_->wait_exit(now())) break;
+    }
+    if (log().find("the admin interface cannot listen") == std::string::npos) return;
+  }
+}
+
+void Balancer::start(std::vector<std::string> flags, Admin admin, int out) {
+  start_process(std::move(flags), admin, out);
   const std::string mark = "listening on ";
   const auto line = process_->wait_for_log(mark);
   ASSERT_TRUE(line) << "the balancer does not listen; its log:\n" << log();
@@ -76,6 +96,18 @@ Descriptor connect_local_v6(std::uint16_t port) {
   address.sin6_port = htons(port);
   // NOLINTNEXTLINE: as above
   return connect_to(reinterpret_cast<const sockaddr*>(&address), sizeof address);
+}
+
+std::uint16_t free_port() {
+  const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);  // NOLINT: the sockets interface asks for this cast
+  EXPECT_EQ(::bind(socket.get(), generic, size), 0);
+  EXPECT_EQ(::getsockname(socket.get(), generic, &size), 0);
+  return ntohs(address.sin_port);
 }
 
 Message ask_once(const Balancer& balancer, std::string_view request, Kind kind) {

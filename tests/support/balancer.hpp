@@ -22,16 +22,21 @@ struct Arrangement {
   unsigned threads = 1;
   std::string log_level = "info";
   std::vector<std::string> flags{};
+  bool admin = false;  // with an admin interface
 };
 
 class Balancer {
  public:
+  enum class Admin { off, on };
+
   // Starts the binary with a configuration file and waits until it listens.
   explicit Balancer(const Arrangement& arrangement);
   // The same with these flags alone; "-port 0" is added. `out`: its standard output, which is captured otherwise.
-  explicit Balancer(const std::vector<std::string>& flags, int out = -1);
+  explicit Balancer(const std::vector<std::string>& flags, Admin admin = Admin::off, int out = -1);
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  // Of the admin interface; 0: there is none.
+  [[nodiscard]] std::uint16_t admin_port() const noexcept { return admin_port_; }
   [[nodiscard]] Process& process() noexcept { return *process_; }
   [[nodiscard]] std::string log() const { return process_->err(); }
   [[nodiscard]] std::optional<std::string> wait_for_log(std::string_view text, std::size_t from = 0,
@@ -42,11 +47,13 @@ class Balancer {
   [[nodiscard]] std::optional<int> wait_exit(Deadline deadline = within()) { return process_->wait_exit(deadline); }
 
  private:
-  void start(std::vector<std::string> flags, int out = -1);
+  void start(std::vector<std::string> flags, Admin admin, int out = -1);
+  void start_process(std::vector<std::string> flags, Admin admin, int out);
 
   TemporaryDirectory directory_;
   std::unique_ptr<Process> process_;
   std::uint16_t port_ = 0;
+  std::uint16_t admin_port_ = 0;
 };
 
 class Client : public Wire {
@@ -63,6 +70,9 @@ class Client : public Wire {
 // A connection to `port`, or none when it is refused.
 [[nodiscard]] Descriptor connect_local(std::uint16_t port);
 [[nodiscard]] Descriptor connect_local_v6(std::uint16_t port);
+
+// A port of 127.0.0.1 that is free now; nobody keeps it.
+[[nodiscard]] std::uint16_t free_port();
 
 // One request on a connection of its own.
 Message ask_once(const Balancer& balancer, std::string_view request, Kind kind = Kind::response);

@@ -56,6 +56,7 @@ class MemoryStream {
   struct Options {
     std::size_t read_slice = SIZE_MAX;  // bytes that one read gives at most
     std::size_t capacity = 64 * 1024;   // bytes on their way in each direction
+    bool reads_ahead = true;            // as io_uring's do, or not, as Asio's
   };
 
   // Sees what is written to one end, and may act on the other end before it arrives there: the races of a network.
@@ -95,15 +96,18 @@ class MemoryStream {
   MemoryStream& operator=(const MemoryStream&) = delete;
 
   // The Stream.
-  [[nodiscard]] net::Awaitable<base::Result<std::size_t>> read_some(net::asio::mutable_buffer into,
-                                                                    base::Deadline deadline) {
+  [[nodiscard]] net::Awaitable<base::Result<std::size_t>> read_some(net::ReadBuffer& into, base::Deadline deadline) {
     begin(read_, deadline);
-    while (!readable() && read_.stop == Stop::none && !closed_) co_await wait(read_);
+    while (!readable() && read_.stop == Stop::none && !closed_) {
+      options_.reads_ahead ? into.release() : static_cast<void>(into.prepare());
+      co_await wait(read_);
+    }
     const auto error = finish(read_);
     if (error) co_return *error;
-    const std::size_t bytes = std::min({into.size(), options_.read_slice, in_->bytes.size()});
-    if (bytes == 0) co_return end_of_input();
-    std::memcpy(into.data(), in_->bytes.data(), bytes);
+    if (in_->bytes.empty()) co_return end_of_input();
+    const net::asio::mutable_buffer room = into.prepare();
+    const std::size_t bytes = std::min({room.size(), options_.read_slice, in_->bytes.size()});
+    std::memcpy(room.data(), in_->bytes.data(), bytes);
     in_->bytes.erase(0, bytes);
     in_->count_read(bytes);
     if (in_->writer != nullptr) in_->writer->notify(in_->writer->write_);
@@ -150,7 +154,7 @@ class MemoryStream {
   void cancel_read() noexcept { stop(read_, Stop::cancelled); }
   void cancel_write() noexcept { stop(write_, Stop::cancelled); }
 
-  void read_ahead() noexcept {}
+  bool read_ahead() noexcept { return options_.reads_ahead; }
   [[nodiscard]] net::Probe noticed() noexcept { return probe(); }
   [[nodiscard]] net::Probe probe() noexcept {
     if (closed_) return net::Probe::closed;

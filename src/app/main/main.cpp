@@ -12,6 +12,8 @@
 #include "app/check_backends.hpp"
 #include "app/demo.hpp"
 #include "app/server.hpp"
+#include "app/status_client.hpp"
+#include "app/status_table.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "config/explain.hpp"
@@ -54,14 +56,35 @@ int refuse(const std::string& problem) {
 }
 
 // Where somebody sees it and did not ask for none (https://no-color.org).
-config::Colour colour_of_errors() noexcept {
+bool has_colours(int descriptor) noexcept {
   const auto is_set = [](const char* name) {
     const char* const value = std::getenv(name);
     return value != nullptr && *value != '\0';
   };
   const char* const terminal = std::getenv("TERM");
   const bool is_dumb = terminal != nullptr && std::string_view(terminal) == "dumb";
-  return ::isatty(STDERR_FILENO) == 1 && !is_set("NO_COLOR") && !is_dumb ? config::Colour::on : config::Colour::off;
+  return ::isatty(descriptor) == 1 && !is_set("NO_COLOR") && !is_dumb;
+}
+
+config::Colour colour_of_errors() noexcept {
+  return has_colours(STDERR_FILENO) ? config::Colour::on : config::Colour::off;
+}
+
+// What a running one says of itself.
+int print_status(const config::Admin& admin) {
+  if (admin.port == 0) {
+    print(stderr,
+          "-status: needs the port of the admin interface: -admin-port NUMBER, or [admin] port in the file "
+          "given by -config\n");
+    return kExitUsage;
+  }
+  const app::StatusAnswer answer = app::ask_status(admin);
+  if (!answer.problem.empty()) return refuse(answer.problem);
+  const app::Paint paint = has_colours(STDOUT_FILENO) ? app::Paint::coloured : app::Paint::plain;
+  const auto table = app::status_table(answer.body, base::system_clock().wall_now(), paint);
+  if (!table) return refuse("what answers at this port is no load-balancer");
+  print(stdout, *table);
+  return EXIT_SUCCESS;
 }
 
 // The configuration is valid, whether or not its backends answer now: they may well be started after the balancer.
@@ -149,6 +172,7 @@ int main(int argc, char** argv) {
 
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
   std::signal(SIGUSR1, SIG_IGN);  // log rotation may not know how far we are
+  if (command_line.status) return print_status(config.admin);
   raise_descriptor_limit();
   if (command_line.check) return check(config);
   keep_blocks_off_the_heap();

@@ -28,7 +28,7 @@ std::string problem_of_integer(std::string_view path, std::int64_t number) {
 }
 
 TEST(ConfigSchema, names_every_key_once_with_help_and_accessors) {
-  EXPECT_EQ(all_keys().size(), 43U);
+  EXPECT_EQ(all_keys().size(), 46U);
   std::set<std::string_view> paths;
   for (const KeySpec& key : all_keys()) {
     EXPECT_TRUE(paths.insert(key.path).second) << key.path;
@@ -46,7 +46,7 @@ TEST(ConfigSchema, names_every_key_once_with_help_and_accessors) {
 TEST(ConfigSchema, names_every_section_once) {
   const std::vector<std::string_view> sections(all_sections().begin(), all_sections().end());
   EXPECT_EQ(sections, (std::vector<std::string_view>{"server", "server.timeouts", "server.limits", "shutdown",
-                                                     "backends", "retry", "health", "pool", "log"}));
+                                                     "backends", "retry", "health", "pool", "admin", "log"}));
 }
 
 TEST(ConfigSchema, every_default_is_allowed_and_reads_back_as_itself) {

@@ -30,7 +30,7 @@ class Http1ServerConnectionEnd : public testing::Test {
     settings.header_count = 10;
     auto pair = MemoryStream::connected(world, base::Side::downstream, {});
     client = std::move(pair.second);
-    connection.emplace(std::move(pair.first), world.blocks, world.sessions, settings, "192.0.2.1");
+    connection.emplace(std::move(pair.first), states, world.sessions, "192.0.2.1");
   }
   ~Http1ServerConnectionEnd() override {
     connection->abort();
@@ -40,6 +40,11 @@ class Http1ServerConnectionEnd : public testing::Test {
 
   net::Awaitable<void> read_one() {
     arrival.reset();
+    const Arrival came = co_await connection->wait_for_request();
+    if (came == Arrival::nobody) {
+      arrival = came;
+      co_return;
+    }
     const auto result = co_await connection->read_request();
     arrival = result ? *result : Arrival::nobody;
     if (result && *result == Arrival::request) connection->consume_head();
@@ -69,6 +74,7 @@ class Http1ServerConnectionEnd : public testing::Test {
 
   World world;
   Settings settings;
+  RequestStates<MemoryStream> states{world.blocks, settings};
   std::unique_ptr<MemoryStream> client;
   std::optional<Connection> connection;
   std::optional<Arrival> arrival;

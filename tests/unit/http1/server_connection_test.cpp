@@ -35,6 +35,8 @@ Settings test_settings() {
 struct Recorder {
   net::Awaitable<void> serve(Connection& connection) {
     for (;;) {
+      const Arrival came = co_await connection.wait_for_request();
+      if (came == Arrival::nobody) break;
       const auto arrival = co_await connection.read_request();
       if (!arrival) {
         error = arrival.error();
@@ -78,7 +80,7 @@ struct Server {
       : settings(its_settings) {
     auto pair = MemoryStream::connected(world, base::Side::downstream, options);
     client = std::move(pair.second);
-    connection.emplace(std::move(pair.first), world.blocks, world.sessions, settings, "192.0.2.1");
+    connection.emplace(std::move(pair.first), states, world.sessions, "192.0.2.1");
     world.tasks.spawn(recorder.serve(*connection));
     world.run();
   }
@@ -98,6 +100,7 @@ struct Server {
   World world;
   Settings settings;
   Recorder recorder;
+  RequestStates<MemoryStream> states{world.blocks, settings};
   std::unique_ptr<MemoryStream> client;
   std::optional<Connection> connection;
 };
@@ -116,8 +119,9 @@ TEST(Http1ServerConnection, any_slicing_gives_the_same_requests) {
   std::vector<std::size_t> slices;
   for (std::size_t slice = 1; slice <= 40; ++slice) slices.push_back(slice);
   slices.push_back(SIZE_MAX);
-  for (const std::size_t slice : slices) {
-    Server server(test_settings(), {slice, 64 * 1024});
+  for (std::size_t i = 0; i < 2 * slices.size(); ++i) {
+    const std::size_t slice = slices[i / 2];
+    Server server(test_settings(), {slice, 64 * 1024, i % 2 == 0});
     server.send(kConversation);
     EXPECT_EQ(server.recorder.requests,
               (std::vector<std::string>{"GET /1 ", "POST /2 body", "PUT /3 abcdeT: u\r\n", "DELETE /4 ", "GET /5 "}))
@@ -175,6 +179,40 @@ TEST(Http1ServerConnection, a_connection_that_idles_between_requests_ends_silent
   EXPECT_TRUE(server.recorder.finished);
   EXPECT_FALSE(server.recorder.error);
   EXPECT_EQ(server.client->peer_end(), End::closed);
+}
+
+// Goal: a connection that waits for a request has no buffer. Method: the pool's free ones, of the one that it needed;
+// the other kind of stream keeps it for a second.
+TEST(Http1ServerConnection, a_connection_that_waits_holds_no_buffer) {
+  for (const bool reads_ahead : {true, false}) {
+    Server server(test_settings(), {.reads_ahead = reads_ahead});
+    for (int request = 0; request < 2; ++request) {
+      server.send(kGet);
+      EXPECT_EQ(server.client->take(), "ok\n");
+      EXPECT_EQ(server.world.blocks.free_count(), reads_ahead ? 1U : 0U);
+      server.world.pass(Duration(1'020));
+      EXPECT_EQ(server.world.blocks.free_count(), 1U);
+    }
+    server.send(kGet.substr(0, 5));
+    EXPECT_EQ(server.world.blocks.free_count(), 0U);
+  }
+}
+
+// Their states are lent in turn: nothing of one request is left for another connection's.
+TEST(Http1ServerConnection, a_body_that_broke_off_leaves_nothing_behind) {
+  Server server;
+  server.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab");
+  server.client->abort();
+  server.world.run();
+  ASSERT_TRUE(server.recorder.finished);
+  server.connection.reset();
+  auto pair = MemoryStream::connected(server.world, base::Side::downstream, {});
+  server.client = std::move(pair.second);
+  server.connection.emplace(std::move(pair.first), server.states, server.world.sessions, "192.0.2.1");
+  server.recorder = {};
+  server.world.tasks.spawn(server.recorder.serve(*server.connection));
+  server.send(kGet);
+  EXPECT_EQ(server.recorder.requests, std::vector<std::string>{"GET / "});
 }
 
 TEST(Http1ServerConnection, a_client_that_leaves_is_nobody_wherever_it_stops) {

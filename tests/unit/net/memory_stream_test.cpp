@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/plain_buffer.hpp"
+
 namespace lb::test {
 namespace {
 
@@ -17,7 +19,8 @@ struct Reading {
   net::Awaitable<void> to_the_end(MemoryStream& stream, Duration timeout) {
     char room[8];
     for (;;) {
-      const auto bytes = co_await stream.read_some({room, sizeof room}, stream.wheel().after(timeout));
+      test::PlainBuffer into(room);
+      const auto bytes = co_await stream.read_some(into, stream.wheel().after(timeout));
       if (!bytes) {
         error = bytes.error().kind;
         co_return;

@@ -35,6 +35,20 @@ TEST(ProxyExchangeBody, bodies_of_any_size_pass_in_both_directions) {
   EXPECT_EQ(pump(proxy, backend, client, head + body), head + body);
 }
 
+// Goal: who waits for a slow backend holds no buffer. Method: the pool's free ones, of all that there ever were.
+TEST(ProxyExchangeBody, no_buffer_is_held_while_an_answer_is_awaited) {
+  Proxy proxy(1);
+  std::size_t blocks = 0;
+  for (int i = 0; i < 10; ++i) {
+    proxy.request(kGet);
+    proxy.run();
+    EXPECT_EQ(proxy.connections(0), static_cast<std::size_t>(i) + 1);
+    if (i == 0) blocks = proxy.world.blocks.free_count();
+    EXPECT_EQ(proxy.world.blocks.free_count(), blocks) << i;
+  }
+  EXPECT_EQ(blocks, 1U);
+}
+
 // Goal: memory is bounded. Method: the client does not read; the proxy stops taking from the backend.
 TEST(ProxyExchangeBody, a_client_that_does_not_read_holds_the_backend_back) {
   Proxy proxy(1);

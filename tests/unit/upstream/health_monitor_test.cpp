@@ -113,6 +113,47 @@ TEST_F(UpstreamHealthMonitor, slow_checks_do_not_pile_up) {
   EXPECT_NEAR(static_cast<double>(checker.times("http://a").size()), 10.0, 1.0);
 }
 
+// Goal: a disabled endpoint is not checked, and the result of a check that was under way is not recorded; enabled, its
+// check comes at once if it is due. A drained one is checked on.
+TEST_F(UpstreamHealthMonitor, a_disabled_endpoint_is_not_checked) {
+  start();
+  world.pass(Duration(500));
+  cluster.endpoint(0).administer(Administration::disabled);
+  cluster.endpoint(1).administer(Administration::draining);
+  monitor.reconsider();
+  EXPECT_EQ(monitor.next_check(cluster.endpoint(0)), base::kNever);
+  world.pass(Duration(3'000));
+  EXPECT_EQ(checker.times("http://a").size(), 0U);
+  EXPECT_EQ(checker.times("http://b").size(), 3U);
+  cluster.endpoint(0).administer(Administration::active);
+  monitor.reconsider();
+  world.run();
+  EXPECT_EQ(checker.times("http://a").size(), 1U);
+  checker.takes = Duration(100);
+  checker.verdicts["http://a"] = Verdict::failed;
+  world.pass(Duration(1'050));
+  EXPECT_EQ(checker.times("http://a").size(), 2U);
+  cluster.endpoint(0).administer(Administration::disabled);
+  world.pass(Duration(200));
+  EXPECT_EQ(cluster.endpoint(0).checks().size(), 1U);
+  EXPECT_TRUE(cluster.endpoint(0).is_up());
+}
+
+// Goal: whoever asks is told when the next check is due; one that is asked for now puts it off by an interval.
+TEST_F(UpstreamHealthMonitor, tells_when_the_next_check_is_due) {
+  start();
+  const base::TimePoint began = world.clock.now();
+  EXPECT_EQ(monitor.next_check(cluster.endpoint(0)), began + Duration(1'000));
+  world.pass(Duration(600));
+  world.tasks.spawn(monitor.check_now({cluster.members()->endpoints().front()}, Duration(100)));
+  world.run();
+  EXPECT_EQ(checker.times("http://a").size(), 1U);
+  EXPECT_EQ(monitor.next_check(cluster.endpoint(0)), began + Duration(1'600));
+  EXPECT_EQ(monitor.next_check(cluster.endpoint(1)), began + Duration(1'000));
+  const Endpoint stranger({.url = "http://x", .host = "x"}, 9);
+  EXPECT_EQ(monitor.next_check(stranger), base::kNever);
+}
+
 TEST_F(UpstreamHealthMonitor, jitter_stays_in_its_bounds_and_is_used) {
   settings.jitter_percent = 20;
   start();

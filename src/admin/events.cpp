@@ -1,0 +1,106 @@
+#include "admin/events.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/json/serialize.hpp>
+
+#include "admin/rates.hpp"
+#include "admin/request_json.hpp"
+#include "admin/status.hpp"
+#include "base/limits.hpp"
+
+namespace lb::admin {
+namespace {
+
+namespace json = boost::json;
+using telemetry::RecentRequest;
+
+constexpr base::Duration kPeriod{1000};
+
+struct WorkerNews {
+  std::size_t worker = 0;
+  std::uint64_t last = 0;
+  std::vector<RecentRequest> requests;
+};
+
+// JSON has no line ends outside of its strings, and escapes them inside: one line holds it.
+std::string event(std::string_view name, const json::object& data) {
+  std::string text = "event: ";
+  text.append(name).append("\ndata: ").append(json::serialize(data)).append("\n\n");
+  return text;
+}
+
+}  // namespace
+
+base::Deadline EventFeed::next_look() const noexcept {
+  // Somebody else waits for the workers, who answer at once.
+  return busy_ ? now() + base::kWheelTick : due_;
+}
+
+net::Awaitable<void> EventFeed::refresh() {
+  busy_ = true;
+  // From now, not from when it was due: who is late does not hurry afterwards.
+  due_ = now() + kPeriod;
+  refresh_status();
+  co_await refresh_requests();
+  busy_ = false;
+}
+
+void EventFeed::refresh_status() {
+  Snapshot snapshot = control_.snapshot();
+  json::object status = status_json(snapshot);
+  add_rates(status, before_ ? &*before_ : nullptr, snapshot);
+  status_ = event("status", status);
+  ++status_number_;
+  before_ = std::move(snapshot);
+}
+
+net::Awaitable<void> EventFeed::refresh_requests() {
+  const auto ask = [asked = asked_](const telemetry::Recorder& recorder) {
+    const std::uint64_t after = recorder.worker() < asked.size() ? asked[recorder.worker()] : 0;
+    return WorkerNews{recorder.worker(), recorder.recent().last(),
+                      recorder.recent().notable_after(after, base::kRequestEventsMax)};
+  };
+  std::vector<WorkerNews> answers = co_await ask_workers<WorkerNews>(control_, ask);
+  std::vector<std::pair<std::size_t, RecentRequest>> fresh;  // with the worker of each
+  for (WorkerNews& news : answers) {
+    if (asked_.size() <= news.worker) asked_.resize(news.worker + 1);
+    asked_[news.worker] = news.last;
+    for (RecentRequest& request : news.requests) fresh.emplace_back(news.worker, std::move(request));
+  }
+  std::ranges::stable_sort(fresh, {}, [](const auto& one) { return one.second.ended; });
+  const std::size_t skipped = fresh.size() - std::min(fresh.size(), base::kRequestEventsMax);
+  for (std::size_t i = skipped; i < fresh.size(); ++i) {
+    requests_.push_back({++request_number_, event("request", request_json(fresh[i].second, fresh[i].first))});
+    if (requests_.size() > base::kRequestEventsKept) requests_.pop_front();
+  }
+}
+
+std::string EventFeed::news(Told& told) const {
+  std::string text;
+  if (told.status != status_number_) text = status_;
+  for (const RequestEvent& one : requests_) {
+    if (one.number > told.request) text += one.text;
+  }
+  told = {status_number_, request_number_};
+  return text;
+}
+
+net::Awaitable<void> stream_events(Control& control, const Request&, Outlet& outlet) {
+  std::shared_ptr<EventFeed> feed = control.event_feed().lock();
+  if (!feed) control.event_feed() = feed = std::make_shared<EventFeed>(control);
+  EventFeed::Told told;
+  co_await outlet.write("retry: 1000\n\n");
+  while (outlet.open()) {
+    if (feed->due()) co_await feed->refresh();
+    const std::string news = feed->news(told);
+    if (!news.empty()) {
+      co_await outlet.write(news);
+    } else {
+      co_await outlet.wait(feed->next_look());
+    }
+  }
+}
+
+}  // namespace lb::admin

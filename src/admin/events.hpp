@@ -1,0 +1,64 @@
+// GET /events: the status and the notable requests as they come, once a second (text/event-stream).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admin/control.hpp"
+#include "admin/message.hpp"
+#include "admin/outlet.hpp"
+
+namespace lb::admin {
+
+// What all listeners are told, made once a second for all of them: by whichever looks first. Made by the first
+// listener, gone with the last. Control thread.
+class EventFeed {
+ public:
+  // What one listener has been told already.
+  struct Told {
+    std::uint64_t status = 0;
+    std::uint64_t request = 0;
+  };
+
+  explicit EventFeed(Control& control) : control_(control) {}
+  EventFeed(const EventFeed&) = delete;
+  EventFeed& operator=(const EventFeed&) = delete;
+
+  [[nodiscard]] bool due() const noexcept { return !busy_ && now() >= due_; }
+  // When it is due: makes the next events. The status is there before this waits for what the workers have to tell.
+  [[nodiscard]] net::Awaitable<void> refresh();
+  // When to look again.
+  [[nodiscard]] base::Deadline next_look() const noexcept;
+  // The events that this listener does not know yet, in their own format; empty: none. One who was slow misses what is
+  // not kept any more.
+  [[nodiscard]] std::string news(Told& told) const;
+
+ private:
+  struct RequestEvent {
+    std::uint64_t number = 0;
+    std::string text;
+  };
+
+  [[nodiscard]] base::TimePoint now() const noexcept { return control_.worker().wheel().now(); }
+  void refresh_status();
+  net::Awaitable<void> refresh_requests();
+
+  Control& control_;
+  base::TimePoint due_{};
+  bool busy_ = false;
+  std::optional<Snapshot> before_;
+  std::uint64_t status_number_ = 0;
+  std::string status_;
+  std::vector<std::uint64_t> asked_;  // by worker: its newest request that is known
+  std::uint64_t request_number_ = 0;
+  std::deque<RequestEvent> requests_;
+};
+
+// The route. Until the client leaves or the server stops.
+[[nodiscard]] net::Awaitable<void> stream_events(Control& control, const Request& request, Outlet& outlet);
+
+}  // namespace lb::admin

@@ -1,0 +1,128 @@
+#include "admin/status.hpp"
+
+#include <array>
+#include <cmath>
+#include <string>
+#include <string_view>
+
+#include "base/rfc3339.hpp"
+
+namespace lb::admin {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::array<std::string_view, telemetry::kStatusClasses> kClasses = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+json::object by_class(const std::array<std::uint64_t, telemetry::kStatusClasses>& counts) {
+  json::object out;
+  for (std::size_t i = 1; i < counts.size(); ++i) out[kClasses[i]] = counts[i];
+  return out;
+}
+
+// One member for each value of the enumeration, from `first` on.
+template <class Enum, std::size_t N>
+json::object by_name(const std::array<std::uint64_t, N>& counts, std::size_t first = 0) {
+  json::object out;
+  for (std::size_t i = first; i < N; ++i) out[to_string(static_cast<Enum>(i))] = counts[i];
+  return out;
+}
+
+json::value milliseconds(const telemetry::Distribution& latency, double quantile) {
+  if (latency.count() == 0) return nullptr;
+  return std::round(latency.quantile_micros(quantile)) / 1000;
+}
+
+json::value time_json(const std::optional<base::WallTime>& at) {
+  return at ? json::value(base::rfc3339(*at)) : json::value(nullptr);
+}
+
+json::array checks_json(const std::vector<upstream::CheckRecord>& checks) {
+  json::array out;
+  for (const upstream::CheckRecord& check : checks) {
+    out.push_back(json::object{{"at", base::rfc3339(check.at)},
+                               {"passed", check.passed},
+                               {"reason", check.reason},
+                               {"took_ms", check.took.count()}});
+  }
+  return out;
+}
+
+json::object reloads_json(const Snapshot& snapshot) {
+  json::object out{{"successes", snapshot.reload_successes}, {"failures", snapshot.reload_failures}, {"last", nullptr}};
+  if (const auto& last = snapshot.last_reload) {
+    out["last"] = json::object{{"at", base::rfc3339(last->at)}, {"ok", last->ok}, {"message", last->message}};
+  }
+  return out;
+}
+
+}  // namespace
+
+json::object latency_json(const telemetry::Distribution& latency) {
+  return {{"p50", milliseconds(latency, 0.5)}, {"p99", milliseconds(latency, 0.99)}};
+}
+
+json::object backend_json(const BackendSnapshot& backend) {
+  const upstream::Endpoint& endpoint = *backend.endpoint;
+  const telemetry::BackendTotals& totals = backend.totals;
+  const upstream::HealthChange change = endpoint.last_change();
+  const bool changed = change.count > 0;
+  json::object out;
+  out["url"] = endpoint.url();
+  out["state"] = to_string(endpoint.state());
+  out["administration"] = to_string(endpoint.administration());
+  out["reason"] = change.reason;
+  out["since"] = time_json(changed ? std::optional(change.at) : std::nullopt);
+  out["changes"] = change.count;
+  out["failures_in_row"] = endpoint.failures_in_row();
+  out["weight"] = backend.weight;
+  out["connections_max"] = backend.connections_max;
+  out["in_flight"] = totals.in_flight;
+  out["attempts"] = totals.attempts;
+  out["results"] = by_name<telemetry::AttemptResult>(totals.results);
+  out["by_class"] = by_class(totals.answers);
+  out["pool"] = json::object{{"reused", totals.connections_reused}, {"opened", totals.connections_opened}};
+  out["bytes"] = json::object{{"request", totals.request_body_bytes}, {"response", totals.response_body_bytes}};
+  out["latency_ms"] = json::object{{"connect", latency_json(totals.connect)},
+                                   {"first_byte", latency_json(totals.first_byte)},
+                                   {"total", latency_json(totals.total)}};
+  out["checks"] = checks_json(endpoint.checks());
+  out["next_check"] = time_json(backend.next_check);
+  return out;
+}
+
+json::array backends_json(const Snapshot& snapshot) {
+  json::array out;
+  out.reserve(snapshot.backends.size());
+  for (const BackendSnapshot& backend : snapshot.backends) out.push_back(backend_json(backend));
+  return out;
+}
+
+json::object status_json(const Snapshot& snapshot) {
+  const telemetry::ClientTotals& clients = snapshot.clients;
+  json::object out;
+  out["version"] = LB_VERSION;
+  out["pid"] = snapshot.pid;
+  out["started"] = base::rfc3339(snapshot.started);
+  out["uptime_seconds"] = static_cast<double>(snapshot.uptime.count()) / 1000;
+  out["workers"] = snapshot.workers;
+  out["transport"] = snapshot.transport;
+  out["listening"] = snapshot.listening;
+  out["state"] = snapshot.stopping ? "stopping" : "serving";
+  out["reload"] = reloads_json(snapshot);
+  out["clients"] = json::object{{"connections", snapshot.connections},
+                                {"connections_max", snapshot.connections_max},
+                                {"accepted", clients.connections},
+                                {"turned_away", clients.connections_turned_away}};
+  out["requests"] = json::object{{"total", clients.requests},
+                                 {"by_class", by_class(clients.answers)},
+                                 {"refused", by_name<telemetry::Refusal>(clients.refused, 1)},
+                                 {"endings", by_name<telemetry::Ending>(clients.endings)}};
+  out["retries"] = json::object{{"by_reason", by_name<telemetry::AttemptResult>(clients.retries)},
+                                {"denied", clients.retries_denied}};
+  out["latency_ms"] = latency_json(clients.total);
+  out["backends"] = backends_json(snapshot);
+  return out;
+}
+
+}  // namespace lb::admin

@@ -1,0 +1,20 @@
+// GET /status: the server and its backends at one moment, as JSON.
+#pragma once
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "admin/control.hpp"
+
+namespace lb::admin {
+
+// The names are a contract with users: openapi.json describes them. Latencies are in milliseconds, null where nothing
+// was counted yet.
+[[nodiscard]] boost::json::object status_json(const Snapshot& snapshot);
+[[nodiscard]] boost::json::object backend_json(const BackendSnapshot& backend);
+[[nodiscard]] boost::json::array backends_json(const Snapshot& snapshot);
+
+// {"p50", "p99"}.
+[[nodiscard]] boost::json::object latency_json(const telemetry::Distribution& latency);
+
+}  // namespace lb::admin

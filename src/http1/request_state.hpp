@@ -1,0 +1,72 @@
+// What a client connection needs for a request, beside itself: lent by its worker, so that one that idles has none.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "http1/message_reader.hpp"
+#include "net/child.hpp"
+
+namespace lb::http1 {
+
+template <net::Stream S>
+class ServerConnection;
+
+template <net::Stream S>
+struct RequestState {
+  RequestState(net::DeadlineWheel& wheel, net::Executor executor, net::BlockPool& blocks, const Settings& settings)
+      : reader(blocks, http::HeadParser::Kind::request, settings),
+        watch_entry(wheel, &ServerConnection<S>::begin_watching, this),
+        watcher(std::move(executor)) {}
+
+  ServerConnection<S>* connection = nullptr;  // that it is lent to
+  MessageReader<S> reader;
+  http::RequestHead head;
+  http::Framing framing;
+  http::ConnectionOptions options;
+  std::uint64_t body_bytes = 0;  // for the limit
+
+  net::DeadlineWheel::Entry watch_entry;
+  net::Child watcher;
+  void (*on_gone)(void* context) noexcept = nullptr;
+  void* on_gone_context = nullptr;
+};
+
+// Those of one worker. The pool, the settings, and the wheel of the streams outlive it.
+template <net::Stream S>
+class RequestStates {
+ public:
+  RequestStates(net::BlockPool& blocks, const Settings& settings) : blocks_(blocks), settings_(settings) {
+    resting_.reserve(base::kRestingExchangesMax);
+  }
+
+  [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
+
+  [[nodiscard]] std::unique_ptr<RequestState<S>> lend(S& stream, ServerConnection<S>& connection) {
+    std::unique_ptr<RequestState<S>> state;
+    if (resting_.empty()) {
+      state = std::make_unique<RequestState<S>>(stream.wheel(), stream.executor(), blocks_, settings_);
+    } else {
+      state = std::move(resting_.back());
+      resting_.pop_back();
+    }
+    state->connection = &connection;
+    state->reader.attach(stream);
+    return state;
+  }
+
+  // While nothing reads.
+  void give_back(std::unique_ptr<RequestState<S>> state) noexcept {
+    LB_CHECK(!state->watcher.running());
+    state->on_gone = nullptr;
+    state->reader.rest();
+    if (resting_.size() < resting_.capacity()) resting_.push_back(std::move(state));
+  }
+
+ private:
+  net::BlockPool& blocks_;
+  const Settings& settings_;
+  std::vector<std::unique_ptr<RequestState<S>>> resting_;
+};
+
+}  // namespace lb::http1

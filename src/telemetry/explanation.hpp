@@ -1,0 +1,14 @@
+// Why a request was answered as it was, in one sentence of plain words.
+#pragma once
+
+#include <string>
+
+#include "telemetry/request_record.hpp"
+
+namespace lb::telemetry {
+
+// "It was the turn of http://b1, which could not be reached (connection refused); then http://b2 answered with 200
+// after 3.1 ms." Names every attempt and every backend that was passed over, as far as the record has them.
+[[nodiscard]] std::string explain(const RequestRecord& record);
+
+}  // namespace lb::telemetry

@@ -1,0 +1,42 @@
+#include "app/operator_changes.hpp"
+
+#include <gtest/gtest.h>
+
+namespace lb::app {
+namespace {
+
+using Backends = std::vector<config::Backend>;
+using Lines = std::vector<std::string>;
+
+config::Backend backend(const std::string& url, unsigned weight = 1) {
+  config::Backend made;
+  made.url = url;
+  made.weight = weight;
+  return made;
+}
+
+TEST(OperatorChanges, nothing_is_undone_where_the_operator_changed_nothing) {
+  const Backends before{backend("a"), backend("b")};
+  EXPECT_EQ(undone_by_reading(before, before, before), Lines());
+  EXPECT_EQ(undone_by_reading(before, before, {backend("c")}), Lines()) << "what the file itself changes";
+  EXPECT_EQ(undone_by_reading(before, before, {backend("a", 3), backend("b")}), Lines());
+}
+
+TEST(OperatorChanges, each_change_that_the_file_contradicts_is_named) {
+  const Backends before{backend("a"), backend("b")};
+  const Backends in_force{backend("a", 5), backend("c")};
+  const Lines undone = undone_by_reading(before, in_force, before);
+  ASSERT_EQ(undone.size(), 3U);
+  EXPECT_TRUE(undone[0].starts_with("a has the weight 1 of the file again"));
+  EXPECT_TRUE(undone[1].starts_with("c goes"));
+  EXPECT_TRUE(undone[2].starts_with("b is back"));
+}
+
+TEST(OperatorChanges, what_the_file_has_taken_over_is_not_undone) {
+  const Backends before{backend("a"), backend("b")};
+  const Backends in_force{backend("a", 5), backend("c")};
+  EXPECT_EQ(undone_by_reading(before, in_force, in_force), Lines());
+}
+
+}  // namespace
+}  // namespace lb::app
