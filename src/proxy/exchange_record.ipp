@@ -142,8 +142,8 @@ template <upstream::Transport T>
 void Exchange<T>::end_attempt(const upstream::Pick& pick, Outcome outcome) noexcept {
   using telemetry::Ending;
   if (outcome == Outcome::cut && record_.ending == Ending::complete && attempt_->status != 101) {
-    record_.ending = client_gone_ ? Ending::client : Ending::balancer;
-    record_.detail = client_gone_ ? "the client left" : "the balancer is being stopped";
+    record_.ending = client_gone_ && !aborted_ ? Ending::client : Ending::balancer;
+    record_.detail = end_of_client();
   }
   attempt_->ended = elapsed();
   attempt_->result = result_of(outcome);
