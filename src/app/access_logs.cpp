@@ -10,16 +10,19 @@ namespace lb::app {
 
 std::string AccessLogs::configure(const config::Config& config) {
   const bool on = config.access_log != "off";
-  if (config.access_log == format_ && (!on || config.access_log_file == path_)) return {};
+  const bool same_file = file_ && config.access_log_file == path_;
+  if (config.access_log == format_ && (!on || same_file)) return {};
   std::shared_ptr<base::LogFile> file;
-  if (on) {
+  if (on && same_file) {
+    file = file_;  // two that write to one pipe would tear each other's lines
+  } else if (on) {
     std::string problem;
-    file = base::LogFile::open(config.access_log_file, base::system_clock(), base::kAccessLogBlocksMax, problem);
+    file = base::LogFile::open({.path = config.access_log_file, .blocks_max = base::kAccessLogBlocksMax, .lost = lost_},
+                               base::system_clock(), problem);
     if (!file) return "log.access_file: " + problem;
   }
   format_ = config.access_log;
   path_ = config.access_log_file;
-  dropped_before_ = dropped();
   file_ = file;
   const auto format = format_ == "json" ? telemetry::AccessLogFormat::json : telemetry::AccessLogFormat::text;
   for (const auto& unit : units_) {

@@ -1,6 +1,7 @@
 // The access log as the configuration wants it: opened, opened anew, changed while the workers write to it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -28,8 +29,8 @@ class AccessLogs {
   // The workers write no more: everything is written, and the file closed.
   void finish();
 
-  // Blocks of lines that were not written, since the start.
-  [[nodiscard]] std::uint64_t dropped() const { return dropped_before_ + (file_ ? file_->dropped() : 0); }
+  // Lines that were not written, since the start.
+  [[nodiscard]] std::uint64_t dropped() const noexcept { return lost_->load(std::memory_order_relaxed); }
 
  private:
   net::Worker& control_;
@@ -37,7 +38,7 @@ class AccessLogs {
   std::string format_ = "off";  // as in the configuration
   std::string path_;
   std::shared_ptr<base::LogFile> file_;  // none: it is off
-  std::uint64_t dropped_before_ = 0;     // of files that are not written to any more
+  base::LogFile::LostLines lost_ = std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 }  // namespace lb::app

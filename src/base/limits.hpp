@@ -95,6 +95,8 @@ inline constexpr std::size_t kAccessLogBlocksMax = 256;
 inline constexpr Duration kDroppedSaidEvery{60'000};
 // How long the end of the process waits for whoever reads a log by a pipe.
 inline constexpr Duration kLogFileEndTime{1000};
+// How long it waits for any log: a disk or a terminal may never take what is written to it.
+inline constexpr Duration kLogEndTime{5000};
 
 // Connections to the admin interface that are served at once; as many more are told that there are too many.
 inline constexpr std::size_t kAdminConnectionsMax = 32;

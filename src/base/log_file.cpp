@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <cstring>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
@@ -19,6 +18,7 @@
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/log_thread.hpp"
 
 namespace lb::base {
 namespace {
@@ -35,6 +35,10 @@ std::string name_of(const std::string& path) {
   return path.empty() ? "standard output" : '"' + path + '"';
 }
 
+std::size_t lines_in(std::string_view block) noexcept {
+  return static_cast<std::size_t>(std::ranges::count(block, '\n'));
+}
+
 // A negative number: errno says why. A fifo that nobody reads is an error rather than a wait.
 int open_to_append(const std::string& path) noexcept {
   constexpr mode_t kMode = S_IRUSR | S_IWUSR | S_IRGRP;  // whoever asked for what is nobody else's business
@@ -47,7 +51,8 @@ int open_to_append(const std::string& path) noexcept {
 // Runs on the queue's thread, but for what says otherwise.
 class LogFile::Sink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  Sink(std::string name, int descriptor, const Clock& clock) : name_(std::move(name)), clock_(clock) {
+  Sink(std::string name, int descriptor, const Clock& clock, LostLines lost)
+      : name_(std::move(name)), clock_(clock), lost_(std::move(lost)) {
     use(descriptor);
   }
   ~Sink() override {
@@ -65,8 +70,6 @@ class LogFile::Sink final : public spdlog::sinks::base_sink<spdlog::details::nul
   }
   // Any thread: afterwards nothing waits for a reader.
   void end_by(Deadline deadline) noexcept { end_by_.store(deadline); }
-  // Any thread.
-  [[nodiscard]] std::uint64_t failed() const noexcept { return failed_.load(std::memory_order_relaxed); }
 
  private:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -75,10 +78,10 @@ class LogFile::Sink final : public spdlog::sinks::base_sink<spdlog::details::nul
       ::close(descriptor_);
       use(next);
     }
-    const std::string_view block(message.payload.data(), message.payload.size());
+    std::string_view block(message.payload.data(), message.payload.size());
     if (block.empty()) return;  // sent for the file's sake
     const int error = write_lines(block);
-    if (error != 0) failed_.fetch_add(1, std::memory_order_relaxed);
+    lost_->fetch_add(lines_in(block), std::memory_order_relaxed);
     report(error);
   }
   void flush_() override {}
@@ -90,12 +93,14 @@ class LogFile::Sink final : public spdlog::sinks::base_sink<spdlog::details::nul
     torn_ = false;
   }
 
-  // Both return the error, or 0. What a failed write has torn is ended first, so that the lines that follow are whole.
-  int write_lines(std::string_view block) {
-    const int error = torn_ ? write_all("\n") : 0;
+  // Both return the error, or 0, and leave what was not written. What a failed write has torn is ended first, so that
+  // the lines that follow are whole.
+  int write_lines(std::string_view& block) {
+    std::string_view end = torn_ ? "\n" : "";
+    const int error = write_all(end);
     return error != 0 ? error : write_all(block);
   }
-  int write_all(std::string_view bytes) {
+  int write_all(std::string_view& bytes) {
     while (!bytes.empty()) {
       // A pipe that is ready takes that much without waiting; it may be somebody else's too, so it is not made
       // non-blocking.
@@ -134,76 +139,83 @@ class LogFile::Sink final : public spdlog::sinks::base_sink<spdlog::details::nul
 
   const std::string name_;
   const Clock& clock_;
+  const LostLines lost_;
   int descriptor_ = -1;
   bool is_file_ = false;
   bool torn_ = false;  // the last byte written is not the end of a line
   bool failing_ = false;
   std::atomic<int> next_{-1};
   std::atomic<Deadline> end_by_{kNever};
-  std::atomic<std::uint64_t> failed_{0};
 };
 
-std::unique_ptr<LogFile> LogFile::open(std::string path, const Clock& clock, std::size_t blocks_max,
-                                       std::string& problem) {
-  const int descriptor = open_to_append(path);
+std::unique_ptr<LogFile> LogFile::open(Settings settings, const Clock& clock, std::string& problem) {
+  const int descriptor = open_to_append(settings.path);
   if (descriptor < 0) {
-    problem = "cannot open " + name_of(path) + " for writing: " + reason(errno);
+    problem = "cannot open " + name_of(settings.path) + " for writing: " + reason(errno);
     return nullptr;
   }
-  return std::unique_ptr<LogFile>(new LogFile(std::move(path), descriptor, clock, blocks_max));
+  return std::unique_ptr<LogFile>(new LogFile(std::move(settings), descriptor, clock));
 }
 
-LogFile::LogFile(std::string path, int descriptor, const Clock& clock, std::size_t blocks_max)
-    : path_(std::move(path)),
+LogFile::LogFile(Settings settings, int descriptor, const Clock& clock)
+    : settings_(std::move(settings)),
       clock_(clock),
-      sink_(std::make_shared<Sink>(name_of(path_), descriptor, clock)),
-      thread_(std::make_shared<spdlog::details::thread_pool>(blocks_max, 1)),
+      sink_(std::make_shared<Sink>(name_of(settings_.path), descriptor, clock, settings_.lost)),
+      thread_(std::make_shared<spdlog::details::thread_pool>(settings_.blocks_max, 1)),
       writing_(thread_),
       logger_(std::make_shared<spdlog::async_logger>("log file", sink_, thread_,
-                                                     spdlog::async_overflow_policy::overrun_oldest)) {}
+                                                     spdlog::async_overflow_policy::overrun_oldest)),
+      lines_of_(settings_.blocks_max) {}
 
 LogFile::~LogFile() {
   finish();
 }
 
 void LogFile::write(std::string_view block) {
-  const auto thread = writing_.lock();
-  if (!thread) return;
+  if (const auto thread = writing_.lock()) {
+    queue(*thread, block);
+  } else {
+    settings_.lost->fetch_add(lines_in(block), std::memory_order_relaxed);
+  }
+}
+
+// A full queue drops its oldest block for a new one: that is the one which came blocks_max before it.
+void LogFile::queue(spdlog::details::thread_pool& thread, std::string_view block) {
+  const std::lock_guard lock(mutex_);
   logger_->log(spdlog::level::info, spdlog::string_view_t(block.data(), block.size()));
-  warn_of(thread->overrun_counter());
+  std::size_t& lines = lines_of_[queued_++ % lines_of_.size()];
+  const std::uint64_t overrun = thread.overrun_counter();
+  if (overrun != overrun_) settings_.lost->fetch_add(lines, std::memory_order_relaxed);
+  overrun_ = overrun;
+  lines = lines_in(block);
+  if (overrun_ != warned_of_) warn_of_lost();
 }
 
 // At most once a minute.
-void LogFile::warn_of(std::uint64_t overrun) {
-  if (overrun == warned_of_.load(std::memory_order_relaxed)) return;
+void LogFile::warn_of_lost() {
   const TimePoint now = clock_.now();
-  TimePoint quiet_until = quiet_until_.load();
-  if (now < quiet_until || !quiet_until_.compare_exchange_strong(quiet_until, now + kDroppedSaidEvery)) return;
-  warned_of_.store(overrun, std::memory_order_relaxed);
-  log(LogLevel::warning, name_of(path_) + " takes less than is logged: " + std::to_string(overrun) +
-                             " blocks of lines were dropped so far");
+  if (now < quiet_until_) return;
+  quiet_until_ = now + kDroppedSaidEvery;
+  warned_of_ = overrun_;
+  log(LogLevel::warning, name_of(settings_.path) + " takes less than is logged: " +
+                             std::to_string(settings_.lost->load(std::memory_order_relaxed)) +
+                             " lines were dropped so far");
 }
 
 std::string LogFile::reopen() {
   const auto thread = writing_.lock();
-  if (path_.empty() || !thread) return {};
-  const int descriptor = open_to_append(path_);
-  if (descriptor < 0) return "cannot open " + name_of(path_) + " anew: " + reason(errno);
+  if (settings_.path.empty() || !thread) return {};
+  const int descriptor = open_to_append(settings_.path);
+  if (descriptor < 0) return "cannot open " + name_of(settings_.path) + " anew: " + reason(errno);
   sink_->go_on_in(descriptor);
-  logger_->log(spdlog::level::info, spdlog::string_view_t());  // so that it does not take a request to notice
+  queue(*thread, {});  // so that it does not take a request to notice
   return {};
 }
 
 void LogFile::finish() noexcept {
   if (!thread_) return;
   sink_->end_by(clock_.now() + kLogFileEndTime);
-  overrun_at_end_ = thread_->overrun_counter();
-  thread_.reset();  // joins once the queue is empty
-}
-
-std::uint64_t LogFile::dropped() const {
-  const auto thread = writing_.lock();
-  return sink_->failed() + (thread ? thread->overrun_counter() : overrun_at_end_.load());
+  end_log_thread(std::move(thread_));  // the blocks in its queue keep the sink, should it be left alone
 }
 
 }  // namespace lb::base

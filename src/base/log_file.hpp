@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 
@@ -24,16 +26,24 @@ namespace lb::base {
 // Blocks of whole lines go in; the file's name appears in what the log says about it.
 class LogFile {
  public:
-  // Opens the file to append to it, and makes it if there is none; an empty path is standard output. Null, with a
-  // sentence for the user in `problem`, if the machine refuses. `clock` outlives it. At most `blocks_max` wait.
-  [[nodiscard]] static std::unique_ptr<LogFile> open(std::string path, const Clock& clock, std::size_t blocks_max,
-                                                     std::string& problem);
+  // Lines that were not written, since the queue was full or writing failed; files that follow each other share it.
+  using LostLines = std::shared_ptr<std::atomic<std::uint64_t>>;
+
+  struct Settings {
+    std::string path;            // empty: standard output
+    std::size_t blocks_max = 0;  // that wait to be written
+    LostLines lost;
+  };
+
+  // Opens the file to append to it, and makes it if there is none. Null, with a sentence for the user in `problem`, if
+  // the machine refuses. `clock` outlives the process's last write.
+  [[nodiscard]] static std::unique_ptr<LogFile> open(Settings settings, const Clock& clock, std::string& problem);
   // As finish().
   ~LogFile();
   LogFile(const LogFile&) = delete;
   LogFile& operator=(const LogFile&) = delete;
 
-  // Queues a block. Any thread; takes memory for it, and the lock of the queue for as long as a pointer takes to move.
+  // Queues a copy of the block. Any thread; others that write meanwhile wait for the microseconds that takes.
   void write(std::string_view block);
 
   // Goes on in a new file of that name, after somebody has renamed the old one; standard output stays as it is. Returns
@@ -41,27 +51,29 @@ class LogFile {
   [[nodiscard]] std::string reopen();
 
   // Writes what is queued, and ends; nothing is written afterwards. Waits for a pipe that nobody reads for
-  // kLogFileEndTime at most. One thread at a time.
+  // kLogFileEndTime at most, and for a write that never returns for kLogEndTime. One thread at a time.
   void finish() noexcept;
-
-  // Blocks that were not written: the queue was full, or writing failed. Any thread.
-  [[nodiscard]] std::uint64_t dropped() const;
 
  private:
   class Sink;
 
-  LogFile(std::string path, int descriptor, const Clock& clock, std::size_t blocks_max);
-  void warn_of(std::uint64_t overrun);
+  LogFile(Settings settings, int descriptor, const Clock& clock);
+  void queue(spdlog::details::thread_pool& thread, std::string_view block);
+  void warn_of_lost();
 
-  const std::string path_;
+  const Settings settings_;
   const Clock& clock_;
   std::shared_ptr<Sink> sink_;
   std::shared_ptr<spdlog::details::thread_pool> thread_;       // the queue's; none after finish()
   const std::weak_ptr<spdlog::details::thread_pool> writing_;  // for those that write while another thread ends it
   std::shared_ptr<spdlog::logger> logger_;
-  std::atomic<std::uint64_t> overrun_at_end_{0};
-  std::atomic<std::uint64_t> warned_of_{0};
-  std::atomic<TimePoint> quiet_until_{TimePoint::min()};  // no warning before
+
+  std::mutex mutex_;                          // what follows is known of the queue, and changes with it
+  std::vector<std::size_t> lines_of_;         // of the blocks_max blocks that came last, round and round
+  std::uint64_t queued_ = 0;                  // blocks, since the beginning
+  std::uint64_t overrun_ = 0;                 // of them, dropped by the queue
+  std::uint64_t warned_of_ = 0;               // of those
+  TimePoint quiet_until_ = TimePoint::min();  // no warning before
 };
 
 }  // namespace lb::base

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "base/log_file.hpp"
 #include "telemetry/access_log_line.hpp"
 
 namespace lb::telemetry {

@@ -6,9 +6,12 @@
 #include <string>
 
 #include "base/clock.hpp"
-#include "base/log_file.hpp"
 #include "telemetry/line_time.hpp"
 #include "telemetry/request_record.hpp"
+
+namespace lb::base {
+class LogFile;
+}
 
 namespace lb::telemetry {
 

@@ -4,11 +4,12 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/rfc3339.hpp"
+
 namespace lb::telemetry {
 namespace {
 
 constexpr std::size_t kCommonBytes = 26;
-constexpr std::size_t kUtcBytes = 24;
 
 // Time is cut, not rounded, before 1970 too.
 std::time_t seconds_of(base::WallTime time) noexcept {
@@ -44,22 +45,17 @@ std::string_view LineTime::common(base::WallTime time) noexcept {
   return {common_.data(), kCommonBytes};
 }
 
-std::string_view LineTime::utc(base::WallTime time) noexcept {
+std::string_view LineTime::utc(base::WallTime time) {
   const std::time_t second = seconds_of(time);
   if (second != utc_second_) {
-    std::tm parts{};
-    ::gmtime_r(&second, &parts);
-    std::snprintf(utc_.data(), utc_.size(), "%04u-%02u-%02uT%02u:%02u:%02u.000Z",
-                  static_cast<unsigned>(parts.tm_year + 1900) % 10000U, static_cast<unsigned>(parts.tm_mon + 1) % 100U,
-                  static_cast<unsigned>(parts.tm_mday) % 100U, static_cast<unsigned>(parts.tm_hour) % 100U,
-                  static_cast<unsigned>(parts.tm_min) % 100U, static_cast<unsigned>(parts.tm_sec) % 100U);
+    utc_ = base::rfc3339(std::chrono::system_clock::from_time_t(second));
     utc_second_ = second;
   }
   unsigned milliseconds = milliseconds_of(time);
-  for (std::size_t at = kUtcBytes - 2; at > kUtcBytes - 5; --at, milliseconds /= 10) {
+  for (std::size_t at = utc_.size() - 2; utc_[at] != '.'; --at, milliseconds /= 10) {
     utc_[at] = static_cast<char>('0' + milliseconds % 10);
   }
-  return {utc_.data(), kUtcBytes};
+  return utc_;
 }
 
 }  // namespace lb::telemetry

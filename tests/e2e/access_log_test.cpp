@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
+#include "base/limits.hpp"
 #include "support/balancer.hpp"
 #include "support/log_lines.hpp"
 
@@ -103,6 +104,27 @@ TEST(AccessLog, json_tells_all_of_an_answered_request) {
   EXPECT_EQ(text_at(again.at("attempts").as_array()[0].as_object(), "reused"), "true");
 }
 
+// Goal: what a client sends neither forges lines nor makes them as long as it likes. Method: quotes, and texts longer
+// than what is kept.
+TEST(AccessLog, awkward_and_long_texts_are_tamed) {
+  ScriptedBackend backend(always(ok("hello")));
+  Balancer balancer(logging_json({&backend}));
+  const std::string target = "/\"x\"?" + std::string(10'000, 'a');
+  const std::string agent = "\xFF" + std::string(10'000, 'b');
+  Client client(balancer);
+  EXPECT_EQ(client.ask(get(target, "User-Agent: " + agent + "\r\nX-Request-Id: long\r\n")).status(), 200);
+  const json::object line = object_with(balancer, "\"long\"");
+  EXPECT_EQ(text_at(line, "target"), target.substr(0, base::kLoggedTextBytesMax));
+  EXPECT_EQ(text_at(line, "user_agent"), "\xEF\xBF\xBD" + agent.substr(1, base::kLoggedTextBytesMax - 1));
+  EXPECT_EQ(text_at(line, "status"), "200");
+  Balancer other({.backends = {&backend}, .flags = {"-access-log", "text"}});
+  EXPECT_EQ(ask_once(other, get(target, "User-Agent: " + agent + "\r\n")).status(), 200);
+  const auto text = other.process().wait_for_out("\\x22x\\x22");
+  ASSERT_TRUE(text) << other.process().out();
+  EXPECT_TRUE(std::regex_match(*text, kCombined)) << *text;
+  EXPECT_LT(text->size(), 3 * base::kLoggedTextBytesMax);
+}
+
 // Goal: the attempts of a request, in order. Method: one backend closes on what it is asked, the other answers.
 TEST(AccessLog, a_retried_request_has_its_attempts_in_order) {
   ScriptedBackend bad([](Connection& connection) { static_cast<void>(connection.read_request()); });
@@ -137,13 +159,13 @@ TEST(AccessLog, a_refused_request_says_why) {
 TEST(AccessLog, a_request_that_could_not_be_read_has_a_line) {
   ScriptedBackend backend(always(ok("never")));
   Balancer balancer(logging_json({&backend}));
-  EXPECT_EQ(ask_once(balancer, "NO SENSE\x01\r\n\r\n").status(), 400);
+  EXPECT_EQ(ask_once(balancer, "GET /\x01 HTTP/1.1\r\n\r\n").status(), 400);
   const json::object line = object_with(balancer, "bad_request");
   EXPECT_EQ(text_at(line, "status"), "400");
   EXPECT_EQ(text_at(line, "method"), "<none>");
   EXPECT_EQ(text_at(line, "attempts"), "<none>");
   Balancer other({.backends = {&backend}, .flags = {"-access-log", "text"}});
-  EXPECT_EQ(ask_once(other, "NO SENSE\x01\r\n\r\n").status(), 400);
+  EXPECT_EQ(ask_once(other, "GET /\x01 HTTP/1.1\r\n\r\n").status(), 400);
   const auto text = other.process().wait_for_out("\"-\" 400 ");
   ASSERT_TRUE(text) << other.process().out();
   EXPECT_TRUE(std::regex_match(*text, kCombined)) << *text;

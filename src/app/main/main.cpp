@@ -16,6 +16,7 @@
 #include "app/status_table.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/log_thread.hpp"
 #include "config/explain.hpp"
 #include "config/flags.hpp"
 #include "config/json_schema.hpp"
@@ -181,5 +182,6 @@ int main(int argc, char** argv) {
   base::start_logging(level);
   const int status = serve(command_line, std::move(config), watched_as);
   base::stop_logging();
+  if (base::log_thread_left_alone()) std::_Exit(status);
   return status;
 }

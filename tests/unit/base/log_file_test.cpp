@@ -2,6 +2,7 @@
 #include "base/log_file.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
@@ -54,7 +55,8 @@ class BaseLogFile : public testing::Test {
 
   std::unique_ptr<LogFile> open(const fs::path& path, std::size_t blocks_max = 100) {
     std::string problem;
-    auto file = LogFile::open(path.string(), system_clock(), blocks_max, problem);
+    auto file =
+        LogFile::open({.path = path.string(), .blocks_max = blocks_max, .lost = lost_}, system_clock(), problem);
     EXPECT_NE(file, nullptr) << problem;
     return file;
   }
@@ -77,7 +79,10 @@ class BaseLogFile : public testing::Test {
   [[nodiscard]] fs::path pipe() const { return folder_ / "pipe"; }
   [[nodiscard]] fs::path log() const { return folder_ / "log"; }
 
+  [[nodiscard]] std::uint64_t lost() const { return *lost_; }
+
   fs::path folder_;
+  LogFile::LostLines lost_ = std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 TEST_F(BaseLogFile, appends_blocks_in_order_and_writes_all_of_them_before_it_ends) {
@@ -91,9 +96,10 @@ TEST_F(BaseLogFile, appends_blocks_in_order_and_writes_all_of_them_before_it_end
   }
   file->finish();
   EXPECT_EQ(text_of(log()), expected);
-  EXPECT_EQ(file->dropped(), 0U);
+  EXPECT_EQ(lost(), 0U);
   file->write("too late\n");
   EXPECT_EQ(text_of(log()), expected);
+  EXPECT_EQ(lost(), 1U);
 }
 
 TEST_F(BaseLogFile, a_new_file_is_nobody_elses_business) {
@@ -105,10 +111,11 @@ TEST_F(BaseLogFile, a_new_file_is_nobody_elses_business) {
 TEST_F(BaseLogFile, says_why_a_file_cannot_be_opened) {
   std::string problem;
   const std::string path = folder_ / "none" / "log";
-  EXPECT_EQ(LogFile::open(path, system_clock(), 10, problem), nullptr);
+  EXPECT_EQ(LogFile::open({.path = path, .blocks_max = 10, .lost = lost_}, system_clock(), problem), nullptr);
   EXPECT_EQ(problem, "cannot open \"" + path + "\" for writing: No such file or directory");
   ASSERT_EQ(::mkfifo(pipe().c_str(), 0600), 0);
-  EXPECT_EQ(LogFile::open(pipe(), system_clock(), 10, problem), nullptr) << "a fifo without a reader must not block";
+  EXPECT_EQ(LogFile::open({.path = pipe(), .blocks_max = 10, .lost = lost_}, system_clock(), problem), nullptr)
+      << "a fifo without a reader must not block";
 }
 
 // Goal: what logrotate does. Method: the file is renamed under the writer; then its folder is not there.
@@ -131,34 +138,41 @@ TEST_F(BaseLogFile, goes_on_in_a_new_file_where_that_can_be_opened) {
   EXPECT_EQ(file->reopen(), "cannot open \"" + log().string() + "\" anew: Is a directory");
   file->write("four\n");
   file->finish();
-  EXPECT_EQ(file->dropped(), 0U) << "the old file stays";
+  EXPECT_EQ(lost(), 0U) << "the old file stays";
 }
 
-// Goal: nobody waits for a reader that does not read; the newest blocks are kept, whole, and the others counted.
-TEST_F(BaseLogFile, drops_the_oldest_blocks_of_a_full_queue_and_counts_them) {
+// Goal: nobody waits for a reader that does not read; the newest blocks are kept, whole, and the lines of the others
+// counted. Method: blocks of one to three lines, of which the first is numbered.
+TEST_F(BaseLogFile, drops_the_oldest_blocks_of_a_full_queue_and_counts_their_lines) {
   const int reader = make_pipe();
-  constexpr int kBlocks = 200;
+  constexpr std::size_t kBlocks = 200;
   constexpr std::size_t kQueued = 4;
   const auto file = open(pipe(), kQueued);
-  for (int i = 0; i < kBlocks; ++i) file->write(std::to_string(i) + std::string(20'000, 'x') + '\n');
-  EXPECT_GT(file->dropped(), 100U);
+  std::size_t written = 0;
+  for (std::size_t i = 0; i < kBlocks; ++i) {
+    std::string block = std::to_string(i) + std::string(20'000, 'x') + '\n';
+    for (std::size_t more = 0; more < i % 3; ++more) block += "more\n";
+    file->write(block);
+    written += 1 + i % 3;
+  }
+  EXPECT_GT(lost(), 200U);
   std::string text;
   ASSERT_TRUE(eventually([&] {
     read_into(text, reader);
-    return std::ranges::count(text, '\n') == kBlocks - static_cast<int>(file->dropped());
+    return static_cast<std::size_t>(std::ranges::count(text, '\n')) == written - lost();
   }));
   std::istringstream lines(text);
-  int last = -1;
+  std::vector<std::size_t> kept;
   for (std::string line; std::getline(lines, line);) {
+    if (line == "more") continue;
     ASSERT_EQ(line.size(), 20'000 + line.find('x'));
-    EXPECT_GT(std::stoi(line), last) << "in order";
-    last = std::stoi(line);
+    kept.push_back(std::stoul(line));
   }
-  EXPECT_EQ(last, kBlocks - 1) << "the newest is among them";
-  for (std::size_t i = 0; i < kQueued; ++i) {
-    EXPECT_NE(text.find('\n' + std::to_string(kBlocks - 1 - static_cast<int>(i)) + 'x'), std::string::npos) << i;
-  }
+  EXPECT_TRUE(std::ranges::is_sorted(kept));
+  ASSERT_GE(kept.size(), kQueued);
+  for (std::size_t i = 0; i < kQueued; ++i) EXPECT_EQ(kept[kept.size() - 1 - i], kBlocks - 1 - i) << "the newest";
   file->finish();
+  EXPECT_EQ(static_cast<std::size_t>(std::ranges::count(text, '\n')), written - lost());
   ::close(reader);
 }
 
@@ -193,9 +207,9 @@ TEST_F(BaseLogFile, write_errors_are_said_once_and_their_end_too) {
     return !text.empty();
   }));
   ::close(reader);
-  ASSERT_TRUE(eventually([&] { return file->dropped() == 1; }));
+  ASSERT_TRUE(eventually([&] { return lost() == 1; }));
   file->write("lost\n");
-  ASSERT_TRUE(eventually([&] { return file->dropped() == 2; }));
+  ASSERT_TRUE(eventually([&] { return lost() == 2; }));
 
   reader = open_pipe();
   file->write("back\n");
@@ -217,10 +231,10 @@ TEST_F(BaseLogFile, write_errors_are_said_once_and_their_end_too) {
 
 TEST_F(BaseLogFile, a_full_disk_is_counted) {
   const auto file = open("/dev/full");
-  file->write("one\n");
-  file->write("two\n");
+  file->write("one\ntwo\n");
+  file->write("three\n");
   file->finish();
-  EXPECT_EQ(file->dropped(), 2U);
+  EXPECT_EQ(lost(), 3U);
 }
 
 // Goal: the process can end although nobody reads. Method: a full pipe.
@@ -231,7 +245,7 @@ TEST_F(BaseLogFile, the_end_waits_a_bounded_time_for_a_reader) {
   const TimePoint begun = system_clock().now();
   file->finish();
   EXPECT_LT(system_clock().now() - begun, kPatience);
-  EXPECT_EQ(file->dropped(), 10U);
+  EXPECT_EQ(lost(), 10U);
   ::close(reader);
 }
 

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.hpp"
+#include "base/log_file.hpp"
 #include "support/allocations.hpp"
 #include "support/memory_proxy.hpp"
 
@@ -59,7 +61,9 @@ TEST(ProxyExchangeAllocation, a_request_in_the_steady_state_takes_nothing_from_t
 // A block of lines goes to another thread in memory of its own.
 TEST(ProxyExchangeAllocation, the_access_log_takes_memory_for_a_block_of_lines_alone) {
   std::string problem;
-  const std::shared_ptr<base::LogFile> file = base::LogFile::open("/dev/null", base::system_clock(), 100, problem);
+  const std::shared_ptr<base::LogFile> file = base::LogFile::open(
+      {.path = "/dev/null", .blocks_max = 100, .lost = std::make_shared<std::atomic<std::uint64_t>>(0)},
+      base::system_clock(), problem);
   ASSERT_NE(file, nullptr) << problem;
   constexpr int kExchanges = 1000;
   constexpr std::size_t kLineBytesMax = 600;

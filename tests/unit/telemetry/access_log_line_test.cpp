@@ -8,6 +8,7 @@
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
+#include "base/limits.hpp"
 #include "support/log_lines.hpp"
 
 namespace lb::telemetry {
@@ -154,6 +155,19 @@ TEST(TelemetryAccessLogLine, what_the_client_sent_is_escaped) {
   EXPECT_EQ(line.at("user_agent").as_string(), "\xC3\xA4\xEF\xBF\xBD\x7F");
   EXPECT_EQ(line.at("host").as_string(), "\xE2\x82\xAC\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"\\\t\xC2\x85");
   EXPECT_NE(json_line(record).find(R"(\u0085)"), std::string::npos) << "terminals obey it";
+}
+
+// Goal: a client cannot make lines of any length, of which a block has to hold one more than it is full. Method: the
+// longest texts that are kept, of bytes that take the most room.
+TEST(TelemetryAccessLogLine, the_longest_line_is_bounded) {
+  RequestRecord record = answered();
+  const std::string longest(base::kLoggedTextBytesMax, '\xFF');
+  record.id = std::string(base::kRequestIdBytesMax, '"');
+  record.request_line = "GET " + std::string(base::kLoggedTextBytesMax, '"') + " HTTP/1.1";
+  record.host = record.referer = record.user_agent = record.traceparent = longest;
+  while (record.attempts.size() < RequestRecord::kAttemptsMax) record.attempts.push_back(record.attempts.front());
+  EXPECT_LT(combined(record).size(), base::kAccessLogBlockBytes);
+  EXPECT_LT(json_line(record).size(), base::kAccessLogBlockBytes);
 }
 
 // Goal: no bytes make a line that a reader takes for something else. Method: any bytes, from a seed, in every text.

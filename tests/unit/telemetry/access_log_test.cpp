@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.hpp"
+#include "base/log_file.hpp"
 #include "support/manual_clock.hpp"
 #include "telemetry/recorder.hpp"
 
@@ -30,7 +31,8 @@ class TelemetryAccessLog : public testing::Test {
 
   AccessLog::FilePtr open(const std::string& name) {
     std::string problem;
-    AccessLog::FilePtr file = base::LogFile::open(folder_ / name, base::system_clock(), 100, problem);
+    AccessLog::FilePtr file =
+        base::LogFile::open({.path = folder_ / name, .blocks_max = 100, .lost = lost_}, base::system_clock(), problem);
     EXPECT_NE(file, nullptr) << problem;
     return file;
   }
@@ -50,6 +52,7 @@ class TelemetryAccessLog : public testing::Test {
   }
 
   fs::path folder_;
+  base::LogFile::LostLines lost_ = std::make_shared<std::atomic<std::uint64_t>>(0);
   test::ManualClock clock_;
 };
 
