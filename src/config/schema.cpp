@@ -252,7 +252,7 @@ void add_log_keys(std::vector<KeySpec>& keys) {
       "known."));
   keys.push_back(text<[](auto& c) -> auto& { return c.access_log_file; }>(
       "log.access_file", R"(the path of a file, or "" for standard output)", file_problem, kFilePattern,
-      "Where the access log goes; name a file where nobody collects standard output. SIGUSR1 opens it anew."));
+      "Where the access log goes; name a file where nobody collects standard output. SIGUSR1 begins a new one."));
 }
 
 std::vector<KeySpec> make_keys() {

@@ -169,7 +169,7 @@ class Schema(unittest.TestCase):
         wanted = {}
         for path, schema in keys():
             valid = jsonschema.Draft202012Validator(schema).is_valid
-            values = (7, "7s", "7KiB", "127.0.0.1", "::1", "http", "off", "OPTIONS", "204", "/x", "shop:1", "http://[::1]:81")
+            values = (7, "7s", "7KiB", "127.0.0.1", "::1", "http", "off", "text", "OPTIONS", "204", "/x", "shop:1", "http://[::1]:81")
             wanted[path] = next(value for value in values if valid(value) and value != schema.get("default"))
         wanted["backends", "url"] = "http://[::1]:81"
         wanted["health", "body"] = '\u0000 "\\" \u00e4 \U0001f600'
