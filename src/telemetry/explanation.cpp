@@ -11,9 +11,9 @@ namespace {
 std::string in_words(Micros time) {
   std::array<char, 32> text{};
   const auto millis = static_cast<double>(time.count()) / 1000.0;
-  if (millis < 10) {
+  if (millis < 9.95) {
     std::snprintf(text.data(), text.size(), "%.1f ms", millis);
-  } else if (millis < 1000) {
+  } else if (millis < 999.5) {
     std::snprintf(text.data(), text.size(), "%.0f ms", millis);
   } else {
     std::snprintf(text.data(), text.size(), "%.1f s", millis / 1000.0);
