@@ -36,6 +36,7 @@ class ClientConnection {
     const auto read = co_await reader_.read_head(deadline, base::Side::upstream);
     answered_ = answered_ || !reader_.input().empty();
     if (!read) co_return read;
+    if (reader_.may_read_at_hand()) co_await reader_.read_at_hand();
     const auto cut = reader_.parser().cut_response(reader_.head_text(), response_);
     if (!cut) co_return base::Error{base::ErrorKind::malformed, base::Side::upstream, cut.error().detail};
     const auto framing = http::response_framing(response_, method_);

@@ -136,6 +136,20 @@ Awaitable<Result<std::size_t>> RingStream::read_some(ReadBuffer& into, base::Dea
   co_return error_of(read_stop_, end_);
 }
 
+Awaitable<std::size_t> RingStream::read_at_hand(ReadBuffer& into) {
+  LB_CHECK(!reading_);
+  if (descriptor_ < 0) co_return 0;
+  if (has_stash()) co_return read_stash(into.prepare());
+  if (!more_to_read_ || ended_ || (ahead_ != nullptr && ahead_->pending)) co_return 0;
+  const asio::mutable_buffer room = into.prepare();
+  ring_.receive(direct_, descriptor_, {static_cast<char*>(room.data()), room.size()}, true, MSG_DONTWAIT);
+  co_await direct_.waiter.suspend();
+  more_to_read_ = direct_.outcome.more_to_read;
+  if (direct_.outcome.result > 0) co_return static_cast<std::size_t>(direct_.outcome.result);
+  note_end(direct_.outcome.result);
+  co_return 0;
+}
+
 void RingStream::read_into_ring() noexcept {
   if (ahead_ == nullptr) ahead_ = std::make_unique<Ahead>(*this);
   ring_.receive_into_ring(*ahead_, descriptor_);

@@ -48,6 +48,11 @@ concept Stream =
     requires(S stream, ReadBuffer& read_buffer, const BufferList& from, base::Deadline deadline, base::Duration idle) {
       // At least one byte, which begin where the room does, or an error; `closed` is the orderly end.
       { stream.read_some(read_buffer, deadline) } -> std::same_as<Awaitable<base::Result<std::size_t>>>;
+      // Whether the last read left bytes unread, as far as it could tell.
+      { stream.more_at_hand() } -> std::same_as<bool>;
+      // As many of those as there is room for; 0 where there are none, or the next read would end with an error. Does
+      // not wait for the peer, so that it has no deadline and cannot be cancelled.
+      { stream.read_at_hand(read_buffer) } -> std::same_as<Awaitable<std::size_t>>;
       // Until bytes (or the end) can be read; holds no buffer meanwhile.
       { stream.wait_readable(deadline) } -> std::same_as<Awaitable<base::Result<void>>>;
       // All bytes. `idle` bounds each wait for room, not the whole.

@@ -1,5 +1,6 @@
 #include "net/tcp_stream.hpp"
 
+#include <algorithm>
 #include <sys/socket.h>
 #include <utility>
 
@@ -69,9 +70,18 @@ Awaitable<Result<std::size_t>> TcpStream::read_some(ReadBuffer& into, base::Dead
     const auto [code, bytes] = co_await socket_.async_read_some(room, use_result);
     if (disturbed(read_, code)) continue;
     const Error error = finish(read_, code);
+    filled_ = !code && bytes == room.size();
     if (!code) co_return bytes;
     co_return error;
   }
+}
+
+Awaitable<std::size_t> TcpStream::read_at_hand(ReadBuffer& into) {
+  LB_CHECK(!read_.pending);
+  const asio::mutable_buffer room = into.prepare();
+  const ssize_t bytes = ::recv(socket_.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
+  filled_ = bytes > 0 && static_cast<std::size_t>(bytes) == room.size();
+  co_return static_cast<std::size_t>(std::max<ssize_t>(bytes, 0));
 }
 
 Awaitable<Result<void>> TcpStream::wait_readable(base::Deadline deadline) {

@@ -20,6 +20,8 @@ class TcpStream {
   ~TcpStream() = default;
 
   [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(ReadBuffer& into, base::Deadline deadline);
+  [[nodiscard]] bool more_at_hand() const noexcept { return filled_; }
+  [[nodiscard]] Awaitable<std::size_t> read_at_hand(ReadBuffer& into);
   [[nodiscard]] Awaitable<base::Result<void>> wait_readable(base::Deadline deadline);
   [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle,
                                                     Next next = Next::anything);
@@ -63,6 +65,7 @@ class TcpStream {
   Direction read_;
   Direction write_;
   std::uint64_t bytes_written_ = 0;
+  bool filled_ = false;  // the last read filled its buffer: there may be more
   base::Side side_;
 };
 

@@ -105,17 +105,19 @@ class MemoryStream {
     const auto error = finish(read_);
     if (error) co_return *error;
     if (in_->bytes.empty()) co_return end_of_input();
-    const net::asio::mutable_buffer room = into.prepare();
-    const std::size_t bytes = std::min({room.size(), options_.read_slice, in_->bytes.size()});
-    std::memcpy(room.data(), in_->bytes.data(), bytes);
-    in_->bytes.erase(0, bytes);
-    in_->count_read(bytes);
-    if (in_->writer != nullptr) in_->writer->notify(in_->writer->write_);
+    const std::size_t bytes = take_into(into);
     // Completes through the event loop, as a socket does.
     read_.pending = read_.ready = true;
     co_await net::asio::post(executor_, net::asio::deferred);
     read_.pending = read_.ready = false;
     co_return bytes;
+  }
+
+  [[nodiscard]] bool more_at_hand() const noexcept { return !closed_ && !in_->bytes.empty(); }
+  [[nodiscard]] net::Awaitable<std::size_t> read_at_hand(net::ReadBuffer& into) {
+    LB_CHECK(!read_.pending);
+    if (!more_at_hand()) co_return 0;
+    co_return take_into(into);
   }
 
   [[nodiscard]] net::Awaitable<base::Result<void>> wait_readable(base::Deadline deadline) {
@@ -280,6 +282,16 @@ class MemoryStream {
   [[nodiscard]] base::Error end_of_input() const noexcept {
     if (in_->reset) return {base::ErrorKind::reset, side_, "connection reset"};
     return {base::ErrorKind::closed, side_, "connection closed"};
+  }
+
+  std::size_t take_into(net::ReadBuffer& into) {
+    const net::asio::mutable_buffer room = into.prepare();
+    const std::size_t bytes = std::min({room.size(), options_.read_slice, in_->bytes.size()});
+    std::memcpy(room.data(), in_->bytes.data(), bytes);
+    in_->bytes.erase(0, bytes);
+    in_->count_read(bytes);
+    if (in_->writer != nullptr) in_->writer->notify(in_->writer->write_);
+    return bytes;
   }
 
   std::size_t transfer(std::string_view bytes) {

@@ -147,6 +147,28 @@ TEST(Http1ClientConnection, answers_are_read_in_any_slicing) {
   }
 }
 
+// Goal: what is there already behind the head is passed on with it, and nothing waits for what is not. Method: the
+// connection gives the head and the first bytes in one read, more in the next; the exchange takes what is buffered.
+TEST(Http1ClientConnection, a_head_brings_what_is_at_hand_and_does_not_wait_for_more) {
+  constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n";
+  Backend backend({kHead.size() + 5, 64 * 1024});
+  std::size_t first = 0;
+  const auto read = [&]() -> net::Awaitable<void> {
+    backend.connection->begin(http::Method::get);
+    const auto head = co_await backend.connection->read_response(base::kNever);
+    if (!head) co_return;
+    backend.connection->consume_head();
+    const auto run = backend.connection->take_buffered_body();
+    first = run ? run->bytes : 0;
+  };
+  for (const auto& [bytes, expected] : {std::pair("hello", 5U), std::pair("hello hello", 11U)}) {
+    backend.world.tasks.spawn(read());
+    backend.answer(std::string(kHead) + bytes);
+    EXPECT_EQ(first, expected);
+    backend.connection->rest();
+  }
+}
+
 TEST(Http1ClientConnection, exchanges_follow_each_other_on_one_connection) {
   Backend backend;
   for (int round = 0; round < 3; ++round) {
