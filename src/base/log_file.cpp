@@ -81,7 +81,7 @@ class LogFile::Sink final : public spdlog::sinks::base_sink<spdlog::details::nul
     std::string_view block(message.payload.data(), message.payload.size());
     if (block.empty()) return;  // sent for the file's sake
     const int error = write_lines(block);
-    lost_->fetch_add(lines_in(block), std::memory_order_relaxed);
+    if (error != 0) lost_->fetch_add(lines_in(block), std::memory_order_relaxed);
     report(error);
   }
   void flush_() override {}
@@ -171,23 +171,22 @@ LogFile::~LogFile() {
   finish();
 }
 
-void LogFile::write(std::string_view block) {
+void LogFile::write(std::string_view block, std::size_t lines) {
   if (const auto thread = writing_.lock()) {
-    queue(*thread, block);
+    queue(*thread, block, lines);
   } else {
-    settings_.lost->fetch_add(lines_in(block), std::memory_order_relaxed);
+    settings_.lost->fetch_add(lines, std::memory_order_relaxed);
   }
 }
 
 // A full queue drops its oldest block for a new one: that is the one which came blocks_max before it.
-void LogFile::queue(spdlog::details::thread_pool& thread, std::string_view block) {
+void LogFile::queue(spdlog::details::thread_pool& thread, std::string_view block, std::size_t lines) {
   const std::lock_guard lock(mutex_);
   logger_->log(spdlog::level::info, spdlog::string_view_t(block.data(), block.size()));
-  std::size_t& lines = lines_of_[queued_++ % lines_of_.size()];
+  const std::size_t oldest = std::exchange(lines_of_[queued_++ % lines_of_.size()], lines);
   const std::uint64_t overrun = thread.overrun_counter();
-  if (overrun != overrun_) settings_.lost->fetch_add(lines, std::memory_order_relaxed);
+  if (overrun != overrun_) settings_.lost->fetch_add(oldest, std::memory_order_relaxed);
   overrun_ = overrun;
-  lines = lines_in(block);
   if (overrun_ != warned_of_) warn_of_lost();
 }
 
@@ -208,7 +207,7 @@ std::string LogFile::reopen() {
   const int descriptor = open_to_append(settings_.path);
   if (descriptor < 0) return "cannot open " + name_of(settings_.path) + " anew: " + reason(errno);
   sink_->go_on_in(descriptor);
-  queue(*thread, {});  // so that it does not take a request to notice
+  queue(*thread, {}, 0);  // so that it does not take a request to notice
   return {};
 }
 

@@ -43,8 +43,9 @@ class LogFile {
   LogFile(const LogFile&) = delete;
   LogFile& operator=(const LogFile&) = delete;
 
-  // Queues a copy of the block. Any thread; others that write meanwhile wait for the microseconds that takes.
-  void write(std::string_view block);
+  // Queues a copy of the block, which has so many lines. Any thread; others that write meanwhile wait for the
+  // microseconds that takes.
+  void write(std::string_view block, std::size_t lines);
 
   // Goes on in a new file of that name, after somebody has renamed the old one; standard output stays as it is. Returns
   // a sentence for the user if that cannot be opened: the old one stays then. One thread at a time.
@@ -58,7 +59,7 @@ class LogFile {
   class Sink;
 
   LogFile(Settings settings, int descriptor, const Clock& clock);
-  void queue(spdlog::details::thread_pool& thread, std::string_view block);
+  void queue(spdlog::details::thread_pool& thread, std::string_view block, std::size_t lines);
   void warn_of_lost();
 
   const Settings settings_;

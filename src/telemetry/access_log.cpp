@@ -22,9 +22,9 @@ void AccessLog::add(const RequestRecord& record, base::WallTime now) {
   } else {
     append_json(record, time_.utc(now), waiting_);
   }
+  ++lines_;
   if (waiting_.size() >= base::kAccessLogBlockBytes) {
-    file_->write(waiting_);
-    waiting_.clear();
+    hand_over();
   } else if (!std::exchange(announced_, true) && on_waiting_ != nullptr) {
     on_waiting_(on_waiting_context_);
   }
@@ -32,8 +32,11 @@ void AccessLog::add(const RequestRecord& record, base::WallTime now) {
 
 void AccessLog::flush() {
   announced_ = false;
-  if (waiting_.empty()) return;
-  file_->write(waiting_);
+  if (lines_ > 0) hand_over();
+}
+
+void AccessLog::hand_over() {
+  file_->write(waiting_, std::exchange(lines_, 0));
   waiting_.clear();
 }
 

@@ -41,10 +41,13 @@ class AccessLog {
   void flush();
 
  private:
+  void hand_over();
+
   AccessLogFormat format_ = AccessLogFormat::text;
   FilePtr file_;
   LineTime time_;
   std::string waiting_;
+  std::size_t lines_ = 0;  // of it
   bool announced_ = false;
   void (*on_waiting_)(void*) noexcept = nullptr;
   void* on_waiting_context_ = nullptr;

@@ -60,6 +60,9 @@ class BaseLogFile : public testing::Test {
     EXPECT_NE(file, nullptr) << problem;
     return file;
   }
+  static void put(LogFile& file, std::string_view block) {
+    file.write(block, static_cast<std::size_t>(std::ranges::count(block, '\n')));
+  }
   // A pipe with a name, and its reading end.
   int make_pipe() {
     EXPECT_EQ(::mkfifo(pipe().c_str(), 0600), 0);
@@ -91,13 +94,13 @@ TEST_F(BaseLogFile, appends_blocks_in_order_and_writes_all_of_them_before_it_end
   const auto file = open(log());
   for (int i = 0; i < 50; ++i) {
     const std::string block = std::to_string(i) + std::string(1000, 'x') + '\n';
-    file->write(block);
+    put(*file, block);
     expected += block;
   }
   file->finish();
   EXPECT_EQ(text_of(log()), expected);
   EXPECT_EQ(lost(), 0U);
-  file->write("too late\n");
+  put(*file, "too late\n");
   EXPECT_EQ(text_of(log()), expected);
   EXPECT_EQ(lost(), 1U);
 }
@@ -122,21 +125,21 @@ TEST_F(BaseLogFile, says_why_a_file_cannot_be_opened) {
 TEST_F(BaseLogFile, goes_on_in_a_new_file_where_that_can_be_opened) {
   const auto file = open(log());
   const fs::path old = folder_ / "log.1";
-  file->write("one\n");
+  put(*file, "one\n");
   ASSERT_TRUE(eventually([&] { return text_of(log()) == "one\n"; }));
   fs::rename(log(), old);
-  file->write("two\n");
+  put(*file, "two\n");
   ASSERT_TRUE(eventually([&] { return text_of(old) == "one\ntwo\n"; }));
   EXPECT_EQ(file->reopen(), "");
   EXPECT_TRUE(fs::exists(log())) << "at once, not with the next line";
-  file->write("three\n");
+  put(*file, "three\n");
   ASSERT_TRUE(eventually([&] { return text_of(log()) == "three\n"; }));
   EXPECT_EQ(text_of(old), "one\ntwo\n");
 
   fs::remove(log());
   fs::create_directory(log());
   EXPECT_EQ(file->reopen(), "cannot open \"" + log().string() + "\" anew: Is a directory");
-  file->write("four\n");
+  put(*file, "four\n");
   file->finish();
   EXPECT_EQ(lost(), 0U) << "the old file stays";
 }
@@ -152,7 +155,7 @@ TEST_F(BaseLogFile, drops_the_oldest_blocks_of_a_full_queue_and_counts_their_lin
   for (std::size_t i = 0; i < kBlocks; ++i) {
     std::string block = std::to_string(i) + std::string(20'000, 'x') + '\n';
     for (std::size_t more = 0; more < i % 3; ++more) block += "more\n";
-    file->write(block);
+    put(*file, block);
     written += 1 + i % 3;
   }
   EXPECT_GT(lost(), 200U);
@@ -183,7 +186,7 @@ TEST_F(BaseLogFile, dropped_blocks_are_said_once_a_minute) {
   start_logging(LogLevel::info);
   {
     const auto file = open(pipe(), 1);
-    for (int i = 0; i < 200; ++i) file->write(std::string(20'000, 'x') + '\n');
+    for (int i = 0; i < 200; ++i) put(*file, std::string(20'000, 'x') + '\n');
     ::close(reader);
   }
   stop_logging();
@@ -200,7 +203,7 @@ TEST_F(BaseLogFile, write_errors_are_said_once_and_their_end_too) {
   testing::internal::CaptureStderr();
   start_logging(LogLevel::info);
   const auto file = open(pipe());
-  file->write(std::string(200'000, 'x') + '\n');  // more than the pipe takes
+  put(*file, std::string(200'000, 'x') + '\n');  // more than the pipe takes
   std::string text;
   ASSERT_TRUE(eventually([&] {
     read_into(text, reader);
@@ -208,11 +211,11 @@ TEST_F(BaseLogFile, write_errors_are_said_once_and_their_end_too) {
   }));
   ::close(reader);
   ASSERT_TRUE(eventually([&] { return lost() == 1; }));
-  file->write("lost\n");
+  put(*file, "lost\n");
   ASSERT_TRUE(eventually([&] { return lost() == 2; }));
 
   reader = open_pipe();
-  file->write("back\n");
+  put(*file, "back\n");
   text.clear();
   ASSERT_TRUE(eventually([&] {
     read_into(text, reader);
@@ -231,8 +234,8 @@ TEST_F(BaseLogFile, write_errors_are_said_once_and_their_end_too) {
 
 TEST_F(BaseLogFile, a_full_disk_is_counted) {
   const auto file = open("/dev/full");
-  file->write("one\ntwo\n");
-  file->write("three\n");
+  put(*file, "one\ntwo\n");
+  put(*file, "three\n");
   file->finish();
   EXPECT_EQ(lost(), 3U);
 }
@@ -241,7 +244,7 @@ TEST_F(BaseLogFile, a_full_disk_is_counted) {
 TEST_F(BaseLogFile, the_end_waits_a_bounded_time_for_a_reader) {
   const int reader = make_pipe();
   const auto file = open(pipe(), 4);
-  for (int i = 0; i < 10; ++i) file->write(std::string(100'000, 'x') + '\n');
+  for (int i = 0; i < 10; ++i) put(*file, std::string(100'000, 'x') + '\n');
   const TimePoint begun = system_clock().now();
   file->finish();
   EXPECT_LT(system_clock().now() - begun, kPatience);
@@ -256,7 +259,7 @@ TEST_F(BaseLogFile, may_be_ended_under_those_that_write) {
   std::vector<std::thread> writers;
   for (int i = 0; i < 2; ++i) {
     writers.emplace_back([&] {
-      while (!stop) file->write("line\n");
+      while (!stop) put(*file, "line\n");
     });
   }
   ASSERT_TRUE(eventually([&] { return !text_of(log()).empty(); }));
