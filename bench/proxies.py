@@ -1,7 +1,7 @@
 """How each proxy is started: as somebody who knows it would write its configuration for this traffic.
 
 The same for all: the number of workers, idle connections kept to the backends, X-Forwarded-For, -Proto and -Host, no
-access log, limits that nothing here runs into, timeouts that nothing here reaches.
+access log unless one is asked for, limits that nothing here runs into, timeouts that nothing here reaches.
 """
 
 import os
@@ -20,6 +20,7 @@ threads = {workers}
 [pool]
 idle_connections = 1024
 idle_timeout = "1m"
+{access_log}
 {servers}
 """
 OURS_SERVER = '[[backends]]\nurl = "http://127.0.0.1:{port}"'
@@ -36,7 +37,7 @@ error_log {log};
 worker_rlimit_nofile {descriptors};
 events {{ worker_connections {nginx_connections}; }}
 http {{
-  access_log off;
+  {access_log}
   keepalive_requests 1000000000;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
@@ -76,6 +77,7 @@ defaults
   mode http
   option forwardfor
   option http-keep-alive
+  {access_log}
   http-reuse always
   {large}
   timeout connect 3s
@@ -100,6 +102,7 @@ CADDY = """
 }}
 http://:{port} {{
   bind 127.0.0.1
+  {access_log}
   reverse_proxy {servers} {{
     lb_policy round_robin
     transport http {{
@@ -110,6 +113,14 @@ http://:{port} {{
 }}
 """
 CADDY_SERVER = "127.0.0.1:{port}"
+
+# Each writes a line for each request to a file, as it would on a server: nginx buffered, which it is not by default;
+# HAProxy, which writes no files, by its standard output; Caddy by what it calls a log.
+ACCESS_LOGS = {"load-balancer": '[log]\naccess = "text"\naccess_file = "{file}"',
+               "nginx": "access_log {file} combined buffer=32k flush=1s;",
+               "haproxy": "log stdout format raw local0\n  option httplog",
+               "caddy": "log {{\n    output file {file} {{\n      roll_disabled\n    }}\n  }}"}
+NO_ACCESS_LOGS = {"nginx": "access_log off;"}
 
 KINDS = {"load-balancer": (OURS, OURS_SERVER, "\n"), "nginx": (NGINX, NGINX_SERVER, "\n"),
          "haproxy": (HAPROXY, HAPROXY_SERVER, "\n"), "caddy": (CADDY, CADDY_SERVER, " ")}
@@ -141,7 +152,7 @@ class Proxy:
     """A proxy of the given kind as a process, fresh, in front of `backend_ports`."""
 
     def __init__(self, kind: str, binary: str, folder: pathlib.Path, backend_ports: list[int], workers: int,
-                 cores: set[int], descriptors: int, plain_peers: bool = False):
+                 cores: set[int], descriptors: int, plain_peers: bool = False, access_logs: bool = False):
         self.kind = kind
         self.ports = process.Ports(1)
         self.port = self.ports.numbers[0]
@@ -150,9 +161,12 @@ class Proxy:
         template, server, separator = KINDS[kind]
         config = folder / f"{kind}.conf"
         large = {"nginx": NGINX_LARGE, "haproxy": HAPROXY_LARGE}.get(kind, "")
+        access_log = folder / f"{kind}.access.log"
+        access_log.unlink(missing_ok=True)
         config.write_text(template.format(
             folder=folder, log=self.log, port=self.port, workers=workers, user=backends.nginx_user(),
             servers=separator.join(server.format(port=port) for port in backend_ports), descriptors=descriptors,
+            access_log=(ACCESS_LOGS if access_logs else NO_ACCESS_LOGS).get(kind, "").format(file=access_log),
             large="" if plain_peers else large, connections=connections_max(descriptors), pipes=PIPES_MAX,
             # nginx closes idle connections when it runs short of them.
             nginx_connections=min(20000, descriptors - 100),

@@ -49,6 +49,7 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, help="worker threads or processes of every proxy (1)")
     parser.add_argument("--plain-peers", action="store_true",
                         help="leave nginx its default buffers, and HAProxy without splicing")
+    parser.add_argument("--access-logs", action="store_true", help="every proxy writes a line for each request")
     parser.add_argument("--binary", default=str(ROOT / "build/release/load-balancer"), help="of load-balancer")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the proxies and the arrival of requests")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "bench/results", help="folder of the results")
@@ -88,6 +89,7 @@ class Run:
         self.errors: list[str] = []
         self.notes: list[str] = [
             "nginx and HAProxy " + ("as they come" if options.plain_peers else "tuned for large answers, too"),
+            "access logs: " + ("all to files, nginx' buffered" if options.access_logs else "none"),
             "io_uring: strace counts each io_uring_enter as one system call, whatever it submits"]
         self.backends: dict[int, backends.Backend] = {}
         self.bench = measuring.Bench(folder, set(), folder / "open_loop", tool("wrk"), tool("strace"),
@@ -135,7 +137,7 @@ class Run:
                 try:
                     proxy = proxies.Proxy(kind, self.binaries[kind], self.folder, ports, workload.workers,
                                           self.proxy_cores(workload.workers), self.descriptors,
-                                          self.options.plain_peers)
+                                          self.options.plain_peers, self.options.access_logs)
                     try:
                         result = measure(proxy, backend, number)
                     finally:

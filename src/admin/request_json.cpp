@@ -51,7 +51,7 @@ json::object request_json(const telemetry::RecentRequest& request, std::size_t w
   const telemetry::RequestRecord& record = request.record;
   json::object object;
   object["id"] = record.id;
-  object["at"] = base::rfc3339(request.ended - record.total);
+  object["at"] = base::rfc3339(began_at(request));
   object["client"] = record.client;
   add_text(object, "request", record.request_line);
   add_status(object, record.status);

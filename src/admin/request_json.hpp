@@ -14,6 +14,10 @@ namespace lb::admin {
   return static_cast<double>(time.count()) / 1000;
 }
 
+[[nodiscard]] inline base::WallTime began_at(const telemetry::RecentRequest& request) noexcept {
+  return request.ended - request.record.total;
+}
+
 // `worker`: who answered it, from 0. What there was not (a status, a backend's answer, a reason) is absent rather than
 // null. `at` is when the request began; the times of an attempt count from its own beginning, but for `began_ms`, which
 // counts from the request's.

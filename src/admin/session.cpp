@@ -157,7 +157,7 @@ net::Awaitable<Session::Next> Session::stream(const Route& route, const Request&
   co_return Next::end;
 }
 
-void Session::left(void* self) noexcept {
+void Session::left(void* self, base::ErrorKind /*how*/) noexcept {
   auto& session = *static_cast<Session*>(self);
   session.open_ = false;
   session.pause_.wake();

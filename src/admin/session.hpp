@@ -37,7 +37,7 @@ class Session final : private Outlet {
   [[nodiscard]] bool open() const noexcept override { return open_; }
   net::Awaitable<void> wait(base::Deadline deadline) override;
   net::Awaitable<void> write(std::string_view text) override;
-  static void left(void* self) noexcept;
+  static void left(void* self, base::ErrorKind how) noexcept;
 
   net::Worker& worker_;
   Control& control_;

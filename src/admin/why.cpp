@@ -1,12 +1,17 @@
 #include "admin/why.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <utility>
+#include <vector>
+
+#include <boost/json/array.hpp>
 
 #include "admin/json_text.hpp"
 #include "admin/request_json.hpp"
 #include "base/limits.hpp"
+#include "base/rfc3339.hpp"
 #include "telemetry/explanation.hpp"
 
 namespace lb::admin {
@@ -16,6 +21,54 @@ struct Found {
   std::size_t worker = 0;
   std::optional<telemetry::RecentRequest> request;
 };
+
+bool was_met(const telemetry::RequestRecord& record, std::string_view backend) {
+  const auto is_it = [backend](const auto& one) { return one.backend == backend; };
+  return std::any_of(record.attempts.begin(), record.attempts.end(), is_it) ||
+         std::any_of(record.passed.begin(), record.passed.end(), is_it);
+}
+
+// Why it would not have got a request that began then, as far as its present state tells: the health knows since when
+// it is what it is.
+std::optional<telemetry::PassedOver> out_since(const upstream::Endpoint& endpoint, base::WallTime then) {
+  switch (endpoint.administration()) {
+    case upstream::Administration::active:
+      break;
+    case upstream::Administration::draining:
+      return telemetry::PassedOver::drained;
+    case upstream::Administration::disabled:
+      return telemetry::PassedOver::disabled;
+  }
+  if (!endpoint.is_up() && endpoint.last_change().at <= then) return telemetry::PassedOver::down;
+  return std::nullopt;
+}
+
+// The backends of now that the request did not come to.
+struct Others {
+  boost::json::array all;
+  std::vector<telemetry::Passed> out;  // those that no request came to
+};
+
+Others others_of(const telemetry::RecentRequest& request, const Snapshot& snapshot) {
+  Others others;
+  const base::WallTime began = began_at(request);
+  for (const BackendSnapshot& backend : snapshot.backends) {
+    const upstream::Endpoint& endpoint = *backend.endpoint;
+    if (was_met(request.record, endpoint.name())) continue;
+    const auto out = out_since(endpoint, began);
+    if (out) others.out.push_back({.backend = endpoint.name(), .why = *out});
+    const upstream::HealthChange change = endpoint.last_change();
+    boost::json::object other;
+    other["backend"] = endpoint.url();
+    other["why"] = out ? to_string(*out) : "not_its_turn";
+    other["state"] = to_string(endpoint.state());
+    other["administration"] = to_string(endpoint.administration());
+    other["reason"] = change.reason;
+    if (change.count > 0) other["since"] = base::rfc3339(change.at);
+    others.all.push_back(std::move(other));
+  }
+  return others;
+}
 
 }  // namespace
 
@@ -50,7 +103,9 @@ net::Awaitable<Answer> why(Control& control, const Request& request) {
                                std::to_string(base::kRecentNotableMax) + " that failed or were repeated");
   }
   boost::json::object object = request_json(*newest->request, newest->worker);
-  object["explanation"] = telemetry::explain(newest->request->record);
+  Others others = others_of(*newest->request, control.snapshot());
+  if (!others.all.empty()) object["others"] = std::move(others.all);
+  object["explanation"] = telemetry::explain(newest->request->record, others.out);
   co_return Answer{.content_type = kJson, .body = json_text(object) + "\n"};
 }
 

@@ -58,6 +58,7 @@ admin::Snapshot Server::Operator::snapshot() const {
   out.stopping = server_.stopping_;
   out.connections = server_.admissions_.connections();
   out.connections_max = server_.admissions_.connections_max();
+  out.access_log_dropped = server_.access_logs_.dropped();
   for (const auto& unit : server_.units_) out.clients.add(unit->recorder().counters());
   const std::size_t backends = server_.cluster_.size();
   out.backends.reserve(backends);

@@ -81,7 +81,13 @@ net::Awaitable<void> Server::read_again() {
       base::log(LogLevel::info, line);
     }
     file_backends_ = loaded.value().backends;
+    const std::string log_problem = access_logs_.configure(loaded.value());
     record.message = co_await apply(loaded.value());
+    if (!log_problem.empty()) {
+      const std::string text = log_problem + "; the access log stays as it was";
+      base::log(LogLevel::error, text);
+      record.message += "; " + text;
+    }
     log_administration();
     ++history_.reload_successes;
     history_.last_reload_success = record.at;

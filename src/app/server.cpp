@@ -92,7 +92,7 @@ Server::~Server() {
   // Without handlers the signals would kill a process that is about to end well.
   boost::system::error_code ignored;
   signals_.clear(ignored);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) std::signal(signal, SIG_IGN);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) std::signal(signal, SIG_IGN);
 }
 
 // A client that is being answered needs a second descriptor, for its backend; most clients idle between their requests.
@@ -124,14 +124,18 @@ std::string Server::run() {
   if (units_busy_ == 0) {
     for (const auto& unit : units_) unit->worker().join();
   }
+  access_logs_.finish();
   return problem_;
 }
 
 // The life of the server, from the first check of the backends to the last client.
 net::Awaitable<void> Server::supervise() {
-  co_await monitor_.check_now(cluster_.members()->endpoints(), first_round_time());
-  monitor_.reconsider();
-  const bool open = !stopping_ && co_await open_listeners();
+  problem_ = access_logs_.configure(config_);
+  if (problem_.empty()) {
+    co_await monitor_.check_now(cluster_.members()->endpoints(), first_round_time());
+    monitor_.reconsider();
+  }
+  const bool open = problem_.empty() && !stopping_ && co_await open_listeners();
   if (open) {
     for (const auto& unit : units_) unit->start();
     control_.tasks().spawn(begin_to_serve());
@@ -249,7 +253,7 @@ void Server::on_taken_over() {
 
 void Server::await_signal() {
   boost::system::error_code ignored;
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals_.add(signal, ignored);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(signal, ignored);
   signals_.async_wait([this](const boost::system::error_code& code, int signal) {
     if (code) return;
     on_signal(signal);
@@ -259,6 +263,7 @@ void Server::await_signal() {
 
 void Server::on_signal(int signal) {
   if (signal == SIGHUP) return request_reload("SIGHUP");
+  if (signal == SIGUSR1) return access_logs_.reopen();
   ++stop_signals_;
   begin_to_stop();
 }
@@ -292,7 +297,8 @@ net::Awaitable<void> Server::shut_down() {
 // Worker's thread.
 void Server::drain_worker(WorkerUnit& unit) {
   unit.drain();
-  unit.worker().tasks().when_empty([this] {
+  unit.worker().tasks().when_empty([this, &unit] {
+    unit.recorder().access_log().flush();
     control_.post([this] {
       --units_busy_;
       stop_wait_.wake();

@@ -9,6 +9,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "admin/server.hpp"
+#include "app/access_logs.hpp"
 #include "app/file_watch.hpp"
 #include "app/takeover.hpp"
 #include "app/worker_unit.hpp"
@@ -101,6 +102,7 @@ class Server {
   proxy::WaitingRooms waiting_rooms_;
   Admissions admissions_;
   std::vector<std::unique_ptr<WorkerUnit>> units_;
+  AccessLogs access_logs_{control_, units_};
   std::vector<int> listening_;  // descriptors, which the listeners own
   std::uint16_t port_ = 0;
   net::asio::basic_signal_set<net::Executor> signals_;

@@ -45,7 +45,7 @@ std::string milliseconds_of(const json::value& value) {
   const double number = value.is_null() ? 0 : value.to_number<double>(code);
   if (value.is_null() || code) return "-";
   std::array<char, 48> text{};
-  std::snprintf(text.data(), text.size(), number < 10 ? "%.1f" : "%.0f", std::min(number, 1e9));
+  std::snprintf(text.data(), text.size(), number < 9.95 ? "%.1f" : "%.0f", std::min(number, 1e9));
   return text.data();
 }
 

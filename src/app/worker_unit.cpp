@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "net/ring_acceptor.hpp"
 #include "net/ring_connector.hpp"
 #include "net/tcp_acceptor.hpp"
@@ -94,7 +95,19 @@ class WorkerUnitOf final : public WorkerUnit {
 }  // namespace
 
 WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, std::size_t number)
-    : settings_(settings), worker_(base::system_clock(), std::move(ring)), recorder_(number, base::system_clock()) {}
+    : settings_(settings),
+      worker_(base::system_clock(), std::move(ring)),
+      recorder_(number, base::system_clock()),
+      flush_access_log_(
+          worker_.wheel(), [](void* self) noexcept { static_cast<WorkerUnit*>(self)->recorder_.access_log().flush(); },
+          this) {
+  recorder_.access_log().on_waiting(
+      [](void* self) noexcept {
+        auto& unit = *static_cast<WorkerUnit*>(self);
+        unit.flush_access_log_.arm(unit.worker_.wheel().after(base::kAccessLogDelay));
+      },
+      this);
+}
 
 void WorkerUnit::start() {
   start_listening();

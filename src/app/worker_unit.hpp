@@ -77,6 +77,9 @@ class WorkerUnit {
   proxy::Settings settings_;
   net::Worker worker_;
   telemetry::Recorder recorder_;
+
+ private:
+  net::DeadlineWheel::Entry flush_access_log_;
 };
 
 // By the ring; without one, by Asio's reactor.

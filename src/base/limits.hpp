@@ -86,6 +86,18 @@ inline constexpr std::size_t kLoggedTextBytesMax = 1024;
 // An id that a client gave its request; longer ones are replaced.
 inline constexpr std::size_t kRequestIdBytesMax = 128;
 
+// Lines of the access log that a worker hands over at once, and how long it may keep fewer.
+inline constexpr std::size_t kAccessLogBlockBytes = 32 * 1024;
+inline constexpr Duration kAccessLogDelay{100};
+// Blocks that wait to be written: 8 MiB, a disk's pause of half a second under full load.
+inline constexpr std::size_t kAccessLogBlocksMax = 256;
+// How often it is said that blocks were dropped.
+inline constexpr Duration kDroppedSaidEvery{60'000};
+// How long the end of the process waits for whoever reads a log by a pipe.
+inline constexpr Duration kLogFileEndTime{1000};
+// How long it waits for any log: a disk or a terminal may never take what is written to it.
+inline constexpr Duration kLogEndTime{5000};
+
 // Connections to the admin interface that are served at once; as many more are told that there are too many.
 inline constexpr std::size_t kAdminConnectionsMax = 32;
 // What a request to it may consist of.

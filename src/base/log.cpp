@@ -10,6 +10,8 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "base/log_thread.hpp"
+
 namespace lb::base {
 namespace {
 
@@ -67,7 +69,7 @@ void set_log_level(LogLevel level) noexcept {
 
 void stop_logging() noexcept {
   g_level.store(LogLevel::off, std::memory_order_relaxed);
-  g_thread.reset();  // joins once the queue is empty; only then is the sink nobody else's
+  if (g_thread) end_log_thread(std::move(g_thread));  // the lines in its queue keep the sink, should it be left alone
   g_logger.reset();
 }
 

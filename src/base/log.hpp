@@ -19,7 +19,8 @@ void set_log_level(LogLevel level) noexcept;
 
 // Starts the queue and its thread. Call once, before the first line; without it every line is dropped.
 void start_logging(LogLevel level);
-// Writes what is queued and stops. Call once all other threads have ended.
+// Writes what is queued and stops; log_thread.hpp says what happens if that does not end. Call once all other threads
+// have ended.
 void stop_logging() noexcept;
 
 // True if a line of this level would be written; ask before building an expensive one. Any thread.

@@ -93,6 +93,8 @@ struct Config {
   Pool pool;
   Admin admin;
   std::string log_level = "info";  // trace, debug, info, warning, error, off
+  std::string access_log = "off";  // off, text, json
+  std::string access_log_file;     // empty: standard output
 };
 
 }  // namespace lb::config

@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/utf8.hpp"
 #include "config/config_error.hpp"
-#include "config/utf8.hpp"
 
 namespace lb::config {
 namespace {
@@ -54,8 +54,8 @@ std::vector<Range> find_secrets(std::string_view line, Range window) {
 Range window_around(std::string_view line, std::size_t place) {
   std::size_t begin = place > kBytesBefore + kCut.size() ? place - kBytesBefore : 0;
   std::size_t end = line.size() > place + kBytesAfter + kCut.size() ? place + kBytesAfter : line.size();
-  while (begin > 0 && begin < place && is_continuation(line[begin])) ++begin;
-  while (end > place && end < line.size() && is_continuation(line[end])) --end;
+  while (begin > 0 && begin < place && base::is_continuation(line[begin])) ++begin;
+  while (end > place && end < line.size() && base::is_continuation(line[end])) --end;
   return {begin, end};
 }
 
@@ -122,7 +122,7 @@ class Writer {
       append(kTab);
       return at + 1;
     }
-    const std::optional<CodePoint> point = first_code_point(line_.substr(at));
+    const std::optional<base::CodePoint> point = base::first_code_point(line_.substr(at));
     const std::size_t columns = point ? counter_.columns(point->value) : 0;
     const std::string_view bytes = line_.substr(at, point ? point->bytes : 1);
     if (columns == 0) {

@@ -15,6 +15,7 @@ constexpr std::array kFlags = {
     FlagSpec{.name = "address", .value_name = "IP", .key = "server.address", .help = "the address to listen on"},
     FlagSpec{.name = "threads", .value_name = "NUMBER", .key = "server.threads", .help = "worker threads"},
     FlagSpec{.name = "log-level", .value_name = "LEVEL", .key = "log.level", .help = "what to log"},
+    FlagSpec{.name = "access-log", .value_name = "FORMAT", .key = "log.access", .help = "a line for each request"},
     FlagSpec{
         .name = "admin-port", .value_name = "NUMBER", .key = "admin.port", .help = "the port of the admin interface"},
     FlagSpec{.name = "admin-address",

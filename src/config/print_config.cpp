@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/utf8.hpp"
 #include "config/config_error.hpp"
 #include "config/schema.hpp"
-#include "config/utf8.hpp"
 
 namespace lb::config {
 namespace {
@@ -21,7 +21,7 @@ std::string toml_string(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {
     // A value from a file or a flag is valid UTF-8: the library and the checks of the keys see to that.
-    const CodePoint point = first_code_point(text).value_or(CodePoint{0xFFFD, 1});
+    const base::CodePoint point = base::first_code_point(text).value_or(base::CodePoint{0xFFFD, 1});
     if (point.value == '"' || point.value == '\\') {
       out += '\\';
     }

@@ -20,6 +20,7 @@ constexpr std::size_t kTextBytesMax = 1024;
 
 constexpr std::array<std::string_view, 2> kChecks = {"tcp", "http"};
 constexpr std::array<std::string_view, 3> kRequestIds = {"off", "backend", "both"};
+constexpr std::array<std::string_view, 3> kAccessLogs = {"off", "text", "json"};
 constexpr std::array<std::string_view, 6> kLogLevels = {"trace", "debug", "info", "warning", "error", "off"};
 
 std::string method_problem(std::string_view text) {
@@ -42,6 +43,10 @@ std::string status_problem(std::string_view text) {
 std::string any_text(std::string_view text) {
   return text.size() <= kTextBytesMax ? "" : "is too long";
 }
+std::string file_problem(std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  return std::ranges::none_of(text, is_control) ? "" : "is not the path of a file";
+}
 std::string url_problem(std::string_view text) {
   return parse_backend_url(text).problem;
 }
@@ -55,6 +60,7 @@ constexpr std::string_view kPathPattern = R"(^/[!"$-~]*$)";
 constexpr std::string_view kHostPattern = R"(^((\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?)?$)";
 constexpr std::string_view kStatusPattern =
     "^[ \\t]*[1-5][0-9]{2}(-[1-5][0-9]{2})?[ \\t]*(,[ \\t]*[1-5][0-9]{2}(-[1-5][0-9]{2})?[ \\t]*)*$";
+constexpr std::string_view kFilePattern = R"(^[^\x00-\x1f\x7f]*$)";
 constexpr std::string_view kUrlPattern = R"(^([Hh][Tt][Tt][Pp]://)?(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?/?$)";
 
 // One URL fills three fields; the weight stays, the keys of a table have no order.
@@ -86,15 +92,11 @@ void add_server_keys(std::vector<KeySpec>& keys) {
   keys.push_back(count<[](auto& c) -> auto& { return c.server.threads; }>(
       "server.threads", {0, 1024, "one per processor"},
       "Worker threads; set it where the balancer shares the machine or a container is limited to fewer processors."));
-  constexpr auto kIds = [](auto& c) -> auto& { return c.server.request_ids; };
-  keys.push_back(
-      {.path = "server.request_ids",
-       .type = KeyType::kEnum,
-       .choices = kRequestIds,
-       .help = "Who is told the X-Request-Id of a request that came without one: both adds it to every answer, off to "
-               "nothing; a client's own is always passed on.",
-       .get = get_field<kIds>,
-       .set = set_field<kIds>});
+  keys.push_back(choice<[](auto& c) -> auto& {
+    return c.server.request_ids;
+  }>("server.request_ids", kRequestIds,
+     "Who is told the X-Request-Id of a request that came without one: both adds it to every answer, off to nothing; a "
+     "client's own is always passed on."));
 }
 
 void add_timeout_keys(std::vector<KeySpec>& keys) {
@@ -207,15 +209,10 @@ void add_health_keys(std::vector<KeySpec>& keys) {
   keys.push_back(count<[](auto& c) -> auto& { return c.health.jitter_percent; }>(
       "health.jitter_percent", {0, 50},
       "How much earlier or later than the interval a round of checks may come; 0 suits tests."));
-  constexpr auto kCheck = [](auto& c) -> auto& { return c.health.check; };
-  keys.push_back({.path = "health.check",
-                  .type = KeyType::kEnum,
-                  .choices = kChecks,
-                  .help =
-                      "What a check is: a TCP connection, or an HTTP request on it; choose http where a backend that "
-                      "accepts connections may still be unable to answer.",
-                  .get = get_field<kCheck>,
-                  .set = set_field<kCheck>});
+  keys.push_back(choice<[](auto& c) -> auto& { return c.health.check; }>(
+      "health.check", kChecks,
+      "What a check is: a TCP connection, or an HTTP request on it; choose http where a backend that accepts "
+      "connections may still be unable to answer."));
   keys.push_back(text<[](auto& c) -> auto& { return c.health.method; }>(
       "health.method", "a method such as GET or HEAD", method_problem, kMethodPattern, "The method of HTTP checks."));
   keys.push_back(text<[](auto& c) -> auto& { return c.health.path; }>(
@@ -245,8 +242,20 @@ void add_pool_keys(std::vector<KeySpec>& keys) {
       "own."));
 }
 
+void add_log_keys(std::vector<KeySpec>& keys) {
+  keys.push_back(choice<[](auto& c) -> auto& { return c.log_level; }>(
+      "log.level", kLogLevels,
+      "The least severe message that is logged; debug and trace show single requests and cost speed."));
+  keys.push_back(choice<[](auto& c) -> auto& { return c.access_log; }>(
+      "log.access", kAccessLogs,
+      "The access log, a line for each request: text is the Combined format that log tools read, json has all that is "
+      "known."));
+  keys.push_back(text<[](auto& c) -> auto& { return c.access_log_file; }>(
+      "log.access_file", R"(the path of a file, or "" for standard output)", file_problem, kFilePattern,
+      "Where the access log goes; name a file where nobody collects standard output. SIGUSR1 begins a new one."));
+}
+
 std::vector<KeySpec> make_keys() {
-  constexpr auto kLevel = [](auto& c) -> auto& { return c.log_level; };
   std::vector<KeySpec> keys;
   add_server_keys(keys);
   add_timeout_keys(keys);
@@ -260,13 +269,7 @@ std::vector<KeySpec> make_keys() {
   add_health_keys(keys);
   add_pool_keys(keys);
   add_admin_keys(keys);
-  keys.push_back(
-      {.path = "log.level",
-       .type = KeyType::kEnum,
-       .choices = kLogLevels,
-       .help = "The least severe message that is logged; debug and trace show single requests and cost speed.",
-       .get = get_field<kLevel>,
-       .set = set_field<kLevel>});
+  add_log_keys(keys);
   return keys;
 }
 

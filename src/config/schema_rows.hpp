@@ -1,6 +1,7 @@
 // What the rows of the table of keys are made with.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -76,6 +77,16 @@ KeySpec size(std::string_view path, const Range& range, std::string_view help) {
 template <auto Field>
 KeySpec count(std::string_view path, const Range& range, std::string_view help) {
   return number<Field>(path, KeyType::kUnsigned, range, help);
+}
+
+template <auto Field>
+KeySpec choice(std::string_view path, std::span<const std::string_view> choices, std::string_view help) {
+  return {.path = path,
+          .type = KeyType::kEnum,
+          .choices = choices,
+          .help = help,
+          .get = get_field<Field>,
+          .set = set_field<Field>};
 }
 
 // A text with a check of its own: empty, or `is not a path`.

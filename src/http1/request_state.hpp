@@ -28,7 +28,7 @@ struct RequestState {
 
   net::DeadlineWheel::Entry watch_entry;
   net::Child watcher;
-  void (*on_gone)(void* context) noexcept = nullptr;
+  void (*on_gone)(void* context, base::ErrorKind how) noexcept = nullptr;
   void* on_gone_context = nullptr;
 };
 

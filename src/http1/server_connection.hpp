@@ -22,7 +22,7 @@ enum class Linger : std::uint8_t { if_unread, always };
 template <net::Stream S>
 class ServerConnection final : public net::Session {
  public:
-  using OnGone = void (*)(void* context) noexcept;
+  using OnGone = void (*)(void* context, base::ErrorKind how) noexcept;
 
   // The states outlive the connection, which holds none while it waits for a request.
   ServerConnection(std::unique_ptr<S> stream, RequestStates<S>& states, net::SessionSet& sessions,
@@ -54,8 +54,9 @@ class ServerConnection final : public net::Session {
     return stream_->write(buffers, settings().timeouts.write_idle, next);
   }
 
-  // From now on, once kAbortWatchDelay has passed, `on_gone(context)` is called if the client closes or resets the
-  // connection. Quick exchanges pay one store for it. Only while nothing else reads; stop_watching() ends it.
+  // From now on, once kAbortWatchDelay has passed, `on_gone(context, how)` is called if the client closes or resets the
+  // connection, or abort() does: then it is `cancelled`. Quick exchanges pay one store for it. Only while nothing else
+  // reads; stop_watching() ends it.
   void watch(OnGone on_gone, void* context) noexcept;
   // True if that ended it, as nearly always: nothing has begun to read yet.
   [[nodiscard]] bool stop_watching_now() noexcept;

@@ -183,7 +183,7 @@ net::Awaitable<void> ServerConnection<S>::watch_client() {
     const auto filled = co_await reader().fill(base::kSmallBlockBytes, base::kNever);
     if (filled) continue;
     // The client's end, its reset, or abort(); stop_watching() has taken on_gone away before it cancels.
-    if (state_->on_gone != nullptr) state_->on_gone(state_->on_gone_context);
+    if (state_->on_gone != nullptr) state_->on_gone(state_->on_gone_context, filled.error().kind);
     co_return;
   }
 }

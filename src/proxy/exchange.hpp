@@ -104,7 +104,7 @@ class Exchange {
   std::string_view request_trailers();
   void keep_for_repeat(Upstream& backend, const http1::BodyRun& run);
   void request_sent(Upstream& backend) noexcept;
-  static void client_gone(void* self) noexcept;
+  static void client_gone(void* self, base::ErrorKind how) noexcept;
 
   // The answer's way to the client (exchange_response.ipp).
   net::Awaitable<Outcome> relay_answer(Upstream& backend, const upstream::Pick& pick);
@@ -133,6 +133,10 @@ class Exchange {
   [[nodiscard]] telemetry::BackendCounters& counters(const upstream::Pick& pick) const noexcept {
     return pick.endpoint->counters(context_.recorder.worker());
   }
+  [[nodiscard]] std::string_view end_of_client() const noexcept {
+    return client_gone_ && !aborted_ ? "the client left" : "the balancer is being stopped";
+  }
+  void record_own_answer(const base::Result<void>& written) noexcept;
   void conclude(std::string_view what);
   // For an answer: an id that the client does not know, if it is to be told.
   [[nodiscard]] std::string_view id_to_tell() const noexcept {
@@ -181,6 +185,7 @@ class Exchange {
   bool pump_stopped_ = false;
   bool request_complete_ = false;  // sent to its end
   bool client_gone_ = false;
+  bool aborted_ = false;                      // by the balancer, which ends: client_gone_, too
   std::optional<base::Error> client_error_;   // of reading the request's body
   std::optional<base::Error> backend_error_;  // of writing it
 

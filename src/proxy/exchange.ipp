@@ -65,7 +65,7 @@ base::Result<void> Exchange<T>::prepare() {
   replay_.reset(context_.settings.replay_bytes);
   tried_.clear();
   attempts_ = forwarded_count_ = pauses_ = 0;
-  fresh_connection_ = starved_ = last_resort_ = client_gone_ = false;
+  fresh_connection_ = starved_ = last_resort_ = client_gone_ = aborted_ = false;
   error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
   const auto written = http::write_forwarded_request(request, client_->framing(), options, client_->client_address(),
                                                      "http", forwarded_);
@@ -161,7 +161,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
   context_.waiting.leave(continue_gate_, where);
   if (watched) co_await client_->stop_watching();
   if (client_gone_) {
-    error_ = {base::ErrorKind::closed, base::Side::downstream, "the client left"};
+    error_ = {aborted_ ? base::ErrorKind::cancelled : base::ErrorKind::closed, base::Side::downstream, end_of_client()};
     if (pick.acquired) pick.endpoint->release();
     co_return upstream::Pick{};
   }
@@ -355,6 +355,7 @@ net::Awaitable<bool> Exchange<T>::send_own_answer(AfterAnswer after) {
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
   const auto written =
       co_await client_->write(buffers, after == AfterAnswer::close ? net::Next::close : net::Next::anything);
+  record_own_answer(written);
   co_return written.has_value() && after != AfterAnswer::close;
 }
 

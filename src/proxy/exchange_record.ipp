@@ -142,8 +142,8 @@ template <upstream::Transport T>
 void Exchange<T>::end_attempt(const upstream::Pick& pick, Outcome outcome) noexcept {
   using telemetry::Ending;
   if (outcome == Outcome::cut && record_.ending == Ending::complete && attempt_->status != 101) {
-    record_.ending = client_gone_ ? Ending::client : Ending::balancer;
-    record_.detail = client_gone_ ? "the client left" : "the balancer is being stopped";
+    record_.ending = client_gone_ && !aborted_ ? Ending::client : Ending::balancer;
+    record_.detail = end_of_client();
   }
   attempt_->ended = elapsed();
   attempt_->result = result_of(outcome);
@@ -159,6 +159,17 @@ void Exchange<T>::end_attempt(const upstream::Pick& pick, Outcome outcome) noexc
   counted.response_body_bytes.add(record_.response_body_bytes);
   if (attempt_->result == telemetry::AttemptResult::answered) {
     counted.total.record(attempt_->ended - attempt_->began);
+  }
+}
+
+// What stands in answer_head_ was sent, or the client was not there to take it.
+template <upstream::Transport T>
+void Exchange<T>::record_own_answer(const base::Result<void>& written) noexcept {
+  if (written) {
+    record_.response_body_bytes = answer_head_.size() - answer_head_.find("\r\n\r\n") - 4;
+  } else {
+    record_.ending =
+        written.error().kind == base::ErrorKind::cancelled ? telemetry::Ending::balancer : telemetry::Ending::client;
   }
 }
 

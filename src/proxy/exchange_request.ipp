@@ -128,9 +128,10 @@ void Exchange<T>::request_sent(Upstream& backend) noexcept {
 // RFC 9110 has no word for it; nginx, Go and Caddy do the same: a client that closes while its answer is awaited wants
 // none.
 template <upstream::Transport T>
-void Exchange<T>::client_gone(void* self) noexcept {
+void Exchange<T>::client_gone(void* self, base::ErrorKind how) noexcept {
   auto& exchange = *static_cast<Exchange*>(self);
   exchange.client_gone_ = true;
+  exchange.aborted_ = how == base::ErrorKind::cancelled;
   if (exchange.backend_ != nullptr) exchange.backend_->stream().close();
   exchange.continue_gate_.wake();  // it may wait for a backend with room
 }

@@ -123,9 +123,8 @@ typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const
                                                http::BodyKind shown_as) {
   using telemetry::Ending;
   const bool client_left = error.side == base::Side::downstream || client_gone_ || client_error_;
-  record_.ending = client_left                                ? Ending::client
-                   : error.kind == base::ErrorKind::cancelled ? Ending::balancer
-                                                              : Ending::backend;
+  const bool ended_by_us = client_gone_ || client_error_ ? aborted_ : error.kind == base::ErrorKind::cancelled;
+  record_.ending = ended_by_us ? Ending::balancer : client_left ? Ending::client : Ending::backend;
   record_.detail = error.detail;
   if (!client_left && error.side == base::Side::upstream && error.kind != base::ErrorKind::cancelled) {
     context_.cluster.record_failure(*pick.endpoint, error.detail);

@@ -1,5 +1,6 @@
 #include "telemetry/explanation.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -10,9 +11,9 @@ namespace {
 std::string in_words(Micros time) {
   std::array<char, 32> text{};
   const auto millis = static_cast<double>(time.count()) / 1000.0;
-  if (millis < 10) {
+  if (millis < 9.95) {
     std::snprintf(text.data(), text.size(), "%.1f ms", millis);
-  } else if (millis < 1000) {
+  } else if (millis < 999.5) {
     std::snprintf(text.data(), text.size(), "%.0f ms", millis);
   } else {
     std::snprintf(text.data(), text.size(), "%.1f s", millis / 1000.0);
@@ -81,6 +82,19 @@ std::string passed_over(const RequestRecord& record, unsigned before) {
   return text;
 }
 
+constexpr std::size_t kOutMax = 3;
+
+// "http://c is down and http://d is disabled, and so had no turn".
+std::string out_of_turn(std::span<const Passed> out) {
+  std::string text;
+  for (const Passed& one : out.first(std::min(out.size(), kOutMax))) {
+    text.append(text.empty() ? "" : " and ").append(one.backend).append(" ").append(because(one.why));
+  }
+  text += ", and so had no turn";
+  if (out.size() > kOutMax) text += ", as " + std::to_string(out.size() - kOutMax) + " more";
+  return text;
+}
+
 class Sentence {
  public:
   void add(const std::string& clause) { text_.append(text_.empty() ? "" : "; ").append(clause); }
@@ -97,7 +111,7 @@ class Sentence {
 
 }  // namespace
 
-std::string explain(const RequestRecord& record) {
+std::string explain(const RequestRecord& record, std::span<const Passed> out) {
   Sentence sentence;
   unsigned number = 0;  // of those that count
   bool again = false;   // the same backend, on a new connection
@@ -124,6 +138,7 @@ std::string explain(const RequestRecord& record) {
   } else if (record.attempts.empty()) {
     sentence.add("no backend was asked, for " + std::string(record.detail.empty() ? "the client left" : record.detail));
   }
+  if (!out.empty()) sentence.add(out_of_turn(out));
   return std::move(sentence).end();
 }
 

@@ -13,7 +13,10 @@ void Recorder::record(const RequestRecord& record) {
   if (record.refusal != Refusal::none) counters_.refused[static_cast<std::size_t>(record.refusal)].add();
   counters_.endings[static_cast<std::size_t>(record.ending)].add();
   counters_.total.record(record.total);
-  if (settings_.keep_recent) recent_.add(record, clock_.wall_now());
+  if (!wants_texts()) return;
+  const base::WallTime now = clock_.wall_now();
+  if (settings_.keep_recent) recent_.add(record, now);
+  if (access_log_.is_on()) access_log_.add(record, now);
 }
 
 }  // namespace lb::telemetry

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "telemetry/access_log.hpp"
 #include "telemetry/counters.hpp"
 #include "telemetry/recent_requests.hpp"
 #include "telemetry/request_record.hpp"
@@ -26,8 +27,10 @@ class Recorder {
   [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const RecentRequests& recent() const noexcept { return recent_; }
 
+  [[nodiscard]] AccessLog& access_log() noexcept { return access_log_; }
+
   // Whether anybody reads more of a record than its numbers.
-  [[nodiscard]] bool wants_texts() const noexcept { return settings_.keep_recent; }
+  [[nodiscard]] bool wants_texts() const noexcept { return settings_.keep_recent || access_log_.is_on(); }
 
   // A request has ended.
   void record(const RequestRecord& record);
@@ -38,6 +41,7 @@ class Recorder {
   RecorderSettings settings_;
   WorkerCounters counters_;
   RecentRequests recent_;
+  AccessLog access_log_;
 };
 
 }  // namespace lb::telemetry

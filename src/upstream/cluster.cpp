@@ -135,7 +135,8 @@ void Cluster::record_recovery(Endpoint& endpoint) {
 void Cluster::record_check(Endpoint& endpoint, bool passed, std::string_view reason, base::Duration took) {
   const base::WallTime now = clock_.wall_now();
   endpoint.note_check({now, passed, std::string(reason), took});
-  const bool requests_succeed = endpoint.take_succeeded();
+  // Not if it has failed since: then the check only tells what requests have told before.
+  const bool last_request_succeeded = endpoint.take_succeeded() && endpoint.failures_in_row() == 0;
   const Change change = endpoint.record_check(passed, thresholds_);
   if (change == Change::came_up) {
     endpoint.note_change(HealthState::up, now, "health check passed");
@@ -145,8 +146,8 @@ void Cluster::record_check(Endpoint& endpoint, bool passed, std::string_view rea
     endpoint.note_change(HealthState::down, now, "health check failed: " + std::string(reason));
     log_down(endpoint, "check of ", reason, "health check failed");
   }
-  if (!passed && requests_succeed) {
-    base::log(LogLevel::warning, endpoint.url() + " fails its health check although requests to it succeed");
+  if (!passed && last_request_succeeded) {
+    base::log(LogLevel::warning, endpoint.url() + " fails its health check although the last request to it succeeded");
   }
 }
 

@@ -1,5 +1,6 @@
 'use strict';
-// The picture of the README: some traffic, a backend that has died, one that is drained, at the end of two minutes.
+// The pictures of the documentation: some traffic, a backend that has died, one that is drained, at the end of two
+// minutes; FILE.png in the dark at a desk, and FILE-phone.png in the light on a telephone.
 
 const {row, untilState} = require('./harness.js');
 
@@ -25,6 +26,10 @@ async function picture(scene, file) {
   await page.evaluate(() => document.activeElement.blur());
   await page.waitForTimeout(3000);
   await page.screenshot({path: file});
+  await page.emulateMedia({colorScheme: 'light'});
+  await page.setViewportSize({width: 390, height: 1100});
+  await page.waitForTimeout(3000);
+  await page.screenshot({path: file.replace(/(\.png)?$/, '-phone.png')});
 }
 
 module.exports = {picture};

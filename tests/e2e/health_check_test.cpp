@@ -272,7 +272,7 @@ TEST(HealthCheck, one_that_is_down_is_checked_sooner) {
 // Goal: a check that disagrees with the requests is named, and only then. Method: the page works while the check's path
 // does not; then both fail.
 TEST(HealthCheck, a_check_that_fails_although_requests_succeed_is_named) {
-  const std::string line = " fails its health check although requests to it succeed";
+  const std::string line = " fails its health check although the last request to it succeeded";
   CheckedBackend backend(ok("well"));
   ConfigFile file(health(std::string(kHttp) + "interval = \"200ms\"\nfall = 2\n") + table_of(backend.url()));
   Balancer balancer(file.flags());

@@ -37,15 +37,15 @@ Balancer::Balancer(const Arrangement& arrangement) {
   start(std::move(flags), arrangement.admin ? Admin::on : Admin::off);
 }
 
-Balancer::Balancer(const std::vector<std::string>& flags, Admin admin) {
-  start(flags, admin);
+Balancer::Balancer(const std::vector<std::string>& flags, Admin admin, int out) {
+  start(flags, admin, out);
 }
 
 // Others may take the port between our finding it and the balancer's: then there is another one.
-void Balancer::start_process(std::vector<std::string> flags, Admin admin) {
+void Balancer::start_process(std::vector<std::string> flags, Admin admin, int out) {
   flags.insert(flags.end(), {"-port", "0"});
   if (admin == Admin::off) {
-    process_ = std::make_unique<Process>(flags);
+    process_ = std::make_unique<Process>(flags, out);
     return;
   }
   constexpr int kTries = 10;
@@ -53,7 +53,7 @@ void Balancer::start_process(std::vector<std::string> flags, Admin admin) {
     admin_port_ = free_port();
     std::vector<std::string> with_admin = flags;
     with_admin.insert(with_admin.end(), {"-admin-port", std::to_string(admin_port_)});
-    process_ = std::make_unique<Process>(with_admin);
+    process_ = std::make_unique<Process>(with_admin, out);
     const Deadline deadline = within();
     while (!process_->wait_for_log("admin interface", 0, now() + Duration(50)) && now() < deadline) {
       if (process_->wait_exit(now())) break;
@@ -62,8 +62,8 @@ void Balancer::start_process(std::vector<std::string> flags, Admin admin) {
   }
 }
 
-void Balancer::start(std::vector<std::string> flags, Admin admin) {
-  start_process(std::move(flags), admin);
+void Balancer::start(std::vector<std::string> flags, Admin admin, int out) {
+  start_process(std::move(flags), admin, out);
   const std::string mark = "listening on ";
   const auto line = process_->wait_for_log(mark);
   ASSERT_TRUE(line) << "the balancer does not listen; its log:\n" << log();

@@ -31,8 +31,8 @@ class Balancer {
 
   // Starts the binary with a configuration file and waits until it listens.
   explicit Balancer(const Arrangement& arrangement);
-  // The same with these flags alone; "-port 0" is added.
-  explicit Balancer(const std::vector<std::string>& flags, Admin admin = Admin::off);
+  // The same with these flags alone; "-port 0" is added. `out`: its standard output, which is captured otherwise.
+  explicit Balancer(const std::vector<std::string>& flags, Admin admin = Admin::off, int out = -1);
 
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   // Of the admin interface; 0: there is none.
@@ -47,8 +47,8 @@ class Balancer {
   [[nodiscard]] std::optional<int> wait_exit(Deadline deadline = within()) { return process_->wait_exit(deadline); }
 
  private:
-  void start(std::vector<std::string> flags, Admin admin);
-  void start_process(std::vector<std::string> flags, Admin admin);
+  void start(std::vector<std::string> flags, Admin admin, int out = -1);
+  void start_process(std::vector<std::string> flags, Admin admin, int out);
 
   TemporaryDirectory directory_;
   std::unique_ptr<Process> process_;

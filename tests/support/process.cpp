@@ -70,7 +70,7 @@ std::string binary() {
 
 }  // namespace
 
-Process::Process(const std::vector<std::string>& arguments) {
+Process::Process(const std::vector<std::string>& arguments, int given_out) {
   Pipe out = make_pipe();
   Pipe err = make_pipe();
   std::vector<std::string> words{binary()};
@@ -83,7 +83,7 @@ Process::Process(const std::vector<std::string>& arguments) {
   if (pid_ == 0) {
     // Other threads' locks may be held here: system calls only.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::dup2(out.write.get(), STDOUT_FILENO);
+    ::dup2(given_out >= 0 ? given_out : out.write.get(), STDOUT_FILENO);
     ::dup2(err.write.get(), STDERR_FILENO);
     ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);
@@ -168,21 +168,30 @@ std::string Process::err() const {
   return err_;
 }
 
-std::optional<std::string> Process::find_line(std::string_view text, std::size_t from) const {
-  const std::size_t at = err_.find(text, from);
+std::optional<std::string> Process::find_line(const std::string& printed, std::string_view text, std::size_t from) {
+  const std::size_t at = printed.find(text, from);
   if (at == std::string::npos) return std::nullopt;
-  const std::size_t end = err_.find('\n', at);
+  const std::size_t end = printed.find('\n', at);
   if (end == std::string::npos) return std::nullopt;
-  const std::size_t before = at == 0 ? std::string::npos : err_.rfind('\n', at - 1);
+  const std::size_t before = at == 0 ? std::string::npos : printed.rfind('\n', at - 1);
   const std::size_t begin = before == std::string::npos ? 0 : before + 1;
-  return err_.substr(begin, end - begin);
+  return printed.substr(begin, end - begin);
+}
+
+std::optional<std::string> Process::wait_for_line(const std::string& printed, std::string_view text, std::size_t from,
+                                                  Deadline deadline) const {
+  std::unique_lock lock(mutex_);
+  std::optional<std::string> line;
+  printed_.wait_until(lock, deadline, [&] { return (line = find_line(printed, text, from)).has_value() || captured_; });
+  return line;
 }
 
 std::optional<std::string> Process::wait_for_log(std::string_view text, std::size_t from, Deadline deadline) const {
-  std::unique_lock lock(mutex_);
-  std::optional<std::string> line;
-  printed_.wait_until(lock, deadline, [&] { return (line = find_line(text, from)).has_value() || captured_; });
-  return line;
+  return wait_for_line(err_, text, from, deadline);
+}
+
+std::optional<std::string> Process::wait_for_out(std::string_view text, Deadline deadline) const {
+  return wait_for_line(out_, text, 0, deadline);
 }
 
 Finished run_binary(const std::vector<std::string>& arguments) {

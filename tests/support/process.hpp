@@ -20,8 +20,8 @@ inline constexpr int kSanitizerStatus = 99;
 class Process {
  public:
   // Starts the balancer with these arguments: the one that was built beside the tests, or $LB_TEST_BINARY. It dies with
-  // the test.
-  explicit Process(const std::vector<std::string>& arguments);
+  // the test. Its standard output is captured, unless `out` is given to be it.
+  explicit Process(const std::vector<std::string>& arguments, int out = -1);
   // Ends the process if it still runs, and fails the test if it does not end, or ended by a sanitizer's report or a
   // signal.
   ~Process();
@@ -38,11 +38,16 @@ class Process {
   // Nothing: not in time.
   [[nodiscard]] std::optional<std::string> wait_for_log(std::string_view text, std::size_t from = 0,
                                                         Deadline deadline = within()) const;
+  // The same for standard output.
+  [[nodiscard]] std::optional<std::string> wait_for_out(std::string_view text, Deadline deadline = within()) const;
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
 
  private:
   void capture();
-  [[nodiscard]] std::optional<std::string> find_line(std::string_view text, std::size_t from) const;
+  [[nodiscard]] static std::optional<std::string> find_line(const std::string& printed, std::string_view text,
+                                                            std::size_t from);
+  [[nodiscard]] std::optional<std::string> wait_for_line(const std::string& printed, std::string_view text,
+                                                         std::size_t from, Deadline deadline) const;
 
   pid_t pid_ = -1;
   std::optional<int> status_;

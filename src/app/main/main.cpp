@@ -16,6 +16,7 @@
 #include "app/status_table.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "base/log_thread.hpp"
 #include "config/explain.hpp"
 #include "config/flags.hpp"
 #include "config/json_schema.hpp"
@@ -171,6 +172,7 @@ int main(int argc, char** argv) {
   }
 
   std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
+  std::signal(SIGUSR1, SIG_IGN);  // log rotation may not know how far we are
   if (command_line.status) return print_status(config.admin);
   raise_descriptor_limit();
   if (command_line.check) return check(config);
@@ -180,5 +182,6 @@ int main(int argc, char** argv) {
   base::start_logging(level);
   const int status = serve(command_line, std::move(config), watched_as);
   base::stop_logging();
+  if (base::log_thread_left_alone()) std::_Exit(status);
   return status;
 }

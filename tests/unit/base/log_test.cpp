@@ -1,10 +1,15 @@
 #include "base/log.hpp"
 
+#include <algorithm>
 #include <array>
+#include <fcntl.h>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
+
+#include "base/log_thread.hpp"
 
 namespace lb::base {
 namespace {
@@ -42,10 +47,33 @@ TEST(BaseLog, lines_of_the_level_and_above_are_written_as_they_are) {
   log(LogLevel::info, "too quiet");
   log(LogLevel::warning, "braces {} {0} %v stay");
   stop_logging();
+  EXPECT_FALSE(log_thread_left_alone());
   const std::string written = testing::internal::GetCapturedStderr();
   EXPECT_EQ(written.find("too quiet"), std::string::npos);
   EXPECT_NE(written.find("warning braces {} {0} %v stay\n"), std::string::npos) << written;
   EXPECT_FALSE(log_enabled(LogLevel::error));
+}
+
+// Goal: the process ends although nobody takes what it has to say. Method: standard error is a pipe that is read only
+// after logging was given up, so that what was left alone can end.
+TEST(BaseLog, the_end_does_not_wait_for_a_reader_for_ever) {
+  std::array<int, 2> ends{-1, -1};
+  ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+  const int before = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+  ASSERT_GE(::dup2(ends[1], STDERR_FILENO), 0);
+  start_logging(LogLevel::info);
+  constexpr int kLines = 100;
+  for (int i = 0; i < kLines; ++i) log(LogLevel::info, std::string(4000, 'x'));  // a pipe holds 64 KiB
+  stop_logging();
+  EXPECT_TRUE(log_thread_left_alone());
+  std::string bytes(64 * 1024, '\0');
+  for (int lines = 0; lines < kLines;) {
+    const ssize_t got = ::read(ends[0], bytes.data(), bytes.size());
+    ASSERT_GT(got, 0);
+    lines += static_cast<int>(std::count(bytes.data(), bytes.data() + got, '\n'));
+  }
+  ASSERT_GE(::dup2(before, STDERR_FILENO), 0);
+  for (const int descriptor : {before, ends[0], ends[1]}) ::close(descriptor);
 }
 
 }  // namespace

@@ -206,13 +206,14 @@ url = "http://file"
 }
 
 TEST_F(ConfigMerge, every_overriding_flag_reaches_its_field) {
-  const Checked<Config> config = load_configuration(
-      parse({"-backends=a", "-port=0", "-address=127.0.0.1", "-threads", "3", "-log-level", "debug"}));
+  const Checked<Config> config = load_configuration(parse(
+      {"-backends=a", "-port=0", "-address=127.0.0.1", "-threads", "3", "-log-level", "debug", "-access-log=json"}));
   ASSERT_TRUE(config) << render(config.errors());
   EXPECT_EQ(config.value().server.port, 0);
   EXPECT_EQ(config.value().server.address, "127.0.0.1");
   EXPECT_EQ(config.value().server.threads, 3U);
   EXPECT_EQ(config.value().log_level, "debug");
+  EXPECT_EQ(config.value().access_log, "json");
 }
 
 constexpr std::string_view kNoBackends =

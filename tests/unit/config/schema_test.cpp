@@ -28,7 +28,7 @@ std::string problem_of_integer(std::string_view path, std::int64_t number) {
 }
 
 TEST(ConfigSchema, names_every_key_once_with_help_and_accessors) {
-  EXPECT_EQ(all_keys().size(), 44U);
+  EXPECT_EQ(all_keys().size(), 46U);
   std::set<std::string_view> paths;
   for (const KeySpec& key : all_keys()) {
     EXPECT_TRUE(paths.insert(key.path).second) << key.path;
@@ -144,6 +144,8 @@ TEST(ConfigSchema, messages_say_what_was_found_and_what_is_allowed) {
            MessageCase{"log.level", "warn",
                        "\"warn\" is not one of trace, debug, info, warning, error, off; did you mean warning?"},
            MessageCase{"log.level", "\x1B[2J", "\"\\x1b[2J\" is not one of trace, debug, info, warning, error, off"},
+           MessageCase{"log.access_file", "a\nb",
+                       "\"a\\x0ab\" is not the path of a file; write the path of a file, or \"\" for standard output"},
            MessageCase{
                "server.address", "localhost",
                "\"localhost\" is not an IP address; write an IPv4 or IPv6 address, such as \"::\", \"0.0.0.0\" or "

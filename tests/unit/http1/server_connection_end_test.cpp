@@ -70,7 +70,7 @@ class Http1ServerConnectionEnd : public testing::Test {
     start(read_one());
     ASSERT_EQ(arrival, Arrival::request);
   }
-  static void count(void* counter) noexcept { ++*static_cast<int*>(counter); }
+  static void count(void* counter, base::ErrorKind /*how*/) noexcept { ++*static_cast<int*>(counter); }
 
   World world;
   Settings settings;

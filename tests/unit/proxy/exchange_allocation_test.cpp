@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/limits.hpp"
+#include "base/log_file.hpp"
 #include "support/allocations.hpp"
 #include "support/memory_proxy.hpp"
 
@@ -16,8 +18,10 @@ const std::string kLongPost =
     "POST /form HTTP/1.1\r\nHost: h\r\nContent-Length: 10240\r\n\r\n" + std::string(10240, 'x');
 
 // The exchanges of one kept connection, with what the peers in memory need themselves left out of the count.
-std::size_t allocations_of(std::string_view request, std::string_view answer, int exchanges) {
+std::size_t allocations_of(std::string_view request, std::string_view answer, int exchanges,
+                           const std::shared_ptr<base::LogFile>& access_log = nullptr) {
   Proxy proxy(2);
+  proxy.recorder.access_log().change(telemetry::AccessLogFormat::json, access_log);
   MemoryStream& client = proxy.connect();
   std::size_t counted = 0;
   const auto run = [&] {
@@ -52,6 +56,21 @@ TEST(ProxyExchangeAllocation, a_request_in_the_steady_state_takes_nothing_from_t
   EXPECT_EQ(allocations_of(kGet, kChunked, 1000), 0U);
   EXPECT_EQ(allocations_of(kPost, kOk, 1000), 0U);
   EXPECT_EQ(allocations_of(kLongPost, kOk, 1000), 0U);
+}
+
+// A block of lines goes to another thread in memory of its own.
+TEST(ProxyExchangeAllocation, the_access_log_takes_memory_for_a_block_of_lines_alone) {
+  std::string problem;
+  const std::shared_ptr<base::LogFile> file = base::LogFile::open(
+      {.path = "/dev/null", .blocks_max = 100, .lost = std::make_shared<std::atomic<std::uint64_t>>(0)},
+      base::system_clock(), problem);
+  ASSERT_NE(file, nullptr) << problem;
+  constexpr int kExchanges = 1000;
+  constexpr std::size_t kLineBytesMax = 600;
+  const std::size_t blocks = kExchanges * kLineBytesMax / base::kAccessLogBlockBytes + 1;
+  const std::size_t taken = allocations_of(kGet, kOk, kExchanges, file);
+  EXPECT_LE(taken, blocks);
+  EXPECT_GE(taken, blocks / 2) << "blocks were handed over, and that was counted";
 }
 
 }  // namespace

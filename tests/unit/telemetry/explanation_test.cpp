@@ -30,6 +30,17 @@ TEST(TelemetryExplanation, the_usual) {
             "It was the turn of http://a, which answered with 200 after 3.1 ms.");
 }
 
+TEST(TelemetryExplanation, the_first_of_those_that_had_no_turn) {
+  std::vector<Passed> out = {{"http://b", PassedOver::down, 0}, {"http://c", PassedOver::disabled, 0}};
+  const RequestRecord record = record_of({attempt("http://a", AttemptResult::answered, 200)});
+  EXPECT_EQ(explain(record, out),
+            "It was the turn of http://a, which answered with 200 after 3.1 ms; "
+            "http://b is down and http://c is disabled, and so had no turn.");
+  out.insert(out.end(), 3, {"http://d", PassedOver::drained, 0});
+  EXPECT_TRUE(explain(record, out).ends_with("http://d is being drained, and so had no turn, as 2 more."))
+      << explain(record, out);
+}
+
 TEST(TelemetryExplanation, every_attempt_and_everyone_passed_over) {
   RequestRecord record = record_of({});
   record.pass_over("http://d", PassedOver::down);

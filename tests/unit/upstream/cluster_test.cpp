@@ -109,6 +109,17 @@ TEST(UpstreamCluster, the_backends_own_name_is_ready_for_requests_without_one) {
   EXPECT_EQ(cluster.endpoint(2).host_line(), "Host: [::1]:82\r\n");
 }
 
+std::vector<std::string> lines_of(const std::string& written) {
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < written.size();) {
+    const std::size_t end = written.find('\n', at);
+    const std::string line = written.substr(at, end - at);
+    lines.push_back(line.substr(std::min(line.find("http://"), line.size())));
+    at = end + 1;
+  }
+  return lines;
+}
+
 // Goal: users find each change, once, in the words they were promised. Method: a real logger whose output is captured.
 TEST(UpstreamCluster, each_change_of_state_is_one_line_that_ends_as_promised) {
   testing::internal::CaptureStderr();
@@ -119,18 +130,30 @@ TEST(UpstreamCluster, each_change_of_state_is_one_line_that_ends_as_promised) {
   for (int i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(1), false, "refused");
   for (int i = 0; i < 2; ++i) cluster.record_recovery(cluster.endpoint(1));
   base::stop_logging();
-  const std::string written = testing::internal::GetCapturedStderr();
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < written.size();) {
-    const std::size_t end = written.find('\n', at);
-    const std::string line = written.substr(at, end - at);
-    lines.push_back(line.substr(std::min(line.find("http://"), line.size())));
-    at = end + 1;
-  }
-  EXPECT_EQ(lines,
+  EXPECT_EQ(lines_of(testing::internal::GetCapturedStderr()),
             (std::vector<std::string>{"http://b1:8080 failed: refused", "http://b1:8080 [down] (3 retries failed)",
                                       "http://b1:8080 [up]", "http://b1:8080 failed: refused",
                                       "http://b1:8080 [down] (health check failed)", "http://b1:8080 [up]"}));
+}
+
+// Goal: a backend that dies between two checks is not accused of a contradiction; one whose last request went well is.
+TEST(UpstreamCluster, a_failed_check_is_held_against_the_last_request_alone) {
+  testing::internal::CaptureStderr();
+  base::start_logging(base::LogLevel::info);
+  Cluster cluster(specs(2), {.failures = 3});
+  for (const std::size_t i : {0U, 1U}) {
+    cluster.record_check(cluster.endpoint(i), true, "");
+    cluster.endpoint(i).record_success();
+  }
+  cluster.record_failure(cluster.endpoint(0), "refused");
+  for (const std::size_t i : {0U, 1U}) cluster.record_check(cluster.endpoint(i), false, "refused");
+  base::stop_logging();
+  EXPECT_EQ(
+      lines_of(testing::internal::GetCapturedStderr()),
+      (std::vector<std::string>{"http://b0:8080 [up]", "http://b1:8080 [up]", "http://b0:8080 failed: refused",
+                                "http://b0:8080 [down] (health check failed)", "http://b1:8080 failed: refused",
+                                "http://b1:8080 [down] (health check failed)",
+                                "http://b1:8080 fails its health check although the last request to it succeeded"}));
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-namespace lb::config {
+namespace lb::base {
 
 struct CodePoint {
   char32_t value = 0;
@@ -20,4 +20,4 @@ inline bool is_continuation(char c) {
   return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U;
 }
 
-}  // namespace lb::config
+}  // namespace lb::base

@@ -1,6 +1,6 @@
-#include "config/utf8.hpp"
+#include "base/utf8.hpp"
 
-namespace lb::config {
+namespace lb::base {
 
 std::optional<CodePoint> first_code_point(std::string_view text) {
   if (text.empty()) return std::nullopt;
@@ -20,4 +20,4 @@ std::optional<CodePoint> first_code_point(std::string_view text) {
   return CodePoint{value, bytes};
 }
 
-}  // namespace lb::config
+}  // namespace lb::base

@@ -1,0 +1,32 @@
+// The time of a line of the access log, of which only the milliseconds are new most times.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <ctime>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+
+namespace lb::telemetry {
+
+// One thread.
+class LineTime {
+ public:
+  // Reads the time zone, so that no line has to wait for its file.
+  LineTime() noexcept;
+
+  // "23/Nov/2026:08:22:01 +0000", in the local time zone. Good until the next call, as is the other.
+  [[nodiscard]] std::string_view common(base::WallTime time) noexcept;
+  // "2026-11-23T08:22:01.123Z" (RFC 3339).
+  [[nodiscard]] std::string_view utc(base::WallTime time);
+
+ private:
+  std::time_t common_second_ = -1;
+  std::time_t utc_second_ = -1;
+  std::array<char, 40> common_{};
+  std::string utc_;
+};
+
+}  // namespace lb::telemetry
