@@ -80,7 +80,7 @@ void Server::make_units() {
   base::log(LogLevel::debug, by_ring ? "workers use io_uring" : "workers use epoll; io_uring: " + problem);
   std::random_device seed;
   const proxy::Settings settings = make_proxy_settings(config_);
-  const WorkerUnit::Shared shared{cluster_, waiting_rooms_, admissions_};
+  const WorkerUnit::Shared shared{cluster_, waiting_rooms_, admissions_, pipes_max()};
   for (auto& ring : rings) {
     units_.push_back(make_worker_unit(by_ring ? std::move(ring) : nullptr, settings, shared, units_.size(),
                                       (std::uint64_t{seed()} << 32U) | seed()));
@@ -95,13 +95,20 @@ Server::~Server() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) std::signal(signal, SIG_IGN);
 }
 
+// Of each worker: all of them together take a sixteenth of the descriptors at most.
+std::size_t Server::pipes_max() const noexcept {
+  return std::min(base::kPipesMax, descriptor_limit() / 32 / worker_count(config_));
+}
+
 // A client that is being answered needs a second descriptor, for its backend; most clients idle between their requests.
 // So three quarters of what the system gives are for clients. Should more than a third of them be busy at once, the
 // others' requests wait for a descriptor (Exchange::may_try_again).
 void Server::limit_connections() {
   const std::size_t descriptors = descriptor_limit();
   const std::size_t for_admin = config_.admin.port != 0 ? 2 * base::kAdminConnectionsMax : 0;
-  const std::size_t reserved = base::kDescriptorsReserved + 4 * processor_count() + config_.backends.size() + for_admin;
+  const std::size_t for_pipes = 2 * pipes_max() * worker_count(config_);
+  const std::size_t reserved =
+      base::kDescriptorsReserved + 4 * processor_count() + config_.backends.size() + for_admin + for_pipes;
   const std::size_t free = descriptors > reserved ? descriptors - reserved : 0;
   const std::size_t turned_away_max = std::min(base::kTurnedAwayMax, free / 8);
   const std::size_t most =

@@ -59,6 +59,7 @@ class Server {
 
   // Client connections.
   void make_units();
+  [[nodiscard]] std::size_t pipes_max() const noexcept;
   void limit_connections();
   [[nodiscard]] net::Awaitable<bool> open_listeners();
   void listen_on(net::ListenSockets& sockets);

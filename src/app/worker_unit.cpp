@@ -36,6 +36,7 @@ class WorkerUnitOf final : public WorkerUnit {
         transport_(make_connector()),
         handler_(worker_.executor(), worker_.wheel(), worker_.blocks(), worker_.sessions(), settings_, shared.cluster,
                  transport_, recorder_, seed) {
+    handler_.pipes().limit(shared.pipes_max);
     handler_.waiting_room().join(shared.waiting_rooms,
                                  [this] { worker_.post([this] { handler_.waiting_room().call(); }); });
   }

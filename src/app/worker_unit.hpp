@@ -46,6 +46,7 @@ class WorkerUnit {
     upstream::Cluster& cluster;
     proxy::WaitingRooms& waiting_rooms;
     Admissions& admissions;
+    std::size_t pipes_max;  // of each worker
   };
 
   // `number`: from 0.

@@ -16,6 +16,17 @@ inline constexpr std::size_t kLargeBlockBytes = 128 * 1024;
 inline constexpr std::size_t kFreeBlocksMax = 256;
 // What nobody has needed for so long, or up to twice that, is given back all the same.
 inline constexpr Duration kBlocksUnusedFor{1000};
+// Bodies of which at least so much is still to come go through a pipe inside the kernel, where one is to be had.
+inline constexpr std::size_t kSpliceBytesMin = 512 * 1024;
+// What such a body moves before others have their turn.
+inline constexpr std::size_t kSpliceTurnBytes = 512 * 1024;
+// A pipe's room: for twice that, as packets fill its pages badly. Any user may have that much (fs.pipe-max-size). One
+// that has less than the kernel's usual is not worth it.
+inline constexpr int kPipeBytes = 1024 * 1024;
+inline constexpr int kPipeBytesMin = 64 * 1024;
+// Pipes of a worker, in use and kept, if descriptors allow; and those that it keeps for kBlocksUnusedFor.
+inline constexpr std::size_t kPipesMax = 64;
+inline constexpr std::size_t kPipesKept = 16;
 // Exchanges, and states of connections with a request, that a worker keeps for the next ones, with what their buffers
 // have grown to.
 inline constexpr std::size_t kRestingExchangesMax = 512;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "http1/message_reader.hpp"
+#include "net/relay.hpp"
 
 namespace lb::http1 {
 
@@ -71,6 +72,28 @@ class ClientConnection {
     complete_ = run && run->end;
     co_return run;
   }
+  // Whether the rest of the body may go to another stream without being read: it is long, and nothing of it is here.
+  [[nodiscard]] bool may_relay_body() noexcept
+    requires net::SplicingStream<S>
+  {
+    return reader_.body().bytes_left() >= base::kSpliceBytesMin && reader_.input().empty() && stream_->may_splice();
+  }
+  // Does that as far as the kernel can, which is to the end nearly always (body_ended()); what is left is to be read.
+  [[nodiscard]] net::Awaitable<base::Result<void>> relay_body(S& to, net::Pipe& pipe)
+    requires net::SplicingStream<S>
+  {
+    reader_.input().release();
+    const Timeouts& timeouts = settings_.timeouts;
+    const auto passed = co_await net::relay(*stream_, to, pipe, reader_.body().bytes_left(), timeouts.response_idle,
+                                            timeouts.write_idle);
+    if (!passed) co_return passed.error();
+    reader_.body().pass(*passed);
+    complete_ = reader_.body().ended();
+    // What lies behind the body has not been read, either.
+    if (complete_ && stream_->probe() != net::Probe::quiet) keep_alive_ = false;
+    co_return base::Result<void>();
+  }
+  [[nodiscard]] bool body_ended() noexcept { return reader_.body().ended(); }
   [[nodiscard]] std::string_view trailers() noexcept { return reader_.body().trailers(); }
 
   // Whether another request may follow: the answer was complete, framed, followed by nothing, and closing was not

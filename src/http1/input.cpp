@@ -55,6 +55,12 @@ void BodyCutter::begin(const http::Framing& framing, std::size_t trailer_count_m
   chunked_.reset(trailer_count_max);  // always: the trailers of one message must never stand behind another
 }
 
+void BodyCutter::pass(std::uint64_t bytes) noexcept {
+  LB_CHECK(bytes <= bytes_left());
+  framing_.length -= bytes;
+  ended_ = ended_ || framing_.length == 0;
+}
+
 base::Result<BodyRun> BodyCutter::take(InputBuffer& input) {
   BodyRun run;
   if (!ended_ && framing_.kind == http::BodyKind::chunked) return take_chunked(input);

@@ -64,6 +64,13 @@ class BodyCutter {
 
   [[nodiscard]] bool ended() const noexcept { return ended_; }
 
+  // Of a body whose length is known: the bytes that are not taken yet; else 0.
+  [[nodiscard]] std::uint64_t bytes_left() const noexcept {
+    return framing_.kind == http::BodyKind::length ? framing_.length : 0;
+  }
+  // So many of those went another way than through an input, which was empty.
+  void pass(std::uint64_t bytes) noexcept;
+
   // What the input holds of the body now; may be nothing. Errors: malformed, header_too_large (of trailers).
   [[nodiscard]] base::Result<BodyRun> take(InputBuffer& input);
 

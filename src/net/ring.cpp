@@ -220,6 +220,12 @@ void Ring::wait_readable(Operation& operation, int descriptor) noexcept {
   begin(operation, entry);
 }
 
+void Ring::wait_writable(Operation& operation, int descriptor) noexcept {
+  io_uring_sqe* entry = next_entry();
+  io_uring_prep_poll_add(entry, descriptor, POLLOUT);
+  begin(operation, entry);
+}
+
 void Ring::cancel(Operation& operation) noexcept {
   io_uring_sqe* entry = next_entry();
   io_uring_prep_cancel(entry, &operation, 0);

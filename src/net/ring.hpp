@@ -80,8 +80,9 @@ class Ring {
   void connect(Operation& operation, int descriptor, const sockaddr& address, socklen_t size) noexcept;
   // A connection's descriptor, of a blocking socket; `address` and `size` stay until it is done.
   void accept(Operation& operation, int descriptor, sockaddr& address, socklen_t& size) noexcept;
-  // Until the descriptor can be read.
+  // Until the descriptor can be read, or written.
   void wait_readable(Operation& operation, int descriptor) noexcept;
+  void wait_writable(Operation& operation, int descriptor) noexcept;
 
   // Asks for the operation's end. It is done all the same: with -ECANCELED, or with what it has achieved.
   void cancel(Operation& operation) noexcept;

@@ -28,6 +28,11 @@ class RingStream {
   [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle,
                                                     Next next = Next::anything);
 
+  static constexpr bool kSplices = true;
+  [[nodiscard]] bool may_splice() const noexcept;
+  [[nodiscard]] base::Result<std::size_t> splice_in(Pipe& pipe, std::size_t bytes_max) noexcept;
+  [[nodiscard]] Awaitable<base::Result<void>> splice_out(Pipe& pipe, base::Duration idle);
+
   void set_read_deadline(base::Deadline deadline) noexcept;
   void cancel_read() noexcept { stop_reading(Stop::cancelled); }
   void cancel_write() noexcept { stop_writing(Stop::cancelled); }

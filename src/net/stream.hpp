@@ -39,6 +39,8 @@ class ReadBuffer {
 // What lies on a connection that nobody reads at the moment.
 enum class Probe : std::uint8_t { quiet, readable, closed };
 
+class Pipe;
+
 // One byte stream in each direction, used by one worker. At most one read (or wait) and one write pend at a time; the
 // two are independent of each other: cancelling or timing out one does not disturb the other. The bytes and buffers
 // passed in stay alive and unmoved until the operation has completed. Errors carry the side that the stream was made
@@ -79,6 +81,22 @@ concept Stream =
       { stream.bytes_written() } -> std::same_as<std::uint64_t>;
       { stream.wheel() } -> std::same_as<DeadlineWheel&>;
       { stream.executor() } -> std::same_as<Executor>;
+      // Whether it is a SplicingStream: its bytes are what a socket of the kernel's carries.
+      { S::kSplices } -> std::convertible_to<bool>;
+    };
+
+// Bytes may go from one to another through a pipe (relay.hpp), as reads and writes of their own kind.
+template <class S>
+concept SplicingStream =
+    Stream<S> && S::kSplices && requires(S stream, Pipe& pipe, std::size_t bytes_max, base::Duration idle) {
+      // False: nothing comes in bulk, or something was read ahead, and is to be read first.
+      { stream.may_splice() } -> std::same_as<bool>;
+      // Bytes that can be read go into the pipe, `bytes_max` at most; 0: there were none, or the kernel refuses. Never
+      // waits.
+      { stream.splice_in(pipe, bytes_max) } -> std::same_as<base::Result<std::size_t>>;
+      // All that the pipe holds; what it still holds after a success the kernel refuses to splice. `idle` as write()
+      // has it.
+      { stream.splice_out(pipe, idle) } -> std::same_as<Awaitable<base::Result<void>>>;
     };
 
 }  // namespace lb::net

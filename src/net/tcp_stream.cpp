@@ -5,12 +5,21 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "net/pipe.hpp"
 
 namespace lb::net {
 
 using base::Error;
 using base::ErrorKind;
 using base::Result;
+
+namespace {
+
+boost::system::error_code error_code_of(ssize_t result) noexcept {
+  return {static_cast<int>(-result), boost::system::system_category()};
+}
+
+}  // namespace
 
 TcpStream::TcpStream(TcpSocket socket, DeadlineWheel& wheel, base::Side side)
     : socket_(std::move(socket)),
@@ -122,6 +131,37 @@ Awaitable<Result<void>> TcpStream::write(const BufferList& from, base::Duration 
     }
     co_return finish(write_, code);
   }
+}
+
+Result<std::size_t> TcpStream::splice_in(Pipe& pipe, std::size_t bytes_max) noexcept {
+  LB_CHECK(!read_.pending);
+  filled_ = false;
+  if (!socket_.is_open()) return Error{ErrorKind::cancelled, side_, "cancelled"};
+  const ssize_t result = pipe.fill_from(socket_.native_handle(), bytes_max);
+  if (result > 0) return static_cast<std::size_t>(result);
+  if (result == -EAGAIN || result == -EINTR || Pipe::is_refusal(result)) return 0;
+  const ErrorKind kind = result == 0 ? ErrorKind::closed : base::kind_of(error_code_of(result));
+  return Error{kind, side_, base::to_string(kind)};
+}
+
+Awaitable<Result<void>> TcpStream::splice_out(Pipe& pipe, base::Duration idle) {
+  begin(write_, base::kNever);
+  boost::system::error_code code;
+  while (pipe.held() > 0 && !code) {
+    const ssize_t result = pipe.drain_to(socket_.native_handle());
+    if (result > 0) bytes_written_ += static_cast<std::size_t>(result);
+    if (result > 0 || result == -EINTR) continue;
+    if (Pipe::is_refusal(result)) break;
+    code = error_code_of(result);
+    if (result != -EAGAIN) break;
+    write_.deadline.arm(wheel_.after(idle));
+    std::tie(code) = co_await socket_.async_wait(TcpSocket::wait_write, use_result);
+    if (!code && write_.stop == Stop::expired) write_.stop = Stop::none;  // there is room: it came too late
+    if (disturbed(write_, code)) code.clear();
+  }
+  const Error error = finish(write_, code);
+  if (!code) co_return Result<void>();
+  co_return error;
 }
 
 void TcpStream::set_read_deadline(base::Deadline deadline) noexcept {

@@ -26,6 +26,11 @@ class TcpStream {
   [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle,
                                                     Next next = Next::anything);
 
+  static constexpr bool kSplices = true;
+  [[nodiscard]] bool may_splice() const noexcept { return true; }
+  [[nodiscard]] base::Result<std::size_t> splice_in(Pipe& pipe, std::size_t bytes_max) noexcept;
+  [[nodiscard]] Awaitable<base::Result<void>> splice_out(Pipe& pipe, base::Duration idle);
+
   void set_read_deadline(base::Deadline deadline) noexcept;
   void cancel_read() noexcept { stop(read_, Stop::cancelled); }
   void cancel_write() noexcept { stop(write_, Stop::cancelled); }

@@ -12,6 +12,7 @@
 #include "http1/outgoing_body.hpp"
 #include "http1/server_connection.hpp"
 #include "net/pause.hpp"
+#include "net/pipe.hpp"
 #include "proxy/error_response.hpp"
 #include "proxy/replay_buffer.hpp"
 #include "proxy/retry_budget.hpp"
@@ -34,6 +35,7 @@ struct ExchangeContext {
   upstream::Cluster& cluster;
   upstream::MembersPtr members;  // replaced when the configuration is read again
   upstream::Pool<typename T::Stream>& pool;
+  net::PipePool& pipes;
   T& transport;
   telemetry::Recorder& recorder;
   base::Random random;  // for the jitter of pauses, and ids
@@ -110,6 +112,8 @@ class Exchange {
   net::Awaitable<Outcome> relay_answer(Upstream& backend, const upstream::Pick& pick);
   net::Awaitable<Outcome> relay_interim(Upstream& backend);
   net::Awaitable<Outcome> relay_final(Upstream& backend, const upstream::Pick& pick);
+  net::Awaitable<base::Result<void>> relay_in_kernel(Upstream& backend)
+    requires net::SplicingStream<typename T::Stream>;
   net::Awaitable<Outcome> relay_tunnel(Upstream& backend, const upstream::Pick& pick);
   Outcome cut(const upstream::Pick& pick, const base::Error& error, http::BodyKind shown_as);
   http::ResponseForm form_of_answer(Upstream& backend);

@@ -96,6 +96,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
 
   std::string kept_trailers;
   http1::OutgoingBody body(form.body);
+  bool relayed_in_kernel = false;  // tried once for each answer
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
   for (bool first = true;; first = false) {
@@ -109,12 +110,33 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     record_.response_body_bytes += run->bytes;
     if (run->end) break;
     buffers.clear();
+    if constexpr (net::SplicingStream<typename T::Stream>) {
+      if (!relayed_in_kernel && backend.may_relay_body()) {
+        relayed_in_kernel = true;
+        const auto relayed = co_await relay_in_kernel(backend);
+        if (!relayed) co_return cut(pick, relayed.error(), form.body);
+        if (backend.body_ended()) break;
+      }
+    }
     // One side is read only when the other has taken what was read before: that is all the back-pressure there is.
     run = co_await backend.read_body();
     if (!run) co_return cut(pick, run.error(), form.body);
   }
   context_.cluster.record_success(*pick.endpoint);
   co_return Outcome::answered;
+}
+
+// As much of the rest of the body as does: none where no pipe is to be had. It is counted as it goes to the client.
+template <upstream::Transport T>
+net::Awaitable<base::Result<void>> Exchange<T>::relay_in_kernel(Upstream& backend)
+  requires net::SplicingStream<typename T::Stream>
+{
+  net::Pipe pipe = context_.pipes.take();
+  if (!pipe) co_return base::Result<void>();
+  const std::uint64_t before = client_->stream().bytes_written();
+  const auto relayed = co_await backend.relay_body(client_->stream(), pipe);
+  record_.response_body_bytes += client_->stream().bytes_written() - before;
+  co_return relayed;
 }
 
 // Part of the answer is with the client. Nothing can be repeated now; the client has to see that the rest is missing.

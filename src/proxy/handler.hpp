@@ -38,6 +38,9 @@ class Handler {
   // Where its requests wait for backends with room. Before the worker runs: for WaitingRoom::join().
   [[nodiscard]] WaitingRoom& waiting_room() noexcept { return context_.waiting; }
 
+  // For large bodies; none until it is told how many. Before the worker runs.
+  [[nodiscard]] net::PipePool& pipes() noexcept { return pipes_; }
+
   // Closes the idle connections to the backends, and keeps none from now on.
   void close_idle() { pool_.close(); }
   [[nodiscard]] upstream::Pool<typename T::Stream>& pool() noexcept { return pool_; }
@@ -52,6 +55,7 @@ class Handler {
 
   net::SessionSet& sessions_;
   upstream::Pool<typename T::Stream> pool_;
+  net::PipePool pipes_;
   ExchangeContext<T> context_;
   http1::RequestStates<typename T::Stream> states_;
   std::vector<ExchangePtr> resting_;

@@ -22,8 +22,9 @@ Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::Bloc
                     telemetry::Recorder& recorder, std::uint64_t seed)
     : sessions_(sessions),
       pool_(wheel, settings.pool),
-      context_{executor, wheel,     blocks,   settings,          cluster, own_reference(cluster.members()),
-               pool_,    transport, recorder, base::Random(seed)},
+      pipes_(wheel),
+      context_{executor, wheel,  blocks,    settings, cluster,           own_reference(cluster.members()),
+               pool_,    pipes_, transport, recorder, base::Random(seed)},
       states_(blocks, settings.http) {
   resting_.reserve(base::kRestingExchangesMax);
   blocks.give_up_unused(wheel);

@@ -96,6 +96,7 @@ class MemoryStream {
   MemoryStream& operator=(const MemoryStream&) = delete;
 
   // The Stream.
+  static constexpr bool kSplices = false;
   [[nodiscard]] net::Awaitable<base::Result<std::size_t>> read_some(net::ReadBuffer& into, base::Deadline deadline) {
     begin(read_, deadline);
     while (!readable() && read_.stop == Stop::none && !closed_) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -33,8 +34,8 @@ struct Carrier;
 
 template <>
 struct Carrier<TcpStream> {
-  std::unique_ptr<TcpStream> adopt(TcpSocket socket, test::World& world) {
-    return std::make_unique<TcpStream>(std::move(socket), world.wheel, base::Side::upstream);
+  std::unique_ptr<TcpStream> adopt(TcpSocket socket, test::World& world, base::Side side = base::Side::upstream) {
+    return std::make_unique<TcpStream>(std::move(socket), world.wheel, side);
   }
   void turn(test::World& world) {
     world.io.restart();
@@ -45,10 +46,9 @@ struct Carrier<TcpStream> {
 
 template <>
 struct Carrier<RingStream> {
-  std::unique_ptr<RingStream> adopt(TcpSocket socket, test::World& world) {
-    ring->enable();
-    return std::make_unique<RingStream>(*ring, world.io.get_executor(), world.wheel, socket.release(),
-                                        base::Side::upstream);
+  std::unique_ptr<RingStream> adopt(TcpSocket socket, test::World& world, base::Side side = base::Side::upstream) {
+    if (!std::exchange(enabled, true)) ring->enable();
+    return std::make_unique<RingStream>(*ring, world.io.get_executor(), world.wheel, socket.release(), side);
   }
   void turn(test::World& world) {
     world.run();
@@ -63,6 +63,7 @@ struct Carrier<RingStream> {
   }
   std::string problem;
   std::unique_ptr<Ring> ring = Ring::open(problem);
+  bool enabled = false;
 };
 
 template <class S>
@@ -72,6 +73,7 @@ class NetSocketStream : public testing::Test {
     if constexpr (std::is_same_v<S, RingStream>) {
       if (!carrier.ring) GTEST_SKIP() << "no io_uring here: " << carrier.problem;
     }
+    std::signal(SIGPIPE, SIG_IGN);  // as the program does
     asio::ip::tcp::acceptor acceptor(world.io, {asio::ip::address_v4::loopback(), 0});
     TcpSocket socket(world.io.get_executor());
     socket.connect(acceptor.local_endpoint());

@@ -1,0 +1,218 @@
+// Large answers, which go from socket to socket inside the kernel.
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+
+#include <gtest/gtest.h>
+
+#include "base/limits.hpp"
+#include "support/balancer.hpp"
+
+namespace lb::e2e {
+namespace {
+
+using namespace lb::support;  // NOLINT(google-build-using-namespace): the vocabulary of these tests
+using Connection = ScriptedBackend::Connection;
+
+constexpr std::size_t kLarge = 64UL * 1024 * 1024;  // more than all buffers between two peers hold
+
+std::string pattern(std::size_t size) {
+  std::string bytes(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) bytes[i] = static_cast<char>((i * 2654435761U) >> 11U);
+  return bytes;
+}
+
+std::string head_of(std::size_t size) {
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(size) + "\r\n\r\n";
+}
+
+// Answers "/N" with N bytes.
+void answer_by_size(Connection& connection) {
+  while (const auto request = connection.read_request()) {
+    const std::string& line = request->head.start_line;
+    const std::size_t size = std::stoul(line.substr(line.find('/') + 1));
+    if (!connection.send(head_of(size) + pattern(size))) return;
+  }
+}
+
+std::size_t count_descriptors(pid_t process, std::string_view kind) {
+  std::size_t count = 0;
+  std::error_code gone;  // a descriptor may be closed while it is looked at
+  const std::string folder = "/proc/" + std::to_string(process) + "/fd";
+  for (const auto& entry : std::filesystem::directory_iterator(folder, gone)) {
+    if (std::filesystem::read_symlink(entry.path(), gone).string().starts_with(kind)) ++count;
+  }
+  return count;
+}
+
+bool wait_for(const std::function<bool()>& holds) {
+  const Deadline deadline = within();
+  while (!holds()) {
+    if (now() > deadline) return false;
+    Gate nobody;
+    static_cast<void>(nobody.wait(within(Duration(10))));
+  }
+  return true;
+}
+
+// A balancer whose client has asked for a large answer and does not read it. It is then on its way through a pipe.
+struct Stalled {
+  Stalled(const ScriptedBackend& backend, const std::string& toml, std::string_view target)
+      : balancer({.backends = {&backend}, .toml = toml, .flags = {"-access-log", "json"}}),
+        pipes_before(count_descriptors(balancer.process().pid(), "pipe:")),
+        sockets_before(count_descriptors(balancer.process().pid(), "socket:")),
+        client(balancer) {
+    client.send(get(target));
+    EXPECT_TRUE(wait_for([this] { return pipes() == 2; })) << "two ends";
+  }
+  [[nodiscard]] std::size_t pipes() { return count_descriptors(balancer.process().pid(), "pipe:") - pipes_before; }
+  [[nodiscard]] bool wait_for_nothing_left() {
+    return wait_for(
+        [this] { return pipes() == 0 && count_descriptors(balancer.process().pid(), "socket:") == sockets_before; });
+  }
+  // The line's `"name":value`.
+  [[nodiscard]] std::string logged(const std::string& name) {
+    const std::string line = balancer.process().wait_for_out("\"ended_by\"").value_or("");
+    const std::size_t at = line.find('"' + name + "\":");
+    if (at == std::string::npos) return line;
+    const std::size_t begin = at + name.size() + 3;
+    return line.substr(begin, line.find_first_of(",}", begin) - begin);
+  }
+
+  Balancer balancer;
+  std::size_t pipes_before;
+  std::size_t sockets_before;
+  Client client;
+};
+
+// Goal: whichever way a body goes, it arrives, and both connections are in step afterwards. Method: sizes around that
+// from which on bodies are spliced: as a whole, and without what comes with the head; one connection on each side.
+TEST(SplicedBody, sizes_around_the_smallest_arrive_unchanged) {
+  ScriptedBackend backend(&answer_by_size);
+  Balancer balancer({.backends = {&backend}});
+  Client client(balancer);
+  constexpr std::size_t kBuffer = 16UL * 1024;
+  for (const std::size_t around : {base::kSpliceBytesMin, base::kSpliceBytesMin + kBuffer,
+                                   base::kSpliceBytesMin + base::kLargeBlockBytes + kBuffer}) {
+    for (int offset = -50; offset <= 2; ++offset) {
+      const std::size_t size = around + static_cast<std::size_t>(offset);
+      const Message answer = client.ask(get("/" + std::to_string(size)));
+      ASSERT_TRUE(answer.complete) << size;
+      ASSERT_TRUE(answer.body == pattern(size)) << size;
+    }
+  }
+  EXPECT_EQ(backend.connections(), 1U);
+}
+
+// Goal: splicing takes pipes while it lasts, and leaves both connections to be used again.
+TEST(SplicedBody, a_large_body_takes_a_pipe_that_goes_away) {
+  ScriptedBackend backend(&answer_by_size);
+  Stalled stalled(backend, "", "/" + std::to_string(kLarge));
+  Message answer = stalled.client.read_response();
+  EXPECT_TRUE(answer.complete);
+  EXPECT_TRUE(answer.body == pattern(kLarge));
+  EXPECT_EQ(stalled.logged("bytes"), std::to_string(kLarge));
+  EXPECT_EQ(stalled.logged("ended_by"), "\"complete\"");
+  EXPECT_EQ(stalled.client.ask(get("/5")).body, pattern(5));
+  EXPECT_EQ(backend.connections(), 1U);
+  EXPECT_TRUE(wait_for([&] { return stalled.pipes() == 0; }));
+}
+
+// Goal: a client that leaves frees everything. Method: it resets, or closes with bytes unread, in the middle.
+TEST(SplicedBody, a_client_that_leaves_in_the_middle_frees_everything) {
+  for (const bool resets : {true, false}) {
+    Gate ended;
+    ScriptedBackend backend([&ended](Connection& connection) {
+      if (!connection.read_request()) return;
+      connection.send(head_of(kLarge) + pattern(kLarge));
+      if (connection.wait_ended()) ended.open();
+    });
+    Stalled stalled(backend, "", "/");
+    resets ? stalled.client.reset() : stalled.client.close();
+    EXPECT_TRUE(ended.wait());
+    EXPECT_TRUE(stalled.wait_for_nothing_left());
+    EXPECT_EQ(stalled.logged("ended_by"), "\"client\"");
+  }
+}
+
+// Goal: a body that breaks off is cut for the client, too, and recorded as what it is. Method: the backend closes after
+// a part, which arrives whole.
+TEST(SplicedBody, a_backend_that_breaks_off_cuts_the_answer) {
+  constexpr std::size_t kPart = 20UL * 1024 * 1024;
+  ScriptedBackend backend([](Connection& connection) {
+    if (connection.read_request()) connection.send(head_of(kLarge) + pattern(kPart));
+  });
+  Stalled stalled(backend, "", "/");
+  const Message answer = stalled.client.read_response();
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_FALSE(answer.complete);
+  EXPECT_TRUE(answer.framed == pattern(kPart)) << answer.framed.size();
+  EXPECT_TRUE(stalled.balancer.wait_for_log("broke off"));
+  EXPECT_EQ(stalled.logged("bytes"), std::to_string(kPart));
+  EXPECT_EQ(stalled.logged("ended_by"), "\"backend\"");
+  EXPECT_TRUE(stalled.wait_for_nothing_left());
+}
+
+TEST(SplicedBody, a_backend_that_falls_silent_is_given_up) {
+  constexpr std::size_t kPart = 20UL * 1024 * 1024;
+  Gate ended;
+  ScriptedBackend backend([&ended](Connection& connection) {
+    if (!connection.read_request()) return;
+    connection.send(head_of(kLarge) + pattern(kPart));
+    if (connection.wait_ended()) ended.open();
+  });
+  Stalled stalled(backend, "[server.timeouts]\nresponse_idle = \"300ms\"\n", "/");
+  const Message answer = stalled.client.read_response();
+  EXPECT_FALSE(answer.complete);
+  EXPECT_TRUE(answer.framed == pattern(kPart)) << answer.framed.size();
+  EXPECT_TRUE(ended.wait());
+  EXPECT_EQ(stalled.logged("ended_by"), "\"backend\"");
+}
+
+TEST(SplicedBody, a_client_that_takes_nothing_is_dropped) {
+  ScriptedBackend backend(&answer_by_size);
+  Stalled stalled(backend, "[server.timeouts]\nwrite_idle = \"300ms\"\n", "/" + std::to_string(kLarge));
+  EXPECT_TRUE(stalled.wait_for_nothing_left());
+  EXPECT_EQ(stalled.logged("ended_by"), "\"client\"");
+}
+
+// Goal: bytes behind the body never become the next answer. Method: the backend says more than its length.
+TEST(SplicedBody, what_follows_the_body_is_nobodys_answer) {
+  ScriptedBackend backend([](Connection& connection) {
+    while (connection.read_request()) connection.send(head_of(1'000'000) + pattern(1'000'000) + ok("forged"));
+  });
+  Balancer balancer({.backends = {&backend}});
+  Client client(balancer);
+  for (int i = 0; i < 3; ++i) {
+    const Message answer = client.ask(get());
+    ASSERT_TRUE(answer.body == pattern(1'000'000)) << i;
+  }
+  EXPECT_EQ(backend.connections(), 3U);
+}
+
+// Goal: an orderly stop lets it end, a second signal does not.
+TEST(SplicedBody, a_stop_lets_it_end_and_a_second_one_does_not) {
+  for (const bool again : {false, true}) {
+    ScriptedBackend backend(&answer_by_size);
+    Stalled stalled(backend, "", "/" + std::to_string(kLarge));
+    stalled.balancer.signal(SIGTERM);
+    EXPECT_TRUE(wait_for([&] { return connect_local(stalled.balancer.port()).get() < 0; }));
+    EXPECT_FALSE(stalled.balancer.wait_exit(now()));
+    if (again) {
+      stalled.balancer.signal(SIGTERM);
+      EXPECT_TRUE(stalled.balancer.wait_exit());
+      EXPECT_FALSE(stalled.client.read_response().complete);
+      EXPECT_EQ(stalled.logged("ended_by"), "\"balancer\"");
+    } else {
+      EXPECT_TRUE(stalled.client.read_response().complete);
+      EXPECT_TRUE(stalled.client.wait_ended());
+      EXPECT_EQ(stalled.balancer.wait_exit(), 0);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lb::e2e
