@@ -93,7 +93,7 @@ void write_response_head(benchmark::State& state) {
   http::ResponseHead head;
   std::string sent;
   if (!read(parser, kAnswer, head)) return state.SkipWithError("it was refused");
-  const http::ResponseForm form{http::BodyKind::length, http::ClientPersistence::keep_alive_implied, {}};
+  const http::ResponseForm form{http::BodyKind::length, http::ClientPersistence::keep_alive_implied, {}, {}};
   for (auto _ : state) {
     sent.clear();
     http::write_forwarded_response(head, form, sent);

@@ -22,6 +22,12 @@ bool is_address(std::string_view text) noexcept {
   return !code;
 }
 
+// It could not read the answer, but hold connections: those of GET /events, say.
+bool is_of_foreign_page(const Request& request) noexcept {
+  const std::string_view site = request.fetch_site;
+  return !site.empty() && site != "same-origin" && site != "none" && request.fetch_dest != "document";
+}
+
 std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = http::to_lower(c);
@@ -59,7 +65,9 @@ std::optional<Answer> refuse_stranger(const Request& request, std::string_view t
   if (!is_trusted_host(request.host)) {
     return refusal(403, "the Host field names neither localhost nor an IP address, nor is a token shown");
   }
-  if (token.empty() || guard == Guard::none) return std::nullopt;
+  if (guard == Guard::none) return std::nullopt;
+  if (is_of_foreign_page(request)) return refusal(403, "a page of another site asks for this");
+  if (token.empty()) return std::nullopt;
   const bool wrong = !request.authorization.empty();
   Answer answer = refusal(401, wrong ? "the Authorization field does not hold the token of [admin] token"
                                      : "this needs the field Authorization: Bearer TOKEN, with that of [admin] token");
@@ -69,7 +77,10 @@ std::optional<Answer> refuse_stranger(const Request& request, std::string_view t
 }
 
 std::optional<Answer> refuse_forged(const Request& request) {
-  if (!request.origin.empty() && lower(request.origin) != "http://" + lower(request.host)) {
+  // TLS may have been taken off in front.
+  const std::string origin = lower(request.origin);
+  const std::string host = lower(request.host);
+  if (!origin.empty() && origin != "http://" + host && origin != "https://" + host) {
     return refusal(403, "the Origin field names another site");
   }
   const std::string_view type = std::string_view(request.content_type).substr(0, request.content_type.find(';'));

@@ -2,7 +2,8 @@
 //
 // What listens on loopback can still be reached by every web page that a browser on this machine shows: by its own
 // name that resolves to 127.0.0.1 (DNS rebinding), and by requests that need no permission to be sent (forged ones).
-// The Host of the first is a foreign name; the second cannot be a POST of application/json.
+// The Host of the first is a foreign name; the second cannot be a POST of application/json, and browsers name their
+// site.
 #pragma once
 
 #include <optional>

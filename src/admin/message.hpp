@@ -22,6 +22,8 @@ struct Request {
   std::string origin{};
   std::string content_type{};
   std::string authorization{};
+  std::string fetch_site{};  // Sec-Fetch-Site: where a browser's page came from that asks
+  std::string fetch_dest{};  // Sec-Fetch-Dest: "document" if the user follows a link
 };
 
 struct Answer {

@@ -26,7 +26,7 @@ void samples_by_name(Exposition& out, const std::array<std::uint64_t, N>& counts
 
 void samples_by_class(Exposition& out, const std::array<std::uint64_t, telemetry::kStatusClasses>& counts,
                       std::string_view labels) {
-  for (std::size_t i = 1; i < counts.size(); ++i) out.sample(counts[i], labels, "class", kClasses[i]);
+  for (std::size_t i = 0; i < counts.size(); ++i) out.sample(counts[i], labels, "class", kClasses[i]);
 }
 
 void write_process(Exposition& out, const Snapshot& now) {

@@ -1,5 +1,6 @@
 #include "admin/server.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "admin/session.hpp"
@@ -34,17 +35,26 @@ std::string Server::listen(const std::string& address, std::uint16_t port) {
 }
 
 net::Awaitable<void> Server::serve(std::unique_ptr<net::TcpStream> stream) {
-  const bool admitted = connections_ < base::kAdminConnectionsMax;
+  const bool admitted = connections_ < base::kAdminConnectionsMax || give_up_one_that_waits();
   ++connections_;
   {
     Session session(worker_, control_, states_, token_, std::move(stream));
     if (admitted) {
+      const auto place = admitted_.insert(admitted_.end(), &session);
       co_await session.run();
+      admitted_.erase(place);
     } else {
       co_await session.turn_away();
     }
   }
   --connections_;
+}
+
+bool Server::give_up_one_that_waits() noexcept {
+  const auto waits = std::ranges::find_if(admitted_, [](const Session* session) { return session->gives_way(); });
+  if (waits == admitted_.end()) return false;
+  (*waits)->abort();
+  return true;
 }
 
 void Server::stop_listening() {

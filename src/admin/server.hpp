@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,8 @@
 #include "net/tcp_acceptor.hpp"
 
 namespace lb::admin {
+
+class Session;
 
 // Control thread, or before it runs.
 class Server {
@@ -36,6 +39,9 @@ class Server {
 
  private:
   net::Awaitable<void> serve(std::unique_ptr<net::TcpStream> stream);
+  // Ends the oldest connection that has no request under way, so that those who hold connections and ask nothing cannot
+  // keep an operator out. False: there is none.
+  bool give_up_one_that_waits() noexcept;
 
   net::Worker& worker_;
   Control& control_;
@@ -43,6 +49,7 @@ class Server {
   http1::RequestStates<net::TcpStream> states_;
   std::string token_;
   std::unique_ptr<net::Listener<net::TcpAcceptor>> listener_;
+  std::list<Session*> admitted_;  // oldest first
   std::size_t connections_ = 0;
   bool stopped_ = false;
 };

@@ -1,5 +1,6 @@
 #include "admin/session.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "admin/guard.hpp"
@@ -8,20 +9,45 @@
 namespace lb::admin {
 namespace {
 
+// RFC 9112 section 3.2.2: a server takes the absolute form, too, and its authority instead of that of Host.
+struct Target {
+  std::string_view authority;  // empty: see Host
+  std::string_view path = "/";
+};
+
+Target split(std::string_view target) noexcept {
+  constexpr std::string_view kScheme = "http://";
+  if (!target.starts_with(kScheme)) return {.authority = {}, .path = target};
+  target.remove_prefix(kScheme.size());
+  const std::size_t path = std::min(target.find('/'), target.size());
+  return {.authority = target.substr(0, path), .path = path < target.size() ? target.substr(path) : "/"};
+}
+
+// RFC 9110 section 10.1.1: from HTTP/1.0 it means nothing.
+bool expects_continue(const http::RequestHead& head) noexcept {
+  return head.version == http::Version::http_1_1 && std::ranges::any_of(head.fields, [](const http::Field& field) {
+           return field.id == http::FieldId::expect && http::equals_ignoring_case(field.value, "100-continue");
+         });
+}
+
 // What is kept of a request once its head is gone.
 Request request_of(const http::RequestHead& head) {
   Request request;
   request.method = head.method;
-  const std::size_t mark = head.target.find('?');
-  request.path = head.target.substr(0, mark);
-  if (mark != std::string_view::npos) request.query = head.target.substr(mark + 1);
+  const Target target = split(head.target);
+  const std::size_t mark = target.path.find('?');
+  request.path = target.path.substr(0, mark);
+  if (mark != std::string_view::npos) request.query = target.path.substr(mark + 1);
   for (const http::Field& field : head.fields) {
     const auto is = [&](std::string_view name) { return http::equals_ignoring_case(field.name, name); };
     if (field.id == http::FieldId::host) request.host = field.value;
     if (is("Origin")) request.origin = field.value;
     if (is("Content-Type")) request.content_type = field.value;
     if (is("Authorization")) request.authorization = field.value;
+    if (is("Sec-Fetch-Site")) request.fetch_site = field.value;
+    if (is("Sec-Fetch-Dest")) request.fetch_dest = field.value;
   }
+  if (!target.authority.empty()) request.host = target.authority;
   return request;
 }
 
@@ -59,9 +85,11 @@ Session::Session(net::Worker& worker, Control& control, http1::RequestStates<net
 
 net::Awaitable<void> Session::run() {
   for (;;) {
+    waiting_ = true;
     const auto came = co_await client_.wait_for_request();
     if (came == http1::Arrival::nobody) break;
     const auto arrival = co_await client_.read_request();
+    waiting_ = false;
     if (arrival && *arrival == http1::Arrival::nobody) break;
     Next next = Next::end;
     if (arrival) {
@@ -73,6 +101,7 @@ net::Awaitable<void> Session::run() {
     }
     if (next == Next::end) break;
   }
+  waiting_ = false;
   co_await client_.finish(http1::Linger::if_unread);
 }
 
@@ -86,7 +115,7 @@ net::Awaitable<void> Session::turn_away() {
 // Strangers are refused before their body is read; it is read over, and the connection ends.
 net::Awaitable<Session::Next> Session::serve_request() {
   Request request = request_of(client_.request());
-  const bool waits = client_.request().fields.has(http::FieldId::expect);
+  const bool waits = expects_continue(client_.request());
   const bool keep_alive = client_.options().keep_alive;
   client_.consume_head();
   const Match match = find_route(request);

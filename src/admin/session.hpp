@@ -25,6 +25,13 @@ class Session final : private Outlet {
   // One answer, without reading: there are too many connections.
   [[nodiscard]] net::Awaitable<void> turn_away();
 
+  // Whether it waits for a request, or for the rest of one's head.
+  [[nodiscard]] bool gives_way() const noexcept { return waiting_; }
+  void abort() noexcept {
+    waiting_ = false;
+    client_.abort();
+  }
+
  private:
   enum class Next : std::uint8_t { request, end };
 
@@ -45,6 +52,7 @@ class Session final : private Outlet {
   http1::ServerConnection<net::TcpStream> client_;
   http::DateCache date_;
   net::Pause pause_;
+  bool waiting_ = false;
   bool open_ = false;  // as an Outlet
 };
 

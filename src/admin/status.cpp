@@ -12,11 +12,12 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::string_view, telemetry::kStatusClasses> kClasses = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
+constexpr std::array<std::string_view, telemetry::kStatusClasses> kClasses = {"other", "1xx", "2xx",
+                                                                              "3xx",   "4xx", "5xx"};
 
 json::object by_class(const std::array<std::uint64_t, telemetry::kStatusClasses>& counts) {
   json::object out;
-  for (std::size_t i = 1; i < counts.size(); ++i) out[kClasses[i]] = counts[i];
+  for (std::size_t i = 0; i < counts.size(); ++i) out[kClasses[i]] = counts[i];
   return out;
 }
 

@@ -28,16 +28,12 @@ bool was_met(const telemetry::RequestRecord& record, std::string_view backend) {
          std::any_of(record.passed.begin(), record.passed.end(), is_it);
 }
 
-// Why it would not have got a request that began then, as far as its present state tells: the health knows since when
-// it is what it is.
+// Why it would not have got a request that began then, as far as its present state tells, which knows since when it is
+// what it is.
 std::optional<telemetry::PassedOver> out_since(const upstream::Endpoint& endpoint, base::WallTime then) {
-  switch (endpoint.administration()) {
-    case upstream::Administration::active:
-      break;
-    case upstream::Administration::draining:
-      return telemetry::PassedOver::drained;
-    case upstream::Administration::disabled:
-      return telemetry::PassedOver::disabled;
+  if (endpoint.last_order().at <= then) {
+    if (endpoint.is_disabled()) return telemetry::PassedOver::disabled;
+    if (!endpoint.is_active()) return telemetry::PassedOver::drained;
   }
   if (!endpoint.is_up() && endpoint.last_change().at <= then) return telemetry::PassedOver::down;
   return std::nullopt;

@@ -93,18 +93,26 @@ Server::Operator::Found Server::Operator::find(const std::string& url) const {
 
 // NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments
 net::Awaitable<Outcome> Server::Operator::administer(std::string url, Administration wanted) {
+  if (server_.stopping_) co_return stopping();
   Found found = find(url);
   if (!found.endpoint) co_return std::move(found.refusal);
   const std::shared_ptr<upstream::Endpoint> endpoint = found.endpoint;
   const std::string words(to_string(wanted));
-  if (endpoint->administration() == wanted) {
+  const bool is_so = endpoint->administration() == wanted;
+  const bool is_being_enabled = endpoint->last_order().wanted == Administration::active && !endpoint->is_active();
+  if (is_so && !is_being_enabled) {
     co_return Outcome{.text = endpoint->url() + " is " + words + " already", .url = endpoint->url()};
   }
-  if (wanted == Administration::active && endpoint->administration() == Administration::disabled) {
+  const std::uint64_t order = endpoint->note_order(wanted, base::system_clock().wall_now());
+  if (wanted == Administration::active && (endpoint->is_disabled() || is_being_enabled)) {
     // Checked like one that drains, and given traffic when the result is known; unless another order came meanwhile.
     endpoint->administer(Administration::draining);
+    endpoint->forget_health();
     co_await check_before_traffic(endpoint);
-    if (endpoint->administration() != Administration::draining) {
+    if (endpoint->is_removed()) {
+      co_return Outcome{.status = 409, .text = endpoint->url() + " was removed meanwhile"};
+    }
+    if (endpoint->last_order().number != order) {
       co_return Outcome{
           .status = 409, .text = endpoint->url() + " was given another order meanwhile", .url = endpoint->url()};
     }

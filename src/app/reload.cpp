@@ -106,7 +106,7 @@ net::Awaitable<void> Server::read_again() {
 // What the operator has ordered stays, and whoever reads the file may not know it.
 void Server::log_administration() const {
   for (const auto& endpoint : cluster_.members()->endpoints()) {
-    if (endpoint->is_active()) continue;
+    if (endpoint->is_active() || endpoint->last_order().wanted == upstream::Administration::active) continue;
     const bool disabled = endpoint->administration() == upstream::Administration::disabled;
     base::log(LogLevel::info,
               endpoint->url() + " stays " + (disabled ? "disabled" : "drained") + ", as the operator has ordered");

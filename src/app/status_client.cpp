@@ -76,7 +76,10 @@ class StatusClient {
     if (!read) co_return std::string(read.error().detail);
     const unsigned status = connection.response().status;
     connection.consume_head();
-    if (status == 401) co_return "it needs its token: name the configuration file by -config";
+    if (status == 401) {
+      co_return token_.empty() ? "it needs its token: name the configuration file by -config"
+                               : "it does not take the token that is configured here; was it started with another?";
+    }
     if (status != 200) co_return "it answers with status " + std::to_string(status) + "; is it a load-balancer?";
     auto run = connection.take_buffered_body();
     for (;;) {

@@ -69,8 +69,8 @@ void set_log_level(LogLevel level) noexcept {
 
 void stop_logging() noexcept {
   g_level.store(LogLevel::off, std::memory_order_relaxed);
-  if (g_thread) end_log_thread(std::move(g_thread));  // the lines in its queue keep the sink, should it be left alone
-  g_logger.reset();
+  if (g_thread) end_log_thread(std::move(g_thread));
+  if (!log_thread_left_alone()) g_logger.reset();  // only then is the sink nobody else's
 }
 
 bool log_enabled(LogLevel level) noexcept {

@@ -39,9 +39,23 @@ std::size_t begin_of_address(std::string_view before) {
   return quote > 0 ? quote : after_last(before, " \t,=");
 }
 
-// User names and passwords that reach into the window.
+// Where the value of admin.token begins, however it is written; the line's end if there is none.
+std::size_t begin_of_token(std::string_view line) {
+  constexpr std::string_view kName = "token";
+  const std::size_t name = line.find(kName);
+  if (name == std::string_view::npos) return line.size();
+  const std::size_t sign = line.find_first_not_of("\"' \t", name + kName.size());
+  if (sign == std::string_view::npos || (line[sign] != '=' && line[sign] != ':')) return line.size();
+  return std::min(line.find_first_not_of(" \t", sign + 1), line.size());
+}
+
+// User names and passwords that reach into the window, and the token.
 std::vector<Range> find_secrets(std::string_view line, Range window) {
   std::vector<Range> secrets;
+  if (const std::size_t token = begin_of_token(line); token < line.size()) {
+    secrets.push_back({token, line.size()});
+    line = line.substr(0, token);
+  }
   std::size_t from = 0;
   for (std::size_t at = line.find('@'); at != std::string_view::npos; at = line.find('@', at + 1)) {
     const Range secret{from + begin_of_address(line.substr(from, at - from)), at};

@@ -8,7 +8,7 @@
 namespace lb::config {
 
 // Ready to be printed on a terminal, whatever bytes the user wrote: no control characters, a bounded length, no
-// passwords.
+// passwords and no token.
 struct Excerpt {
   std::string text{};      // empty: there is nothing to show
   std::size_t column = 0;  // of the first mark, in columns of the terminal, from 0

@@ -40,7 +40,8 @@ std::string toml_string(std::string_view text) {
 }
 
 std::string key_line(const KeySpec& key, const Config& config, const std::string& path, const Origins& origins) {
-  const std::string value = value_text(key, config);
+  std::string value = value_text(key, config);
+  if (key.shown != nullptr && !value.empty()) value = key.shown(value);  // this ends in reports of problems
   std::string line =
       std::string(key.name()) + " = " + (key.type == KeyType::kUnsigned ? value : toml_string(value)) + ' ';
   line.resize(std::max(line.size(), kOriginColumn), ' ');

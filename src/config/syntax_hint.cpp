@@ -16,10 +16,12 @@ std::string_view trim(std::string_view text) {
   return text.substr(0, text.find_last_not_of(kSpaces) + 1);
 }
 
-// Of a key with this name, in whatever section: that the line is in cannot be told while the syntax is broken.
-bool takes_text(std::string_view name) {
-  return std::ranges::any_of(all_keys(),
-                             [&](const KeySpec& key) { return key.name() == name && key.type != KeyType::kUnsigned; });
+// A key with this name that takes text, or null, in whatever section: which one the line is in cannot be told while the
+// syntax is broken.
+const KeySpec* key_of_text(std::string_view name) {
+  const auto found = std::ranges::find_if(
+      all_keys(), [&](const KeySpec& key) { return key.name() == name && key.type != KeyType::kUnsigned; });
+  return found == all_keys().end() ? nullptr : &*found;
 }
 
 }  // namespace
@@ -35,8 +37,10 @@ std::string syntax_hint(std::string_view problem, std::string_view line, std::si
   const std::string_view key = trim(line.substr(0, sign));
   const std::string_view value = trim(line.substr(sign + 1));
   const bool is_bare = !value.empty() && value.find_first_of("\"'[]{},#") == std::string_view::npos;
-  if (!is_bare || !takes_text(key.substr(key.rfind('.') + 1))) return {};
-  return "; text needs quotes: " + printable(key) + " = " + in_quotes(without_userinfo(value));
+  const KeySpec* const known = key_of_text(key.substr(key.rfind('.') + 1));
+  if (!is_bare || known == nullptr) return {};
+  const std::string shown = known->shown != nullptr ? known->shown(value) : without_userinfo(value);
+  return "; text needs quotes: " + printable(key) + " = " + in_quotes(shown);
 }
 
 }  // namespace lb::config

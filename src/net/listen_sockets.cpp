@@ -52,7 +52,7 @@ std::string explain(const Tcp::endpoint& endpoint, int cause) {
   const std::string where = printable(endpoint);
   switch (cause) {
     case EADDRINUSE:
-      return "cannot listen on " + where + ": another program uses this port; stop it or choose another with -port";
+      return "cannot listen on " + where + ": another program uses this port; stop it or choose another port";
     case EACCES:
       return "cannot listen on " + where + ": not permitted; ports below 1024 need the capability net_bind_service";
     case EADDRNOTAVAIL:

@@ -125,7 +125,8 @@ telemetry::AttemptResult Exchange<T>::result_of(Outcome outcome) const noexcept 
     case FailedAt::nothing_sent:
       return AttemptResult::not_connected;
     case FailedAt::stale:
-      return AttemptResult::stale;
+      // A new connection follows, unless the backend may have seen the request: then that was its answer.
+      return decide(failure_) == Verdict::give_up ? AttemptResult::no_answer : AttemptResult::stale;
     case FailedAt::no_answer:
       return AttemptResult::no_answer;
     case FailedAt::bad_answer:

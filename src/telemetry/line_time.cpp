@@ -22,10 +22,6 @@ unsigned milliseconds_of(base::WallTime time) noexcept {
 
 }  // namespace
 
-LineTime::LineTime() noexcept {
-  ::tzset();
-}
-
 // Not strftime: the names must not follow the locale. The remainders only tell the compiler how wide it can get.
 std::string_view LineTime::common(base::WallTime time) noexcept {
   const std::time_t second = seconds_of(time);

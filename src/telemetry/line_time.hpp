@@ -11,12 +11,9 @@
 
 namespace lb::telemetry {
 
-// One thread.
+// One thread. The time zone is that of the last ::tzset().
 class LineTime {
  public:
-  // Reads the time zone, so that no line has to wait for its file.
-  LineTime() noexcept;
-
   // "23/Nov/2026:08:22:01 +0000", in the local time zone. Good until the next call, as is the other.
   [[nodiscard]] std::string_view common(base::WallTime time) noexcept;
   // "2026-11-23T08:22:01.123Z" (RFC 3339).

@@ -105,6 +105,13 @@ class Endpoint {
   // A check's result. The first one decides alone: there is nothing yet that it could be weighed against. One thread.
   [[nodiscard]] Change record_check(bool passed, const Thresholds& thresholds) noexcept;
 
+  // What is known of it is of long ago: the next check decides alone. Only while it gets no requests. One thread, that
+  // of the checks.
+  void forget_health() noexcept {
+    state_.store(HealthState::unknown, std::memory_order_relaxed);
+    failures_.store(0, std::memory_order_relaxed);
+  }
+
   [[nodiscard]] bool passed_last_check() const noexcept { return check_passed_.load(std::memory_order_relaxed); }
 
   // Whether an exchange has succeeded since the last check, or since take_succeeded().
@@ -138,6 +145,18 @@ class Endpoint {
   [[nodiscard]] bool is_disabled() const noexcept { return administration() == Administration::disabled; }
   void administer(Administration wanted) noexcept { administration_.store(wanted, std::memory_order_relaxed); }
 
+  // The operator's last order: an enabled endpoint may be checked before it is active. The thread of the operator.
+  struct Order {
+    std::uint64_t number = 0;
+    Administration wanted = Administration::active;
+    base::WallTime at{};
+  };
+  [[nodiscard]] const Order& last_order() const noexcept { return order_; }
+  std::uint64_t note_order(Administration wanted, base::WallTime at) noexcept {
+    order_ = {order_.number + 1, wanted, at};
+    return order_.number;
+  }
+
   // How the health came to be what it is. Any thread; a lock, for seldom use.
   [[nodiscard]] HealthChange last_change() const;
   void note_change(HealthState state, base::WallTime at, std::string reason);
@@ -169,6 +188,7 @@ class Endpoint {
   HealthState state_after_check_ = HealthState::unknown;
   std::atomic<bool> check_passed_{false};
   std::vector<CheckRecord> checks_;
+  Order order_;
   mutable std::mutex change_mutex_;
   HealthChange change_;
   std::size_t workers_;

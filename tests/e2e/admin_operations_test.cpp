@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "support/admin.hpp"
+#include "support/black_hole.hpp"
 #include "support/config_file.hpp"
 #include "support/load.hpp"
 
@@ -78,6 +79,47 @@ TEST(AdminOperations, a_disabled_backend_is_left_alone_until_it_is_enabled) {
   EXPECT_GT(a.request_count(), seen) << "checked before it gets traffic";
   EXPECT_EQ(count(letters(balancer, 4), 'a'), 2);
   EXPECT_NE(text_at(backend_of(balancer, a.url()), "/next_check"), "null");
+}
+
+// Goal: the last order wins, also over one that waits for a check. Method: the check of the one that is enabled takes
+// its whole timeout.
+TEST(AdminOperations, an_order_during_a_check_wins) {
+  ScriptedBackend a(always(ok("a")));
+  BlackHole hole;
+  ConfigFile file("[health]\ninterval = \"1h\"\ntimeout = \"2s\"\n" + tables_of({&a}) + table_of(hole.url()));
+  Balancer balancer(file.flags(), Balancer::Admin::on);
+  for (const char* later : {"/backends/drain", "/backends/remove"}) {
+    ASSERT_EQ(admin_post(balancer, "/backends/disable", by_url(hole.url())).status(), 200);
+    hole.swallow();
+    Message enabled;
+    std::thread enable([&] { enabled = admin_post(balancer, "/backends/enable", by_url(hole.url())); });
+    const Deadline deadline = within();
+    const auto is_checked = [&] { return text_at(backend_of(balancer, hole.url()), "/administration") == "draining"; };
+    while (!is_checked() && now() < deadline) std::this_thread::yield();
+    EXPECT_TRUE(is_checked());
+    EXPECT_EQ(admin_post(balancer, later, by_url(hole.url())).status(), 200);
+    enable.join();
+    EXPECT_EQ(enabled.status(), 409) << enabled.body;
+    if (later == std::string("/backends/drain")) {
+      EXPECT_EQ(text_at(backend_of(balancer, hole.url()), "/administration"), "draining");
+    }
+  }
+  EXPECT_EQ(balancer.log().find(hole.url() + " [active]"), std::string::npos) << balancer.log();
+  EXPECT_TRUE(balancer.wait_for_log(hole.url() + " [draining] (by the operator)")) << balancer.log();
+  EXPECT_EQ(letters(balancer, 3), "aaa");
+}
+
+// Goal: the check before the traffic decides alone, whatever health.fall says. Method: it was up when it was disabled,
+// and is gone when it is enabled.
+TEST(AdminOperations, one_that_is_enabled_has_to_pass_its_check) {
+  ScriptedBackend a(always(ok("a")));
+  ScriptedBackend b(always(ok("b")));
+  Balancer balancer({.backends = {&a, &b}, .toml = "[health]\ninterval = \"1h\"\nfall = 3\n", .admin = true});
+  ASSERT_EQ(admin_post(balancer, "/backends/disable", by_url(a.url())).status(), 200);
+  a.stop();
+  EXPECT_EQ(text_at(json_of(admin_post(balancer, "/backends/enable", by_url(a.url()))), "/state"), "down");
+  EXPECT_EQ(letters(balancer, 3), "bbb");
+  EXPECT_EQ(text_at(backend_of(balancer, a.url()), "/attempts"), "0");
 }
 
 // Goal: the connections that idle in the pool are closed when their backend is disabled.

@@ -70,6 +70,42 @@ TEST(Why, names_who_was_passed_over) {
   EXPECT_TRUE(text_at(told, "/explanation").starts_with(a.url() + " is disabled; it was the turn of " + b.url()));
 }
 
+// Goal: what was ordered after the request is not held to be the reason. Method: an order before it, and one after.
+TEST(Why, knows_what_came_later) {
+  ScriptedBackend a(always(ok("a")));
+  ScriptedBackend b(always(ok("b")));
+  ScriptedBackend c(always(ok("c")));
+  Balancer balancer({.backends = {&a, &b, &c}, .toml = kQuiet, .threads = 1, .admin = true});
+  ASSERT_EQ(admin_post(balancer, "/backends/drain", by_url(b.url())).status(), 200);
+  EXPECT_EQ(ask_once(balancer, named("early")).body, "a");
+  ASSERT_EQ(admin_post(balancer, "/backends/drain", by_url(c.url())).status(), 200);
+  const auto told = why(balancer, "early");
+  EXPECT_EQ(text_at(told, "/others/0/why"), "drained");
+  EXPECT_EQ(text_at(told, "/others/1/why"), "not_its_turn");
+  EXPECT_EQ(text_at(told, "/others/1/administration"), "draining");
+  EXPECT_EQ(text_at(told, "/explanation").find(c.url()), std::string::npos) << text_at(told, "/explanation");
+}
+
+// Goal: a backend that takes a request on a kept connection and closes it is blamed where the request is not repeated.
+TEST(Why, a_request_that_was_not_repeated_had_no_answer) {
+  ScriptedBackend a([](Connection& connection) {
+    while (const auto request = connection.read_request()) {
+      if (request->head.text.starts_with("POST")) return;
+      connection.send(ok("a"));
+    }
+  });
+  Balancer balancer({.backends = {&a}, .toml = kQuiet, .threads = 1, .admin = true});
+  Client client(balancer);
+  EXPECT_EQ(client.ask(get()).body, "a");
+  EXPECT_EQ(client.ask(request("POST", "body", "X-Request-Id: third\r\n")).status(), 502);
+  const auto told = why(balancer, "third");
+  EXPECT_EQ(text_at(told, "/attempts/0/result"), "no_answer");
+  EXPECT_EQ(text_at(told, "/attempts/0/reused"), "true");
+  EXPECT_NE(text_at(told, "/explanation").find("took the request and gave no answer"), std::string::npos);
+  EXPECT_EQ(text_at(backend_of(balancer, a.url()), "/results/no_answer"), "1");
+  EXPECT_EQ(text_at(backend_of(balancer, a.url()), "/results/stale"), "0");
+}
+
 // Goal: also the balancer's own answers are explained, and an id that nobody had is a 404 that says what is kept.
 TEST(Why, explains_own_answers_and_knows_what_it_does_not_know) {
   ScriptedBackend a(always(ok("a")));

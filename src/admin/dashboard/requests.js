@@ -89,7 +89,8 @@ class Tail {
 async function explain(request) {
   setText(byId('why-request'), request.request || '(no request line)');
   setText(byId('why-words'), reasonOf(request));
-  setAttribute(byId('why-link'), 'href', `/why/${encodeURIComponent(request.id)}`);
+  setText(byId('why-json'), JSON.stringify(request, null, 2));
+  byId('why-all').open = false;
   byId('why-attempts').replaceChildren(...timelineOf(request));
   const facts = [
     ['status', statusText(request)], ['took', milliseconds(request.duration_ms)],
@@ -99,7 +100,9 @@ async function explain(request) {
     element('div', {}, element('dt', {}, name), element('dd', {}, value))));
   byId('why').showModal();
   const known = await get(`/why/${encodeURIComponent(request.id)}`).catch(() => null);
-  if (known && known.explanation) setText(byId('why-words'), known.explanation);
+  if (!known || known.id !== request.id) return;
+  setText(byId('why-words'), known.explanation);
+  setText(byId('why-json'), JSON.stringify(known, null, 2));
 }
 
 // One bar for each attempt, on the time of the request.

@@ -1,6 +1,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <malloc.h>
 #include <memory>
 #include <string>
@@ -179,6 +180,7 @@ int main(int argc, char** argv) {
   keep_blocks_off_the_heap();
   base::LogLevel level = base::LogLevel::info;
   static_cast<void>(base::parse_log_level(config.log_level, level));  // the configuration was checked
+  ::tzset();  // before there are threads; localtime_r() need not do it
   base::start_logging(level);
   const int status = serve(command_line, std::move(config), watched_as);
   base::stop_logging();

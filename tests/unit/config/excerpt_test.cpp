@@ -118,6 +118,19 @@ TEST(ConfigExcerpt, passwords_are_not_shown) {
   EXPECT_EQ(make_excerpt("-backends http://a:80,b@c", 0, 1).text, "-backends http://a:80,***@c");
 }
 
+TEST(ConfigExcerpt, the_token_is_not_shown) {
+  EXPECT_EQ(shown("token = \"sec ret\"", "sec"), "token = ***\n        ^^^");
+  for (const std::string_view line : {"token = secret", "admin.token='secret' # secret", "\"token\" = \"secret\"",
+                                      "admin = { port = 1, token = \"secret\" }", "token: secret", "token =secret@a"}) {
+    for (std::size_t place = 0; place <= line.size(); ++place) {
+      const Excerpt excerpt = make_excerpt(line, place, 1);
+      EXPECT_EQ(excerpt.text.find("secret"), std::string::npos) << excerpt.text;
+    }
+  }
+  EXPECT_EQ(make_excerpt("token", 0, 1).text, "token");
+  EXPECT_EQ(make_excerpt("tokens = 1", 0, 1).text, "tokens = 1");
+}
+
 // Goal: a secret that the cut goes through stays one. Method: a long one, marked behind it and in it.
 TEST(ConfigExcerpt, a_long_password_is_not_shown_in_part) {
   const std::string line = "url = \"http://" + std::string(500, 's') + "@host:0\"";
@@ -209,6 +222,8 @@ TEST(ConfigExplain, syntax_errors_say_what_to_write) {
   EXPECT_NE(explained("[[backends]]\nurl = http://me:secret@a").find("url = \"http://***@a\"\n"), std::string::npos);
   EXPECT_NE(explained("[log]\nlevel = \"info\n").find("; is a closing quote missing?\n  2 | level = \"info\n"),
             std::string::npos);
+  EXPECT_NE(explained("[admin]\ntoken = secret").find("; text needs quotes: token = \"***\"\n"), std::string::npos);
+  EXPECT_EQ(explained("[admin]\ntoken = secret").find("secret"), std::string::npos);
   // No text: quotes would not help.
   EXPECT_EQ(explained("[server]\nport = 80;").find("quotes"), std::string::npos);
   EXPECT_EQ(explained("[log]\nlevel = \n").find("quote"), std::string::npos);

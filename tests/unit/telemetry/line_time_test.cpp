@@ -20,6 +20,7 @@ class InZone {
     const char* before = std::getenv("TZ");
     if (before != nullptr) before_ = before;
     ::setenv("TZ", zone, 1);
+    ::tzset();
   }
   ~InZone() {
     before_.empty() ? ::unsetenv("TZ") : ::setenv("TZ", before_.c_str(), 1);
