@@ -19,8 +19,11 @@ std::string named(const std::string& id) {
   return get("/shop", "X-Request-Id: " + id + "\r\n");
 }
 
+// A request is recorded when it has ended, which the client may see first.
 boost::json::value why(const Balancer& balancer, const std::string& id) {
-  const Message answer = admin_get(balancer, "/why/" + id);
+  const Deadline deadline = within();
+  Message answer = admin_get(balancer, "/why/" + id);
+  while (answer.status() == 404 && now() < deadline) answer = admin_get(balancer, "/why/" + id);
   EXPECT_EQ(answer.status(), 200) << answer.body;
   return json_of(answer);
 }
