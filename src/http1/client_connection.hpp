@@ -37,7 +37,6 @@ class ClientConnection {
     const auto read = co_await reader_.read_head(deadline, base::Side::upstream);
     answered_ = answered_ || !reader_.input().empty();
     if (!read) co_return read;
-    if (reader_.may_read_at_hand()) co_await reader_.read_at_hand();
     const auto cut = reader_.parser().cut_response(reader_.head_text(), response_);
     if (!cut) co_return base::Error{base::ErrorKind::malformed, base::Side::upstream, cut.error().detail};
     const auto framing = http::response_framing(response_, method_);
@@ -48,6 +47,8 @@ class ClientConnection {
       reader_.body().begin(framing_, settings_.header_count);
       complete_ = reader_.body().ended();
     }
+    // What is at hand goes out with the head in one write, unless it can stay in the kernel.
+    if (!rest_may_be_relayed() && reader_.may_read_at_hand()) reader_.read_at_hand();
     co_return base::Result<void>();
   }
   // Moves the deadline of the read_response() that pends.
@@ -76,8 +77,10 @@ class ClientConnection {
   [[nodiscard]] bool may_relay_body() noexcept
     requires net::SplicingStream<S>
   {
-    return reader_.body().bytes_left() >= base::kSpliceBytesMin && reader_.input().empty() && stream_->may_splice();
+    return reader_.input().empty() && rest_may_be_relayed();
   }
+  // Whether some of it has come already.
+  [[nodiscard]] bool more_at_hand() const noexcept { return stream_->more_at_hand(); }
   // Does that as far as the kernel can, which is to the end nearly always (body_ended()); what is left is to be read.
   [[nodiscard]] net::Awaitable<base::Result<void>> relay_body(S& to, net::Pipe& pipe)
     requires net::SplicingStream<S>
@@ -109,6 +112,15 @@ class ClientConnection {
   [[nodiscard]] InputBuffer& input() noexcept { return reader_.input(); }
 
  private:
+  // Of the body, what is not here yet.
+  [[nodiscard]] bool rest_may_be_relayed() noexcept {
+    if constexpr (net::SplicingStream<S>) {
+      const std::size_t here = reader_.input().unread().size();
+      return reader_.body().bytes_left() >= base::kSpliceBytesMin + here && stream_->may_splice();
+    }
+    return false;
+  }
+
   std::unique_ptr<S> stream_;
   const Settings& settings_;
   MessageReader<S> reader_;

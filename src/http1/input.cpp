@@ -14,10 +14,11 @@ void InputBuffer::consume(std::size_t bytes) noexcept {
   if (begin_ == end_) begin_ = end_ = 0;
 }
 
-net::asio::mutable_buffer InputBuffer::prepare() {
+net::asio::mutable_buffer InputBuffer::prepare(std::size_t likely) {
   const std::size_t held = end_ - begin_;
   LB_CHECK(held < bytes_max_);
-  if (held == 0 && grow_ && block_.size() < base::kLargeBlockBytes) block_ = pool_.take(base::kLargeBlockBytes);
+  const bool large = grow_ || std::min(likely, bytes_max_) > base::kSmallBlockBytes;
+  if (held == 0 && large && block_.size() < base::kLargeBlockBytes) block_ = pool_.take(base::kLargeBlockBytes);
   if (!block_) block_ = pool_.take(base::kSmallBlockBytes);
   if (end_ == block_.size()) {
     if (begin_ > 0) {

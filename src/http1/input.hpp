@@ -27,8 +27,10 @@ class InputBuffer final : public net::ReadBuffer {
     bytes_max_ = bytes_max;
     return *this;
   }
+  // Whether there is room behind the unread bytes where they are.
+  [[nodiscard]] bool has_room() const noexcept { return end_ < block_.size(); }
   // Room behind the unread bytes; moves them when it has to.
-  [[nodiscard]] net::asio::mutable_buffer prepare() override;
+  [[nodiscard]] net::asio::mutable_buffer prepare(std::size_t likely) override;
   // So many were put there. When they fill it, the buffer is exchanged for a large one the next time it is empty: a
   // body fills it again and again.
   void commit(std::size_t bytes) noexcept;

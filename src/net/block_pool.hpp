@@ -52,7 +52,7 @@ class BlockPool {
   // Giving back never allocates, so that it cannot fail.
   BlockPool() {
     small_.blocks.reserve(base::kFreeBlocksMax);
-    large_.blocks.reserve(base::kFreeBlocksMax / 8);
+    large_.blocks.reserve(base::kFreeBlocksMax / 4);
   }
 
   // From now on what was free for base::kBlocksUnusedFor or longer is given to the allocator. The wheel outlives the

@@ -23,7 +23,7 @@ class RingStream {
 
   [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(ReadBuffer& into, base::Deadline deadline);
   [[nodiscard]] bool more_at_hand() const noexcept { return has_stash() || more_to_read_; }
-  [[nodiscard]] Awaitable<std::size_t> read_at_hand(ReadBuffer& into);
+  [[nodiscard]] std::size_t read_at_hand(ReadBuffer& into);
   [[nodiscard]] Awaitable<base::Result<void>> wait_readable(base::Deadline deadline);
   [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle,
                                                     Next next = Next::anything);
@@ -56,6 +56,7 @@ class RingStream {
     static void call(Operation& self, const Ring::Outcome& outcome) noexcept;
     Ring& ring;
     RingStream* stream;
+    bool only_looks = false;  // whether bytes have come, and leaves them in the socket
   };
 
   // What read ahead, until it is read.
@@ -67,13 +68,15 @@ class RingStream {
   };
 
   [[nodiscard]] bool has_stash() const noexcept { return stash_.end > 0; }
-  std::size_t read_stash(asio::mutable_buffer into);
+  std::size_t read_stash(ReadBuffer& into);
   void spill_stash();
   void drop_stash() noexcept;
   void came_ahead(const Ring::Outcome& outcome);
   void note_end(int result) noexcept;
 
   void read_into_ring() noexcept;
+  std::size_t receive_now(ReadBuffer& into) noexcept;
+  std::size_t note_received(int result) noexcept;
   void stop_reading(Stop why) noexcept;
   void stop_writing(Stop why) noexcept;
   [[nodiscard]] base::Error error_of(Stop stop, int result) const noexcept;
@@ -92,8 +95,11 @@ class RingStream {
   bool reading_ = false;
   bool in_bulk_ = false;       // bytes fill the buffers: they go straight into the caller's
   bool more_to_read_ = false;  // the socket held more than the last receive took
+  bool at_once_ = false;       // bytes have come in this turn, which need not be waited for
   bool ended_ = false;         // no byte will come any more, because of end_
   int end_ = 0;                // 0: the orderly end; else -errno
+  std::size_t came_ = 0;       // bytes since read_ahead(): of one message
+  std::size_t likely_ = 0;     // of the next, by the last
   Stash stash_;
   std::unique_ptr<Ahead> ahead_;
   AwaitedOperation direct_;  // its waiter also waits for ahead_

@@ -21,14 +21,16 @@ inline constexpr std::size_t kGatherMax = 16;
 using BufferList = boost::container::static_vector<asio::const_buffer, kGatherMax>;
 
 // What follows a write. Before `close`, which must follow at once and may be shutdown_send(), the last bytes are held
-// back so that the end of the stream goes in the same packet.
-enum class Next : std::uint8_t { anything, close };
+// back so that the end of the stream goes in the same packet; before `more`, so that further bytes do, which must be at
+// hand.
+enum class Next : std::uint8_t { anything, more, close };
 
 // Where a read puts its bytes: a buffer that its owner need not have while nothing comes.
 class ReadBuffer {
  public:
-  // Room for at least one byte, which stays until the read has ended or release() is called.
-  [[nodiscard]] virtual asio::mutable_buffer prepare() = 0;
+  // Room for at least one byte, which stays until the read has ended or release() is called. So many bytes are likely
+  // to come at once, as far as is known; 0: nothing is.
+  [[nodiscard]] virtual asio::mutable_buffer prepare(std::size_t likely) = 0;
   // The read waits, and needs no room meanwhile.
   virtual void release() noexcept = 0;
 
@@ -52,9 +54,9 @@ concept Stream =
       { stream.read_some(read_buffer, deadline) } -> std::same_as<Awaitable<base::Result<std::size_t>>>;
       // Whether the last read left bytes unread, as far as it could tell.
       { stream.more_at_hand() } -> std::same_as<bool>;
-      // As many of those as there is room for; 0 where there are none, or the next read would end with an error. Does
-      // not wait for the peer, so that it has no deadline and cannot be cancelled.
-      { stream.read_at_hand(read_buffer) } -> std::same_as<Awaitable<std::size_t>>;
+      // As many of those as there is room for; 0 where there are none, or the next read would end with an error. Never
+      // waits.
+      { stream.read_at_hand(read_buffer) } -> std::same_as<std::size_t>;
       // Until bytes (or the end) can be read; holds no buffer meanwhile.
       { stream.wait_readable(deadline) } -> std::same_as<Awaitable<base::Result<void>>>;
       // All bytes. `idle` bounds each wait for room, not the whole.

@@ -74,7 +74,7 @@ Error TcpStream::finish(Direction& direction, const boost::system::error_code& c
 
 Awaitable<Result<std::size_t>> TcpStream::read_some(ReadBuffer& into, base::Deadline deadline) {
   begin(read_, deadline);
-  const asio::mutable_buffer room = into.prepare();
+  const asio::mutable_buffer room = into.prepare(0);
   for (;;) {
     const auto [code, bytes] = co_await socket_.async_read_some(room, use_result);
     if (disturbed(read_, code)) continue;
@@ -85,12 +85,12 @@ Awaitable<Result<std::size_t>> TcpStream::read_some(ReadBuffer& into, base::Dead
   }
 }
 
-Awaitable<std::size_t> TcpStream::read_at_hand(ReadBuffer& into) {
+std::size_t TcpStream::read_at_hand(ReadBuffer& into) {
   LB_CHECK(!read_.pending);
-  const asio::mutable_buffer room = into.prepare();
+  const asio::mutable_buffer room = into.prepare(0);
   const ssize_t bytes = ::recv(socket_.native_handle(), room.data(), room.size(), MSG_DONTWAIT);
   filled_ = bytes > 0 && static_cast<std::size_t>(bytes) == room.size();
-  co_return static_cast<std::size_t>(std::max<ssize_t>(bytes, 0));
+  return static_cast<std::size_t>(std::max<ssize_t>(bytes, 0));
 }
 
 Awaitable<Result<void>> TcpStream::wait_readable(base::Deadline deadline) {
@@ -105,7 +105,7 @@ Awaitable<Result<void>> TcpStream::wait_readable(base::Deadline deadline) {
 }
 
 Awaitable<Result<void>> TcpStream::write(const BufferList& from, base::Duration idle, Next next) {
-  const int flags = next == Next::close ? MSG_MORE : 0;
+  const int flags = next == Next::anything ? 0 : MSG_MORE;
   BufferList rest = from;
   begin(write_, base::kNever);
   for (;;) {

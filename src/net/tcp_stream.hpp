@@ -21,7 +21,7 @@ class TcpStream {
 
   [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(ReadBuffer& into, base::Deadline deadline);
   [[nodiscard]] bool more_at_hand() const noexcept { return filled_; }
-  [[nodiscard]] Awaitable<std::size_t> read_at_hand(ReadBuffer& into);
+  [[nodiscard]] std::size_t read_at_hand(ReadBuffer& into);
   [[nodiscard]] Awaitable<base::Result<void>> wait_readable(base::Deadline deadline);
   [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle,
                                                     Next next = Next::anything);

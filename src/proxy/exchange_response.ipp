@@ -104,14 +104,18 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     if (!trailers.empty() && !named.empty()) trailers = kept_trailers = http::without_named(trailers, named);
     body.append(*run, trailers, buffers);
     if (first) join_if_small(answer_head_, buffers);
-    const auto written =
-        co_await client_->write(buffers, run->end && !keep_client_ ? net::Next::close : net::Next::anything);
+    bool relay_next = false;
+    if constexpr (net::SplicingStream<typename T::Stream>) relay_next = !relayed_in_kernel && backend.may_relay_body();
+    const net::Next next = run->end ? (keep_client_ ? net::Next::anything : net::Next::close)
+                           : relay_next && backend.more_at_hand() ? net::Next::more
+                                                                  : net::Next::anything;
+    const auto written = co_await client_->write(buffers, next);
     if (!written) co_return cut(pick, written.error(), form.body);
     record_.response_body_bytes += run->bytes;
     if (run->end) break;
     buffers.clear();
     if constexpr (net::SplicingStream<typename T::Stream>) {
-      if (!relayed_in_kernel && backend.may_relay_body()) {
+      if (relay_next) {
         relayed_in_kernel = true;
         const auto relayed = co_await relay_in_kernel(backend);
         if (!relayed) co_return cut(pick, relayed.error(), form.body);

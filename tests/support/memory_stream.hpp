@@ -100,7 +100,7 @@ class MemoryStream {
   [[nodiscard]] net::Awaitable<base::Result<std::size_t>> read_some(net::ReadBuffer& into, base::Deadline deadline) {
     begin(read_, deadline);
     while (!readable() && read_.stop == Stop::none && !closed_) {
-      options_.reads_ahead ? into.release() : static_cast<void>(into.prepare());
+      options_.reads_ahead ? into.release() : static_cast<void>(into.prepare(0));
       co_await wait(read_);
     }
     const auto error = finish(read_);
@@ -115,10 +115,10 @@ class MemoryStream {
   }
 
   [[nodiscard]] bool more_at_hand() const noexcept { return !closed_ && !in_->bytes.empty(); }
-  [[nodiscard]] net::Awaitable<std::size_t> read_at_hand(net::ReadBuffer& into) {
+  [[nodiscard]] std::size_t read_at_hand(net::ReadBuffer& into) {
     LB_CHECK(!read_.pending);
-    if (!more_at_hand()) co_return 0;
-    co_return take_into(into);
+    if (!more_at_hand()) return 0;
+    return take_into(into);
   }
 
   [[nodiscard]] net::Awaitable<base::Result<void>> wait_readable(base::Deadline deadline) {
@@ -286,7 +286,7 @@ class MemoryStream {
   }
 
   std::size_t take_into(net::ReadBuffer& into) {
-    const net::asio::mutable_buffer room = into.prepare();
+    const net::asio::mutable_buffer room = into.prepare(0);
     const std::size_t bytes = std::min({room.size(), options_.read_slice, in_->bytes.size()});
     std::memcpy(room.data(), in_->bytes.data(), bytes);
     in_->bytes.erase(0, bytes);

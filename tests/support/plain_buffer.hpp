@@ -10,7 +10,7 @@ namespace lb::test {
 class PlainBuffer final : public net::ReadBuffer {
  public:
   explicit PlainBuffer(std::span<char> room) noexcept : room_(room) {}
-  [[nodiscard]] net::asio::mutable_buffer prepare() override { return {room_.data(), room_.size()}; }
+  [[nodiscard]] net::asio::mutable_buffer prepare(std::size_t) override { return {room_.data(), room_.size()}; }
   void release() noexcept override {}
 
  private:

@@ -14,7 +14,7 @@ namespace {
 
 void append(InputBuffer& input, std::string_view bytes, std::size_t bytes_max = 1U << 20U) {
   while (!bytes.empty()) {
-    const auto room = input.up_to(bytes_max).prepare();
+    const auto room = input.up_to(bytes_max).prepare(0);
     ASSERT_GT(room.size(), 0U);
     const std::size_t count = std::min(room.size(), bytes.size());
     std::memcpy(room.data(), bytes.data(), count);
@@ -57,7 +57,7 @@ TEST_F(Http1Input, a_head_larger_than_a_block_gets_more_room) {
 }
 
 TEST_F(Http1Input, an_empty_buffer_gives_its_memory_back_and_starts_again) {
-  EXPECT_EQ(input.up_to(100).prepare().size(), base::kSmallBlockBytes);
+  EXPECT_EQ(input.up_to(100).prepare(0).size(), base::kSmallBlockBytes);
   append(input, "abc");
   input.release();
   EXPECT_EQ(input.unread(), "abc") << "what was not read stays";
@@ -74,15 +74,15 @@ TEST_F(Http1Input, an_empty_buffer_gives_its_memory_back_and_starts_again) {
 TEST_F(Http1Input, a_buffer_that_was_filled_becomes_large_once_it_is_empty) {
   append(input, std::string(base::kSmallBlockBytes - 1, 'x'));
   input.consume(base::kSmallBlockBytes - 1);
-  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare().size(), base::kSmallBlockBytes) << "one byte was free";
+  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare(0).size(), base::kSmallBlockBytes) << "one byte was free";
   append(input, std::string(base::kSmallBlockBytes, 'x'));
   input.consume(1);
-  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare().size(), 1U) << "not empty yet";
+  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare(0).size(), 1U) << "not empty yet";
   input.consume(base::kSmallBlockBytes - 1);
   input.release();
-  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare().size(), base::kLargeBlockBytes);
+  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare(0).size(), base::kLargeBlockBytes);
   input.reset();
-  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare().size(), base::kSmallBlockBytes);
+  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare(0).size(), base::kSmallBlockBytes);
 }
 
 TEST_F(Http1Input, a_body_of_known_length_leaves_the_next_message_alone) {

@@ -11,9 +11,7 @@
 #include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 
-#include "net/tcp_stream.hpp"
-#include "support/memory_stream.hpp"
-#include "support/plain_buffer.hpp"
+#include "unit/net/socket_stream.hpp"
 
 namespace lb::net {
 namespace {
@@ -62,6 +60,42 @@ TEST(NetRingStream, more_connections_than_buffers) {
   for (int turns = 0; turns < 100 && ring->pending() > 0; ++turns) ring->turn(Duration(10));
   EXPECT_EQ(ring->pending(), 0U) << "every descriptor is closed";
   world.run();
+}
+
+using NetRingStreamThatLooks = NetSocketStream<RingStreamThatLooks>;
+
+// Goal: after a large message, the next one takes one read, and none of the ring's buffers.
+TEST_F(NetRingStreamThatLooks, reads_the_next_message_in_one_piece) {
+  const std::string message(3 * Ring::kBufferBytes, 'y');
+  asio::write(*peer, asio::buffer(message));
+  until([this] { return stream->noticed() == Probe::readable; });
+  std::vector<char> into(2 * message.size());
+  std::size_t come = 0;
+  const auto reader = [&]() -> Awaitable<void> {
+    test::PlainBuffer buffer(into);
+    const auto bytes = co_await stream->read_some(buffer, base::kNever);
+    come = bytes ? *bytes : 0;
+  };
+  start(reader());
+  EXPECT_EQ(come, message.size());
+  EXPECT_FALSE(stream->more_at_hand());
+}
+
+// Goal: a message that was small ends that.
+TEST_F(NetRingStreamThatLooks, reads_ahead_again_after_a_small_message) {
+  for (int message = 0; message < 2; ++message) {
+    asio::write(*peer, asio::buffer("hello", 5));
+    until([this] { return stream->noticed() == Probe::readable; });
+    read_done = false;
+    start(read(base::kNever));
+    until([this] { return read_done; });
+    EXPECT_EQ(stream->probe(), Probe::quiet);
+    stream->read_ahead();
+  }
+  asio::write(*peer, asio::buffer("hello", 5));
+  until([this] { return stream->noticed() == Probe::readable; });
+  std::array<char, 5> in_the_socket{};
+  EXPECT_LT(::recv(descriptor, in_the_socket.data(), in_the_socket.size(), MSG_PEEK | MSG_DONTWAIT), 0);
 }
 
 }  // namespace

@@ -66,11 +66,26 @@ struct Carrier<RingStream> {
   bool enabled = false;
 };
 
+// One whose last message was a large one: it looks for the next before it reads.
+class RingStreamThatLooks final : public RingStream {
+ public:
+  using RingStream::RingStream;
+};
+
+template <>
+struct Carrier<RingStreamThatLooks> : Carrier<RingStream> {
+  std::unique_ptr<RingStreamThatLooks> adopt(TcpSocket socket, test::World& world,
+                                             base::Side side = base::Side::upstream) {
+    if (!std::exchange(enabled, true)) ring->enable();
+    return std::make_unique<RingStreamThatLooks>(*ring, world.io.get_executor(), world.wheel, socket.release(), side);
+  }
+};
+
 template <class S>
 class NetSocketStream : public testing::Test {
  protected:
   void SetUp() override {
-    if constexpr (std::is_same_v<S, RingStream>) {
+    if constexpr (std::is_base_of_v<RingStream, S>) {
       if (!carrier.ring) GTEST_SKIP() << "no io_uring here: " << carrier.problem;
     }
     std::signal(SIGPIPE, SIG_IGN);  // as the program does
@@ -78,7 +93,9 @@ class NetSocketStream : public testing::Test {
     TcpSocket socket(world.io.get_executor());
     socket.connect(acceptor.local_endpoint());
     peer.emplace(acceptor.accept());
+    descriptor = socket.native_handle();
     stream = carrier.adopt(std::move(socket), world);
+    if constexpr (std::is_same_v<S, RingStreamThatLooks>) receive_a_large_message();
   }
   void TearDown() override {
     if (!stream) return;
@@ -86,6 +103,23 @@ class NetSocketStream : public testing::Test {
     until([this] { return world.tasks.size() == 0; });
     stream.reset();
     carrier.run(world);
+  }
+
+  void receive_a_large_message() {
+    const std::string message(3 * Ring::kBufferBytes, 'x');
+    asio::write(*peer, asio::buffer(message));
+    std::vector<char> into(message.size());
+    std::size_t come = 0;
+    const auto reader = [&]() -> Awaitable<void> {
+      test::PlainBuffer buffer(into);
+      while (come < message.size()) {
+        const auto bytes = co_await stream->read_some(buffer, base::kNever);
+        come += bytes ? *bytes : message.size();
+      }
+    };
+    start(reader());
+    until([&] { return come == message.size(); });
+    stream->read_ahead();
   }
 
   // Runs the loop until something holds; the bound is for tests that fail.
@@ -148,6 +182,7 @@ class NetSocketStream : public testing::Test {
   std::optional<asio::ip::tcp::socket> peer;
   Carrier<S> carrier;  // outlives the stream
   std::unique_ptr<S> stream;
+  int descriptor = -1;  // the stream's, which owns it
   std::array<char, 100> room{};
   std::string big;
   std::string text;
@@ -157,6 +192,6 @@ class NetSocketStream : public testing::Test {
   std::optional<ErrorKind> write_result;
   bool write_done = false;
 };
-using SocketStreams = testing::Types<TcpStream, RingStream>;
+using SocketStreams = testing::Types<TcpStream, RingStream, RingStreamThatLooks>;
 
 }  // namespace lb::net
