@@ -8,6 +8,7 @@ import pathlib
 import re
 import signal
 import socket
+import statistics
 import subprocess
 import time
 
@@ -123,7 +124,7 @@ def run_wrk(proxy: Proxy, workload: Workload, bench: Bench, seconds: float, watc
 def closed_loop(proxy: Proxy, workload: Workload, bench: Bench, backend: Backend, warm_up: float,
                 seconds: float) -> dict:
     """As many requests as each connection gets answered one after the other: throughput, CPU time, memory."""
-    _, _, errors = run_wrk(proxy, workload, bench, warm_up)
+    errors = run_wrk(proxy, workload, bench, warm_up)[2] if warm_up > 0 else []
     memory = [0]
     connections_before, _ = backend.counters()
     started, spent_before = time.monotonic(), process.cpu_seconds(proxy.pids)
@@ -138,9 +139,19 @@ def closed_loop(proxy: Proxy, workload: Workload, bench: Bench, backend: Backend
     per_thousand = max(0, connections - workload.connections) / max(1, requests) * 1000
     if per_thousand > CONNECTIONS_KEPT_MAX and workload.backends == 1:
         more.append(f"{per_thousand:.0f} new connections to the backend per 1,000 requests: they are not kept")
-    return {"errors": errors + more, "requests": requests, "requests_per_second": rate,
-            "cpu_us": spent / max(1, requests) * 1e6, "busy": spent / took / workload.workers,
-            "waited": waited / took / workload.workers, "rss_kib": max(memory), "backend_connections": connections}
+    return {"errors": errors + more, "requests": requests, "seconds": requests / rate if rate else seconds,
+            "cpu_seconds": spent, "processor_seconds": took * workload.workers, "waited_seconds": waited,
+            "rss_kib": max(memory), "backend_connections": connections}
+
+
+def all_turns_of_closed_loop(turns: list[dict]) -> dict:
+    total = {name: sum(turn[name] for turn in turns) for name in
+             ("requests", "seconds", "cpu_seconds", "processor_seconds", "waited_seconds", "backend_connections")}
+    return {"errors": [], "requests": total["requests"], "requests_per_second": total["requests"] / total["seconds"],
+            "cpu_us": total["cpu_seconds"] / max(1, total["requests"]) * 1e6,
+            "busy": total["cpu_seconds"] / total["processor_seconds"],
+            "waited": total["waited_seconds"] / total["processor_seconds"],
+            "rss_kib": max(turn["rss_kib"] for turn in turns), "backend_connections": total["backend_connections"]}
 
 
 def fixed_rate(proxy: Proxy, workload: Workload, bench: Bench, backend: Backend, rate: float, warm_up: float,
@@ -171,6 +182,14 @@ def fixed_rate(proxy: Proxy, workload: Workload, bench: Bench, backend: Backend,
     if result["samples"] == 0:
         errors.append("not one request was answered")
     return {"errors": errors, "rate": rate} | result
+
+
+def all_turns_of_fixed_rate(turns: list[dict]) -> dict:
+    """The median of each figure: what held up a single turn is not what the proxy is like."""
+    if any("skipped" in turn for turn in turns):
+        return turns[0]
+    figures = [name for name in turns[0] if name != "errors"]
+    return {"errors": []} | {name: statistics.median(turn[name] for turn in turns) for name in figures}
 
 
 def parse_strace(summary: str) -> dict[str, int]:

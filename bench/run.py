@@ -28,6 +28,8 @@ import report
 import workloads
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+TURN_SECONDS = 0.5  # before another proxy has its turn, about
+TURN_WARM_UP = 0.1  # of a proxy that had a turn already
 RATE_SHARE = 0.5  # of what the slower of nginx and HAProxy does flat out
 CAN_KEEP_UP = 0.8  # a proxy whose limit is not well above the fixed rate has no latency to speak of
 IDLE_SETTLE = 3.0
@@ -128,54 +130,75 @@ class Run:
         self.backends[size].place(self.bench.load_cores)
         return self.backends[size], self.backends[size].numbers[:count]
 
-    def each(self, workload: workloads.Workload, phase: str, rounds: int, measure) -> dict[str, list[dict]]:
-        """`measure` once per round with a fresh process of each proxy, in another order each round."""
+    def each(self, workload: workloads.Workload, phase: str, rounds: int, measure, turns: int = 1,
+             merge=None) -> dict[str, list[dict]]:
+        """`rounds` times a fresh process of each proxy, all there at once, and `turns` times `measure` with each, in
+        another order each time: the pace of a shared machine changes within seconds, and should do so for all alike.
+        `merge` makes one result of the turns of a round."""
         results: dict[str, list[dict]] = {kind: [] for kind in self.options.proxies}
         backend, ports = self.backend(workload.backends, workload.workers)
         for number in range(rounds):
-            for kind in self.random.sample(self.options.proxies, len(self.options.proxies)):
-                try:
-                    proxy = proxies.Proxy(kind, self.binaries[kind], self.folder, ports, workload.workers,
-                                          self.proxy_cores(workload.workers), self.descriptors,
-                                          self.options.plain_peers, self.options.access_logs)
+            given: dict[str, list[dict]] = {kind: [] for kind in self.options.proxies}
+            running: dict[str, proxies.Proxy] = {}
+            try:
+                for kind in self.random.sample(self.options.proxies, len(self.options.proxies)):
                     try:
-                        result = measure(proxy, backend, number)
-                    finally:
-                        ended = proxy.stop()
-                    if not ended:  # no figure is wrong for it, but nobody shall overlook it
+                        running[kind] = proxies.Proxy(kind, self.binaries[kind], self.folder, ports, workload.workers,
+                                                      self.proxy_cores(workload.workers), self.descriptors,
+                                                      self.options.plain_peers, self.options.access_logs)
+                    except process.Failure as failure:
+                        given[kind].append({"errors": [str(failure)]})
+                for turn in range(number * turns, (number + 1) * turns):
+                    for kind in self.random.sample(list(running), len(running)):
+                        if report.errors_of(given[kind]):
+                            continue
+                        try:
+                            given[kind].append(measure(running[kind], backend, turn))
+                        except process.Failure as failure:
+                            given[kind].append({"errors": [str(failure)]})
+            finally:
+                for kind, proxy in running.items():
+                    if not proxy.stop():  # no figure is wrong for it, but nobody shall overlook it
                         self.error(workload.name, kind, phase, "did not end on SIGTERM")
-                except process.Failure as failure:
-                    result = {"errors": [str(failure)]}
-                for error in result["errors"]:
+            for kind, parts in given.items():
+                errors = report.errors_of(parts)
+                for error in errors:
                     self.error(workload.name, kind, f"{phase}, round {number + 1}", error)
-                results[kind].append(result)
+                results[kind].append({"errors": errors} if errors else merge(parts) if merge else parts[0])
         return results
 
     def load(self, workload: workloads.Workload) -> None:
         bench, seconds = self.bench, self.options.seconds
 
-        def closed(proxy, backend, number):
-            wrong = measuring.check(proxy, workload, bench) if number == 0 else []
-            return {"errors": wrong} if wrong else measuring.closed_loop(proxy, workload, bench, backend, self.warm_up,
-                                                                         seconds)
+        turns = max(1, round(seconds / TURN_SECONDS))
 
-        phases = {"closed": self.each(workload, "closed loop", self.options.rounds, closed)}
+        def closed(proxy, backend, turn):
+            wrong = measuring.check(proxy, workload, bench) if turn == 0 else []
+            return {"errors": wrong} if wrong else measuring.closed_loop(
+                proxy, workload, bench, backend, self.warm_up if turn % turns == 0 else 0, seconds / turns)
+
+        phases = {"closed": self.each(workload, "closed loop", self.options.rounds, closed, turns,
+                                      measuring.all_turns_of_closed_loop)}
         limits = {kind: statistics.median(one["requests_per_second"] for one in rounds)
                   for kind, rounds in phases["closed"].items() if not report.errors_of(rounds)}
         slowest = min((limits[kind] for kind in proxies.PEERS if kind in limits),
                       default=min(limits.values(), default=0))
 
-        def fixed(proxy, backend, number):
-            rate = slowest * RATE_SHARE
+        rate = slowest * RATE_SHARE
+        # Each turn is long enough for a p99, as far as that is bearable.
+        enough = min(max(TURN_SECONDS, 1.1 * report.P99_SAMPLES / rate), 4 * seconds) if rate > 0 else 0
+        fixed_turns = max(1, round(seconds / enough)) if rate > 0 else 0
+
+        def fixed(proxy, backend, turn):
             if proxy.kind not in limits or limits[proxy.kind] * CAN_KEEP_UP < rate:
                 return {"errors": [], "skipped": "cannot keep up"}
-            # Long enough for a p99, as far as that is bearable.
-            enough = min(max(seconds, 1.1 * report.P99_SAMPLES / rate), 4 * seconds)
-            return measuring.fixed_rate(proxy, workload, bench, backend, rate, self.warm_up, enough,
-                                        self.options.seed + number)
+            return measuring.fixed_rate(proxy, workload, bench, backend, rate,
+                                        self.warm_up if turn % fixed_turns == 0 else TURN_WARM_UP, enough,
+                                        self.options.seed + turn)
 
-        if slowest > 0:
-            phases["fixed"] = self.each(workload, "fixed rate", self.options.rounds, fixed)
+        if rate > 0:
+            phases["fixed"] = self.each(workload, "fixed rate", self.options.rounds, fixed, fixed_turns,
+                                        measuring.all_turns_of_fixed_rate)
         phases["calls"] = self.each(workload, "system calls", 1, lambda proxy, backend, number:
                                     measuring.system_calls(proxy, workload, bench, min(seconds, TRACED_SECONDS)))
         by_kind = {kind: {phase: results[kind] for phase, results in phases.items()} for kind in self.options.proxies}
@@ -236,6 +259,7 @@ class Run:
         return {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
                 "commit": commit(), "command": shlex.join(["scripts/bench", *sys.argv[1:]]),
                 "machine": f"{model}, {len(self.cores)} processors, Linux {platform.release()}",
+                "network": network(),
                 "versions": ", ".join(versions)}
 
     def write(self) -> None:
@@ -266,6 +290,14 @@ def commit() -> str:
 
     changed = " with changes" if git("status", "--porcelain", "--", "src", "cmake") else ""
     return (git("rev-parse", "--short=12", "HEAD") or "unknown") + changed
+
+
+def network() -> str:
+    """What packets pass on loopback: a namespace that scripts/bench has made has no other interface."""
+    interfaces = pathlib.Path("/proc/net/dev").read_text(encoding="utf-8").splitlines()[2:]
+    alone = [line.split(":")[0].strip() for line in interfaces] == ["lo"]
+    control = pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text(encoding="utf-8").strip()
+    return ("a namespace of its own" if alone else "the machine's, with its packet filter") + f", {control}"
 
 
 def main() -> int:
