@@ -17,8 +17,9 @@ inline constexpr std::size_t kFreeBlocksMax = 256;
 // What nobody has needed for so long, or up to twice that, is given back all the same.
 inline constexpr Duration kBlocksUnusedFor{1000};
 // Bodies of which at least so much is still to come go through a pipe inside the kernel, where one is to be had. With
-// 48 KiB to come copying costs as much, with 112 KiB splicing two thirds of it (docs/performance.md).
-inline constexpr std::size_t kSpliceBytesMin = 96 * 1024;
+// 32 to 64 KiB to come no difference to copying was measured, with 112 KiB splicing costs two thirds
+// (docs/performance.md).
+inline constexpr std::size_t kSpliceBytesMin = 40 * 1024;
 // What such a body moves before others have their turn.
 inline constexpr std::size_t kSpliceTurnBytes = 512 * 1024;
 // A pipe's room: for twice that, as packets fill its pages badly. Any user may have that much (fs.pipe-max-size). One

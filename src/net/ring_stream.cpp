@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "net/later.hpp"
 #include "net/pipe.hpp"
 
 namespace lb::net {
@@ -20,8 +21,8 @@ using base::Result;
 
 namespace {
 
-// A write of so much is done at once, by a system call of its own, while its bytes are in the processor's cache and
-// before others have their turn: so few large buffers serve many connections.
+// A write of so much has a system call of its own, so that the buffer is free again in the same turn of the loop: so
+// few large ones serve many connections.
 constexpr std::size_t kWrittenNow = 16 * 1024;
 
 // splice(2) has no flag for what MSG_DONTWAIT is to recv(2) and send(2). Only for the call: on a socket that is
@@ -253,6 +254,10 @@ Awaitable<Result<void>> RingStream::write(const BufferList& from, base::Duration
   write_stop_ = Stop::none;
   int result = 0;
   bool now = next == Next::more || asio::buffer_size(from) >= kWrittenNow;
+  if (now) {
+    Later later(executor_);
+    co_await later;
+  }
   while (first < count && write_stop_ == Stop::none && descriptor_ >= 0) {
     msghdr message{};
     message.msg_iov = &parts[first];
