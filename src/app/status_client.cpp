@@ -57,7 +57,8 @@ class StatusClient {
                         " in its configuration?";
       co_return;
     }
-    http1::ClientConnection<net::TcpStream> connection(std::move(*stream), worker_.blocks(), settings_);
+    http1::ResponseStates<net::TcpStream> states(worker_.blocks(), settings_, 1);
+    http1::ClientConnection<net::TcpStream> connection(std::move(*stream), states);
     answer_.problem = co_await exchange(connection, deadline);
     if (!answer_.problem.empty()) answer_.problem = where + ": " + answer_.problem;
   }

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "http1/message_reader.hpp"
+#include "http1/response_state.hpp"
 #include "net/relay.hpp"
 
 namespace lb::http1 {
@@ -13,13 +13,16 @@ namespace lb::http1 {
 template <net::Stream S>
 class ClientConnection {
  public:
-  ClientConnection(std::unique_ptr<S> stream, net::BlockPool& pool, const Settings& settings)
-      : stream_(std::move(stream)), settings_(settings), reader_(pool, http::HeadParser::Kind::response, settings) {
-    reader_.attach(*stream_);
-  }
+  // `states` outlives the connection.
+  ClientConnection(std::unique_ptr<S> stream, ResponseStates<S>& states)
+      : stream_(std::move(stream)), states_(states) {}
+  ~ClientConnection() { rest(); }
+  ClientConnection(const ClientConnection&) = delete;
+  ClientConnection& operator=(const ClientConnection&) = delete;
 
-  // Begins an exchange.
-  void begin(http::Method method) noexcept {
+  // Begins an exchange. What is said of requests and answers below holds from here until rest().
+  void begin(http::Method method) {
+    if (!state_) state_ = states_.lend(*stream_);
     method_ = method;
     written_before_ = stream_->bytes_written();
     answered_ = false;
@@ -27,49 +30,49 @@ class ClientConnection {
   }
 
   [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& buffers) {
-    return stream_->write(buffers, settings_.timeouts.write_idle);
+    return stream_->write(buffers, settings().timeouts.write_idle);
   }
   // Whether any byte of this exchange's request left.
   [[nodiscard]] bool wrote_anything() const noexcept { return stream_->bytes_written() != written_before_; }
 
   // Reads the next head, interim or final, into response(). Errors: malformed and the like, closed, reset, timeout.
   [[nodiscard]] net::Awaitable<base::Result<void>> read_response(base::Deadline deadline) {
-    const auto read = co_await reader_.read_head(deadline, base::Side::upstream);
-    answered_ = answered_ || !reader_.input().empty();
+    const auto read = co_await reader().read_head(deadline, base::Side::upstream);
+    answered_ = answered_ || !reader().input().empty();
     if (!read) co_return read;
-    const auto cut = reader_.parser().cut_response(reader_.head_text(), response_);
+    const auto cut = reader().parser().cut_response(reader().head_text(), state_->head);
     if (!cut) co_return base::Error{base::ErrorKind::malformed, base::Side::upstream, cut.error().detail};
-    const auto framing = http::response_framing(response_, method_);
+    const auto framing = http::response_framing(state_->head, method_);
     if (!framing) co_return base::Error{framing.error().kind, base::Side::upstream, framing.error().detail};
-    framing_ = *framing;
-    if (response_.status >= 200) {
-      keep_alive_ = http::connection_options(response_.version, response_.fields).keep_alive;
-      reader_.body().begin(framing_, settings_.header_count);
-      complete_ = reader_.body().ended();
+    state_->framing = *framing;
+    if (state_->head.status >= 200) {
+      keep_alive_ = http::connection_options(state_->head.version, state_->head.fields).keep_alive;
+      reader().body().begin(state_->framing, settings().header_count);
+      complete_ = reader().body().ended();
     }
     // What is at hand goes out with the head in one write, unless it can stay in the kernel.
-    if (!rest_may_be_relayed() && reader_.may_read_at_hand()) reader_.read_at_hand();
+    if (!rest_may_be_relayed() && reader().may_read_at_hand()) reader().read_at_hand();
     co_return base::Result<void>();
   }
   // Moves the deadline of the read_response() that pends.
-  void set_response_deadline(base::Deadline deadline) noexcept { reader_.set_head_deadline(deadline); }
+  void set_response_deadline(base::Deadline deadline) noexcept { reader().set_head_deadline(deadline); }
   // Whether any byte of an answer came.
   [[nodiscard]] bool answered() const noexcept { return answered_; }
 
   // The head's views are good until consume_head(), which makes way for its body or for the next head.
-  [[nodiscard]] const http::ResponseHead& response() const noexcept { return response_; }
-  [[nodiscard]] const http::Framing& framing() const noexcept { return framing_; }
-  void consume_head() noexcept { reader_.consume_head(); }
+  [[nodiscard]] const http::ResponseHead& response() const noexcept { return state_->head; }
+  [[nodiscard]] const http::Framing& framing() const noexcept { return state_->framing; }
+  void consume_head() noexcept { reader().consume_head(); }
 
   // The body. take_buffered_body() gives what has come with the head, without waiting.
   [[nodiscard]] base::Result<BodyRun> take_buffered_body() {
-    auto run = reader_.body().take(reader_.input());
+    auto run = reader().body().take(reader().input());
     if (!run) return base::Error{run.error().kind, base::Side::upstream, run.error().detail};
     complete_ = run->end;
     return run;
   }
   [[nodiscard]] net::Awaitable<base::Result<BodyRun>> read_body() {
-    auto run = co_await reader_.read_body(settings_.timeouts.response_idle, base::Side::upstream);
+    auto run = co_await reader().read_body(settings().timeouts.response_idle, base::Side::upstream);
     complete_ = run && run->end;
     co_return run;
   }
@@ -77,7 +80,7 @@ class ClientConnection {
   [[nodiscard]] bool may_relay_body() noexcept
     requires net::SplicingStream<S>
   {
-    return reader_.input().empty() && rest_may_be_relayed();
+    return reader().input().empty() && rest_may_be_relayed();
   }
   // Whether some of it has come already.
   [[nodiscard]] bool more_at_hand() const noexcept { return stream_->more_at_hand(); }
@@ -85,47 +88,50 @@ class ClientConnection {
   [[nodiscard]] net::Awaitable<base::Result<void>> relay_body(S& to, net::Pipe& pipe)
     requires net::SplicingStream<S>
   {
-    reader_.input().release();
-    const Timeouts& timeouts = settings_.timeouts;
-    const auto passed = co_await net::relay(*stream_, to, pipe, reader_.body().bytes_left(), timeouts.response_idle,
+    reader().input().release();
+    const Timeouts& timeouts = settings().timeouts;
+    const auto passed = co_await net::relay(*stream_, to, pipe, reader().body().bytes_left(), timeouts.response_idle,
                                             timeouts.write_idle);
     if (!passed) co_return passed.error();
-    reader_.body().pass(*passed);
-    complete_ = reader_.body().ended();
+    reader().body().pass(*passed);
+    complete_ = reader().body().ended();
     // What lies behind the body has not been read, either.
     if (complete_ && stream_->probe() != net::Probe::quiet) keep_alive_ = false;
     co_return base::Result<void>();
   }
-  [[nodiscard]] bool body_ended() noexcept { return reader_.body().ended(); }
-  [[nodiscard]] std::string_view trailers() noexcept { return reader_.body().trailers(); }
+  [[nodiscard]] bool body_ended() noexcept { return reader().body().ended(); }
+  [[nodiscard]] std::string_view trailers() noexcept { return reader().body().trailers(); }
 
   // Whether another request may follow: the answer was complete, framed, followed by nothing, and closing was not
   // announced. The caller adds that the request, too, was sent to its end.
   [[nodiscard]] bool reusable() noexcept {
-    return complete_ && keep_alive_ && framing_.kind != http::BodyKind::until_close && !framing_.body_may_follow &&
-           reader_.input().empty();
+    return complete_ && keep_alive_ && state_->framing.kind != http::BodyKind::until_close &&
+           !state_->framing.body_may_follow && reader().input().empty();
   }
-  // Gives the buffers back, before the connection idles.
-  void rest() noexcept { reader_.input().reset(); }
+  // Gives back what only an exchange needs, before the connection idles.
+  void rest() noexcept {
+    if (state_) states_.give_back(std::move(state_));
+  }
 
   [[nodiscard]] S& stream() noexcept { return *stream_; }
-  [[nodiscard]] InputBuffer& input() noexcept { return reader_.input(); }
+  [[nodiscard]] InputBuffer& input() noexcept { return reader().input(); }
 
  private:
   // Of the body, what is not here yet.
   [[nodiscard]] bool rest_may_be_relayed() noexcept {
     if constexpr (net::SplicingStream<S>) {
-      const std::size_t here = reader_.input().unread().size();
-      return reader_.body().bytes_left() >= base::kSpliceBytesMin + here && stream_->may_splice();
+      const std::size_t here = reader().input().unread().size();
+      return reader().body().bytes_left() >= base::kSpliceBytesMin + here && stream_->may_splice();
     }
     return false;
   }
 
+  [[nodiscard]] const Settings& settings() const noexcept { return states_.settings(); }
+  [[nodiscard]] MessageReader<S>& reader() noexcept { return state_->reader; }
+
   std::unique_ptr<S> stream_;
-  const Settings& settings_;
-  MessageReader<S> reader_;
-  http::ResponseHead response_;
-  http::Framing framing_;
+  ResponseStates<S>& states_;
+  std::unique_ptr<ResponseState<S>> state_;
   http::Method method_ = http::Method::get;
   std::uint64_t written_before_ = 0;
   bool answered_ = false;

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "http1/message_reader.hpp"
+#include "http1/resting.hpp"
 #include "net/child.hpp"
 
 namespace lb::http1 {
@@ -36,20 +36,13 @@ struct RequestState {
 template <net::Stream S>
 class RequestStates {
  public:
-  RequestStates(net::BlockPool& blocks, const Settings& settings) : blocks_(blocks), settings_(settings) {
-    resting_.reserve(base::kRestingExchangesMax);
-  }
+  RequestStates(net::BlockPool& blocks, const Settings& settings) : blocks_(blocks), settings_(settings) {}
 
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
 
   [[nodiscard]] std::unique_ptr<RequestState<S>> lend(S& stream, ServerConnection<S>& connection) {
-    std::unique_ptr<RequestState<S>> state;
-    if (resting_.empty()) {
-      state = std::make_unique<RequestState<S>>(stream.wheel(), stream.executor(), blocks_, settings_);
-    } else {
-      state = std::move(resting_.back());
-      resting_.pop_back();
-    }
+    auto state = resting_.take();
+    if (!state) state = std::make_unique<RequestState<S>>(stream.wheel(), stream.executor(), blocks_, settings_);
     state->connection = &connection;
     state->reader.attach(stream);
     return state;
@@ -60,13 +53,13 @@ class RequestStates {
     LB_CHECK(!state->watcher.running());
     state->on_gone = nullptr;
     state->reader.rest();
-    if (resting_.size() < resting_.capacity()) resting_.push_back(std::move(state));
+    resting_.give_back(std::move(state));
   }
 
  private:
   net::BlockPool& blocks_;
   const Settings& settings_;
-  std::vector<std::unique_ptr<RequestState<S>>> resting_;
+  Resting<RequestState<S>> resting_{base::kRestingExchangesMax};
 };
 
 }  // namespace lb::http1

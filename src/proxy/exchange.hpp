@@ -30,7 +30,7 @@ template <upstream::Transport T>
 struct ExchangeContext {
   net::Executor executor;
   net::DeadlineWheel& wheel;
-  net::BlockPool& blocks;
+  http1::ResponseStates<typename T::Stream>& response_states;
   const Settings& settings;
   upstream::Cluster& cluster;
   upstream::MembersPtr members;  // replaced when the configuration is read again

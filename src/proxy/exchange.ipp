@@ -209,7 +209,7 @@ net::Awaitable<std::unique_ptr<typename Exchange<T>::Upstream>> Exchange<T>::con
     failure_.request_written = false;
     co_return nullptr;
   }
-  co_return std::make_unique<Upstream>(std::move(*stream), context_.blocks, context_.settings.http);
+  co_return std::make_unique<Upstream>(std::move(*stream), context_.response_states);
 }
 
 template <upstream::Transport T>

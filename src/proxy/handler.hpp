@@ -54,11 +54,12 @@ class Handler {
   void give_back(ExchangePtr exchange) noexcept;
 
   net::SessionSet& sessions_;
+  http1::ResponseStates<typename T::Stream> response_states_;
   upstream::Pool<typename T::Stream> pool_;
   net::PipePool pipes_;
   ExchangeContext<T> context_;
   http1::RequestStates<typename T::Stream> states_;
-  std::vector<ExchangePtr> resting_;
+  http1::Resting<Exchange<T>> resting_{base::kRestingExchangesMax};
 };
 
 }  // namespace lb::proxy

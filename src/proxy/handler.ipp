@@ -21,12 +21,12 @@ Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::Bloc
                     net::SessionSet& sessions, const Settings& settings, upstream::Cluster& cluster, T& transport,
                     telemetry::Recorder& recorder, std::uint64_t seed)
     : sessions_(sessions),
+      response_states_(blocks, settings.http),
       pool_(wheel, settings.pool),
       pipes_(wheel),
-      context_{executor, wheel,  blocks,    settings, cluster,           own_reference(cluster.members()),
-               pool_,    pipes_, transport, recorder, base::Random(seed)},
+      context_{executor, wheel,  response_states_, settings, cluster,           own_reference(cluster.members()),
+               pool_,    pipes_, transport,        recorder, base::Random(seed)},
       states_(blocks, settings.http) {
-  resting_.reserve(base::kRestingExchangesMax);
   blocks.give_up_unused(wheel);
 }
 
@@ -40,16 +40,14 @@ void Handler<T>::set_members(const upstream::MembersPtr& members) {
 
 template <upstream::Transport T>
 typename Handler<T>::ExchangePtr Handler<T>::take_exchange() {
-  if (resting_.empty()) return std::make_unique<Exchange<T>>(context_);
-  ExchangePtr exchange = std::move(resting_.back());
-  resting_.pop_back();
-  return exchange;
+  ExchangePtr exchange = resting_.take();
+  return exchange ? std::move(exchange) : std::make_unique<Exchange<T>>(context_);
 }
 
 template <upstream::Transport T>
 void Handler<T>::give_back(ExchangePtr exchange) noexcept {
   exchange->rest();
-  if (resting_.size() < base::kRestingExchangesMax) resting_.push_back(std::move(exchange));
+  resting_.give_back(std::move(exchange));
 }
 
 template <upstream::Transport T>

@@ -46,7 +46,8 @@ net::Awaitable<std::string> find_in_body(http1::ClientConnection<S>& connection,
 template <net::Stream S>
 net::Awaitable<std::string> check_http(std::unique_ptr<S> stream, net::BlockPool& blocks, http1::Settings& settings,
                                        const HttpCheck& check, const Endpoint& endpoint, base::Deadline deadline) {
-  http1::ClientConnection<S> connection(std::move(stream), blocks, settings);
+  http1::ResponseStates<S> states(blocks, settings, 1);
+  http1::ClientConnection<S> connection(std::move(stream), states);
   const std::string request = http_check_request(check, endpoint);
   connection.begin(http::method_id(check.method));
   net::BufferList buffers;

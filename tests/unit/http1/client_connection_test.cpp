@@ -70,7 +70,7 @@ struct Backend {
   explicit Backend(MemoryStream::Options options = {}) {
     auto pair = MemoryStream::connected(world, base::Side::upstream, options);
     far = std::move(pair.second);
-    connection.emplace(std::move(pair.first), world.blocks, settings);
+    connection.emplace(std::move(pair.first), states);
   }
   ~Backend() {
     connection->stream().close();
@@ -93,6 +93,7 @@ struct Backend {
 
   World world;
   Settings settings = test_settings();
+  ResponseStates<MemoryStream> states{world.blocks, settings};
   std::unique_ptr<MemoryStream> far;
   std::optional<Connection> connection;
   Exchange exchange;

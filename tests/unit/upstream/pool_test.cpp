@@ -25,13 +25,14 @@ class UpstreamPool : public testing::Test {
   std::unique_ptr<Connection> made() {
     auto pair = MemoryStream::connected(world, base::Side::upstream, {});
     far.push_back(std::move(pair.second));
-    return std::make_unique<Connection>(std::move(pair.first), world.blocks, settings);
+    return std::make_unique<Connection>(std::move(pair.first), states);
   }
   // Whether the far end of the connection made as number `i` sees it closed.
   [[nodiscard]] bool is_closed(std::size_t i) const { return far[i]->peer_end().has_value(); }
 
   World world;
   http1::Settings settings;
+  http1::ResponseStates<MemoryStream> states{world.blocks, settings};
   std::vector<std::unique_ptr<MemoryStream>> far;
   const Endpoint first{{"http://a", "a"}, 0};
   const Endpoint second{{"http://b", "b"}, 1};

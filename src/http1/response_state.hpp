@@ -1,0 +1,51 @@
+// What a connection to a backend needs for an answer, beside itself: lent by its worker, so that one that idles has
+// none, and what is used next is what was used last, however many connections there are.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "http1/message_reader.hpp"
+#include "http1/resting.hpp"
+
+namespace lb::http1 {
+
+template <net::Stream S>
+struct ResponseState {
+  ResponseState(net::BlockPool& blocks, const Settings& settings)
+      : reader(blocks, http::HeadParser::Kind::response, settings) {}
+
+  MessageReader<S> reader;
+  http::ResponseHead head;
+  http::Framing framing;
+};
+
+// Those of one worker. The pool and the settings outlive it, and it outlives the connections.
+template <net::Stream S>
+class ResponseStates {
+ public:
+  ResponseStates(net::BlockPool& blocks, const Settings& settings, std::size_t kept_max = base::kRestingExchangesMax)
+      : blocks_(blocks), settings_(settings), resting_(kept_max) {}
+
+  [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
+
+  [[nodiscard]] std::unique_ptr<ResponseState<S>> lend(S& stream) {
+    auto state = resting_.take();
+    if (!state) state = std::make_unique<ResponseState<S>>(blocks_, settings_);
+    state->reader.attach(stream);
+    return state;
+  }
+
+  // While nothing reads.
+  void give_back(std::unique_ptr<ResponseState<S>> state) noexcept {
+    state->reader.rest();
+    resting_.give_back(std::move(state));
+  }
+
+ private:
+  net::BlockPool& blocks_;
+  const Settings& settings_;
+  Resting<ResponseState<S>> resting_;
+};
+
+}  // namespace lb::http1

@@ -1,0 +1,33 @@
+// Objects of one worker that rest between two uses, with what their buffers have grown to. The one that was used last
+// is used next: it is still in the processor's cache.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace lb::http1 {
+
+template <class T>
+class Resting {
+ public:
+  explicit Resting(std::size_t kept_max) { kept_.reserve(kept_max); }
+
+  // Null where none rests.
+  [[nodiscard]] std::unique_ptr<T> take() noexcept {
+    if (kept_.empty()) return nullptr;
+    std::unique_ptr<T> object = std::move(kept_.back());
+    kept_.pop_back();
+    return object;
+  }
+  // Keeps it, or destroys it where enough rest already.
+  void give_back(std::unique_ptr<T> object) noexcept {
+    if (kept_.size() < kept_.capacity()) kept_.push_back(std::move(object));
+  }
+
+ private:
+  std::vector<std::unique_ptr<T>> kept_;
+};
+
+}  // namespace lb::http1
