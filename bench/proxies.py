@@ -32,7 +32,7 @@ NGINX = """
 daemon off;
 worker_processes {workers};
 {user}
-pid {folder}/proxy.pid;
+pid {log}.pid;
 error_log {log};
 worker_rlimit_nofile {descriptors};
 events {{ worker_connections {nginx_connections}; }}
@@ -152,16 +152,18 @@ class Proxy:
     """A proxy of the given kind as a process, fresh, in front of `backend_ports`."""
 
     def __init__(self, kind: str, binary: str, folder: pathlib.Path, backend_ports: list[int], workers: int,
-                 cores: set[int], descriptors: int, plain_peers: bool = False, access_logs: bool = False):
+                 cores: set[int], descriptors: int, plain_peers: bool = False, access_logs: bool = False,
+                 name: str | None = None):
         self.kind = kind
         self.ports = process.Ports(1)
         self.port = self.ports.numbers[0]
-        self.log = folder / f"{kind}.log"
+        name = name or kind  # of its files
+        self.log = folder / f"{name}.log"
         self.log.write_text("", encoding="utf-8")
         template, server, separator = KINDS[kind]
-        config = folder / f"{kind}.conf"
+        config = folder / f"{name}.conf"
         large = {"nginx": NGINX_LARGE, "haproxy": HAPROXY_LARGE}.get(kind, "")
-        access_log = folder / f"{kind}.access.log"
+        access_log = folder / f"{name}.access.log"
         access_log.unlink(missing_ok=True)
         config.write_text(template.format(
             folder=folder, log=self.log, port=self.port, workers=workers, user=backends.nginx_user(),

@@ -145,16 +145,17 @@ def rows_of_idle(results: dict[str, dict]) -> list[Row]:
     return rows
 
 
-def row_of_flatness(rows: list[Row]) -> list[Row]:
+def row_of_flatness(results: dict[str, dict]) -> list[Row]:
     """CPU per request before 1,000 backends, as a ratio to that before 2: of each proxy to itself."""
-    cpu = {row.workload: row for row in rows if row.metric.startswith("CPU")}
-    few, many = cpu.get("backends-2"), cpu.get(f"backends-{MANY_BACKENDS}")
-    if few is None or many is None:
-        return []
+    metric = Metric("", "", "cpu_us")
     cells = {}
-    for kind in few.cells:
-        a, b = few.cells[kind].median, many.cells[kind].median
-        cells[kind] = Cell(ERROR) if a is None or b is None else Cell(f"{b / a:.2f}", b / a)
+    for kind, rounds in results.items():
+        few, many = cell(metric, rounds["few"]), cell(metric, rounds["many"])
+        if few.median is None or many.median is None:
+            cells[kind] = Cell(ERROR)
+            continue
+        ratios = tuple(b / a for a, b in zip(few.rounds, many.rounds))
+        cells[kind] = Cell(f"{statistics.median(ratios):.2f}", statistics.median(ratios), ratios)
     ours = cells.get(OURSELVES)
     mark = ""
     if ours is not None:

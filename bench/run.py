@@ -135,37 +135,67 @@ class Run:
         """`rounds` times a fresh process of each proxy, all there at once, and `turns` times `measure` with each, in
         another order each time: the pace of a shared machine changes within seconds, and should do so for all alike.
         `merge` makes one result of the turns of a round."""
-        results: dict[str, list[dict]] = {kind: [] for kind in self.options.proxies}
         backend, ports = self.backend(workload.backends, workload.workers)
+        return self.in_turn({kind: (kind, ports) for kind in self.options.proxies}, backend, workload, phase, rounds,
+                            measure, turns, merge)
+
+    def in_turn(self, contestants: dict[str, tuple[str, list[int]]], backend: backends.Backend,
+                workload: workloads.Workload, phase: str, rounds: int, measure, turns: int, merge) -> dict:
+        """each(), of anybody: by name, the kind of a proxy and the ports of its backends."""
+        results: dict[str, list[dict]] = {name: [] for name in contestants}
         for number in range(rounds):
-            given: dict[str, list[dict]] = {kind: [] for kind in self.options.proxies}
+            given: dict[str, list[dict]] = {name: [] for name in contestants}
             running: dict[str, proxies.Proxy] = {}
             try:
-                for kind in self.random.sample(self.options.proxies, len(self.options.proxies)):
+                for name in self.random.sample(list(contestants), len(contestants)):
+                    kind, ports = contestants[name]
                     try:
-                        running[kind] = proxies.Proxy(kind, self.binaries[kind], self.folder, ports, workload.workers,
+                        running[name] = proxies.Proxy(kind, self.binaries[kind], self.folder, ports, workload.workers,
                                                       self.proxy_cores(workload.workers), self.descriptors,
-                                                      self.options.plain_peers, self.options.access_logs)
+                                                      self.options.plain_peers, self.options.access_logs, name)
                     except process.Failure as failure:
-                        given[kind].append({"errors": [str(failure)]})
+                        given[name].append({"errors": [str(failure)]})
                 for turn in range(number * turns, (number + 1) * turns):
-                    for kind in self.random.sample(list(running), len(running)):
-                        if report.errors_of(given[kind]):
+                    for name in self.random.sample(list(running), len(running)):
+                        if report.errors_of(given[name]):
                             continue
                         try:
-                            given[kind].append(measure(running[kind], backend, turn))
+                            given[name].append(measure(running[name], backend, turn))
                         except process.Failure as failure:
-                            given[kind].append({"errors": [str(failure)]})
+                            given[name].append({"errors": [str(failure)]})
             finally:
-                for kind, proxy in running.items():
+                for name, proxy in running.items():
                     if not proxy.stop():  # no figure is wrong for it, but nobody shall overlook it
-                        self.error(workload.name, kind, phase, "did not end on SIGTERM")
-            for kind, parts in given.items():
+                        self.error(workload.name, name, phase, "did not end on SIGTERM")
+            for name, parts in given.items():
                 errors = report.errors_of(parts)
                 for error in errors:
-                    self.error(workload.name, kind, f"{phase}, round {number + 1}", error)
-                results[kind].append({"errors": errors} if errors else merge(parts) if merge else parts[0])
+                    self.error(workload.name, name, f"{phase}, round {number + 1}", error)
+                results[name].append({"errors": errors} if errors else merge(parts) if merge else parts[0])
         return results
+
+    def flat(self) -> None:
+        """The cost of a request before 2 and before 1,000 backends, of each proxy, in turns: those of two workloads
+        are measured minutes apart."""
+        workload = workloads.Workload(workloads.FLAT, "flat", backends=workloads.MANY_BACKENDS,
+                                      workers=self.options.workers or 1)
+        backend, ports = self.backend(workload.backends, workload.workers)
+        turns = max(1, round(self.options.seconds / TURN_SECONDS))
+        few, many = "{}-before-2", "{}-before-1000"
+        contestants = {name.format(kind): (kind, ports[:count]) for kind in self.options.proxies
+                       for name, count in ((few, 2), (many, len(ports)))}
+
+        def measure(proxy, backend, turn):
+            # Each connection to a backend has been opened before the first turn counts.
+            return measuring.closed_loop(proxy, workload, self.bench, backend, 2.0 if turn % turns == 0 else 0,
+                                         self.options.seconds / turns)
+
+        results = self.in_turn(contestants, backend, workload, "flat", self.options.rounds, measure, turns,
+                               measuring.all_turns_of_closed_loop)
+        by_kind = {kind: {"few": results[few.format(kind)], "many": results[many.format(kind)]}
+                   for kind in self.options.proxies}
+        self.results[workloads.FLAT] = by_kind
+        self.show(report.row_of_flatness(by_kind))
 
     def load(self, workload: workloads.Workload) -> None:
         bench, seconds = self.bench, self.options.seconds
@@ -246,7 +276,8 @@ class Run:
                 self.load(workload)
             if workloads.IDLE in self.options.workloads:
                 self.idle()
-            self.show(report.row_of_flatness(self.rows))
+            if workloads.FLAT in self.options.workloads:
+                self.flat()
         finally:
             for backend in self.backends.values():
                 backend.stop()

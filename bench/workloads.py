@@ -19,6 +19,7 @@ class Workload:
 POST_BYTES = 10 * 1024
 MANY_BACKENDS = 1000
 IDLE = "idle"  # not a load: measured in its own way
+FLAT = "flat"  # many backends to few
 IDLE_CONNECTIONS = 10000
 
 ALL = [
@@ -36,7 +37,7 @@ ALL = [
     Workload("backends-1000", "1 KiB, 1000 backends", backends=MANY_BACKENDS, cpu_target=0.90),
     Workload("2-workers", "1 KiB, 2 workers", workers=2, cpu_target=0.90),
 ]
-NAMES = [workload.name for workload in ALL] + [IDLE]
+NAMES = [workload.name for workload in ALL] + [IDLE, FLAT]
 QUICK = ["1k-64", "close", "64k", "1m"]
 
 

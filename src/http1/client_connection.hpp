@@ -82,8 +82,11 @@ class ClientConnection {
   {
     return reader().input().empty() && rest_may_be_relayed();
   }
-  // Whether some of it has come already.
-  [[nodiscard]] bool more_at_hand() const noexcept { return stream_->more_at_hand(); }
+  // Whether some of it has come already. Looks at the socket: a buffer that was filled says only that there may be
+  // more.
+  [[nodiscard]] bool more_at_hand() noexcept {
+    return stream_->more_at_hand() && stream_->probe() == net::Probe::readable;
+  }
   // Does that as far as the kernel can, which is to the end nearly always (body_ended()); what is left is to be read.
   [[nodiscard]] net::Awaitable<base::Result<void>> relay_body(S& to, net::Pipe& pipe)
     requires net::SplicingStream<S>

@@ -189,6 +189,8 @@ void RingStream::read_into_ring() noexcept {
 }
 
 bool RingStream::read_ahead() noexcept {
+  // A buffer that was filled to its last byte says only that there may be more.
+  if (more_to_read_ && !has_stash()) more_to_read_ = probe() == Probe::readable;
   in_bulk_ = came_ > Ring::kBufferBytes;
   // Of what is going to be spliced only the head is to be read.
   likely_ = came_ < base::kSpliceBytesMin + base::kSmallBlockBytes ? came_ : 0;

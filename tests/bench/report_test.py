@@ -112,10 +112,15 @@ class Judgement(unittest.TestCase):
 
     def test_cost_must_stay_flat(self):
         for many, mark in ((109.0, "met"), (112.0, "missed")):
-            rows = []
-            for name, cpu in (("backends-2", 100.0), ("backends-1000", many)):
-                rows += report.rows_of_load(workloads.Workload(name, name), {"load-balancer": phases(closed(cpu))})
-            self.assertEqual([mark], [one.mark for one in report.row_of_flatness(rows)])
+            results = {"load-balancer": {"few": [closed(100.0)], "many": [closed(many)]}}
+            self.assertEqual([mark], [one.mark for one in report.row_of_flatness(results)])
+
+    def test_cost_is_flat_by_rounds(self):
+        few, many = [closed(cpu) for cpu in (100.0, 200.0, 10.0)], [closed(cpu) for cpu in (105.0, 216.0, 11.0)]
+        row = report.row_of_flatness({"load-balancer": {"few": few, "many": many}})[0]
+        self.assertEqual("1.08", row.cells["load-balancer"].text)
+        broken = report.row_of_flatness({"load-balancer": {"few": few, "many": [{"errors": ["it died"]}] * 3}})[0]
+        self.assertEqual(("ERROR", "missed"), (broken.cells["load-balancer"].text, broken.mark))
 
     def test_idle_connections_have_two_kib(self):
         for each, mark in ((2.0, "met"), (2.1, "missed")):

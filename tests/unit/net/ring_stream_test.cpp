@@ -81,6 +81,18 @@ TEST_F(NetRingStreamThatLooks, reads_the_next_message_in_one_piece) {
   EXPECT_FALSE(stream->more_at_hand());
 }
 
+// Goal: a message that just fills the buffer is not taken for the beginning of more, nor a connection that has had it
+// for one on which something came unasked.
+TEST_F(NetRingStreamThatLooks, is_quiet_after_a_message_that_fills_the_buffer) {
+  asio::write(*peer, asio::buffer(std::string(room.size(), 'y')));
+  until([this] { return stream->noticed() == Probe::readable; });
+  start(read(base::kNever));
+  until([this] { return read_done; });
+  EXPECT_EQ(text.size(), room.size());
+  stream->read_ahead();
+  EXPECT_EQ(stream->noticed(), Probe::quiet);
+}
+
 // Goal: a message that was small ends that.
 TEST_F(NetRingStreamThatLooks, reads_ahead_again_after_a_small_message) {
   for (int message = 0; message < 2; ++message) {
