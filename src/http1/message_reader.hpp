@@ -80,7 +80,9 @@ class MessageReader {
   // Reads what is there already behind what was read, so that one write passes on both. One read, as much as it gives:
   // whoever trickles must not hold up what came before.
   void read_at_hand() { input_.commit(stream_->read_at_hand(input_.up_to(base::kLargeBlockBytes))); }
-  [[nodiscard]] bool may_read_at_hand() const noexcept { return stream_->more_at_hand() && input_.has_room(); }
+  [[nodiscard]] bool may_read_at_hand() const noexcept {
+    return stream_->more_at_hand() && input_.has_room() && input_.unread().size() < base::kLargeBlockBytes;
+  }
 
   // One read into the buffer, which then holds at least one byte more.
   [[nodiscard]] auto fill(std::size_t bytes_max, base::Deadline deadline) {

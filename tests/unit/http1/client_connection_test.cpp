@@ -170,6 +170,19 @@ TEST(Http1ClientConnection, a_head_brings_what_is_at_hand_and_does_not_wait_for_
   }
 }
 
+// Goal: what is at hand is read up to a bound. Method: a head that is larger than the bound already, in a buffer that
+// has grown for it and has room, with more bytes behind it.
+TEST(Http1ClientConnection, a_head_beyond_a_large_block_leaves_what_is_at_hand) {
+  Backend backend({100'000, 1024UL * 1024});
+  backend.settings.header_bytes = 1024UL * 1024;
+  const std::string field = "X-Large: " + std::string(base::kLargeBlockBytes + 1000, 'x') + "\r\n";
+  const std::string body(3 * base::kLargeBlockBytes, 'b');
+  auto& exchange = backend.start();
+  backend.answer("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + field + "\r\n" + body);
+  EXPECT_TRUE(exchange.done);
+  EXPECT_TRUE(exchange.text == "200 " + body);
+}
+
 TEST(Http1ClientConnection, exchanges_follow_each_other_on_one_connection) {
   Backend backend;
   for (int round = 0; round < 3; ++round) {
