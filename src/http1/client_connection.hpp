@@ -82,11 +82,6 @@ class ClientConnection {
   {
     return reader().input().empty() && rest_may_be_relayed();
   }
-  // Whether some of it has come already. Looks at the socket: a buffer that was filled says only that there may be
-  // more.
-  [[nodiscard]] bool more_at_hand() noexcept {
-    return stream_->more_at_hand() && stream_->probe() == net::Probe::readable;
-  }
   // Does that as far as the kernel can, which is to the end nearly always (body_ended()); what is left is to be read.
   [[nodiscard]] net::Awaitable<base::Result<void>> relay_body(S& to, net::Pipe& pipe)
     requires net::SplicingStream<S>
@@ -101,6 +96,11 @@ class ClientConnection {
     // What lies behind the body has not been read, either.
     if (complete_ && stream_->probe() != net::Probe::quiet) keep_alive_ = false;
     co_return base::Result<void>();
+  }
+  // Whether more of the body has come already. Looks at the socket: a buffer that was filled says only that there may
+  // be more.
+  [[nodiscard]] bool more_at_hand() noexcept {
+    return stream_->more_at_hand() && stream_->probe() == net::Probe::readable;
   }
   [[nodiscard]] bool body_ended() noexcept { return reader().body().ended(); }
   [[nodiscard]] std::string_view trailers() noexcept { return reader().body().trailers(); }
@@ -120,7 +120,7 @@ class ClientConnection {
   [[nodiscard]] InputBuffer& input() noexcept { return reader().input(); }
 
  private:
-  // Of the body, what is not here yet.
+  // Whether what is not here yet of the body may go to another stream without being read.
   [[nodiscard]] bool rest_may_be_relayed() noexcept {
     if constexpr (net::SplicingStream<S>) {
       const std::size_t here = reader().input().unread().size();

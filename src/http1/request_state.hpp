@@ -3,8 +3,8 @@
 
 #include <memory>
 
+#include "base/resting.hpp"
 #include "http1/message_reader.hpp"
-#include "http1/resting.hpp"
 #include "net/child.hpp"
 
 namespace lb::http1 {
@@ -59,7 +59,7 @@ class RequestStates {
  private:
   net::BlockPool& blocks_;
   const Settings& settings_;
-  Resting<RequestState<S>> resting_{base::kRestingExchangesMax};
+  base::Resting<RequestState<S>> resting_{base::kRestingExchangesMax};
 };
 
 }  // namespace lb::http1

@@ -5,8 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/resting.hpp"
 #include "http1/message_reader.hpp"
-#include "http1/resting.hpp"
 
 namespace lb::http1 {
 
@@ -45,7 +45,7 @@ class ResponseStates {
  private:
   net::BlockPool& blocks_;
   const Settings& settings_;
-  Resting<ResponseState<S>> resting_;
+  base::Resting<ResponseState<S>> resting_;
 };
 
 }  // namespace lb::http1

@@ -183,9 +183,9 @@ void Ring::give_back(int id) noexcept {
   io_uring_buf_ring_advance(free, 1);
 }
 
-void Ring::receive(Operation& operation, int descriptor, std::span<char> into, bool expected, int flags) noexcept {
+void Ring::receive(Operation& operation, int descriptor, std::span<char> into, bool expected) noexcept {
   io_uring_sqe* entry = next_entry();
-  io_uring_prep_recv(entry, descriptor, into.data(), into.size(), flags);
+  io_uring_prep_recv(entry, descriptor, into.data(), into.size(), 0);
   if (!expected) entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
   begin(operation, entry);
 }

@@ -69,9 +69,8 @@ class Ring {
   static constexpr std::size_t kBufferBytes = 16 * 1024;
   void give_back(int id) noexcept;
 
-  // Receives into the caller's buffer. `expected` says that bytes are there already; `flags` as recv(2) has
-  // them.
-  void receive(Operation& operation, int descriptor, std::span<char> into, bool expected, int flags = 0) noexcept;
+  // Receives into the caller's buffer. `expected` says that bytes are there already.
+  void receive(Operation& operation, int descriptor, std::span<char> into, bool expected) noexcept;
   // At least one byte of the run, or of all runs; `flags` as send(2) has them. The bytes, and the message with its
   // parts, stay until it is done.
   void send(Operation& operation, int descriptor, std::span<const char> bytes, int flags) noexcept;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/resting.hpp"
 #include "proxy/exchange.hpp"
 
 namespace lb::proxy {
@@ -59,7 +60,7 @@ class Handler {
   net::PipePool pipes_;
   ExchangeContext<T> context_;
   http1::RequestStates<typename T::Stream> states_;
-  http1::Resting<Exchange<T>> resting_{base::kRestingExchangesMax};
+  base::Resting<Exchange<T>> resting_{base::kRestingExchangesMax};
 };
 
 }  // namespace lb::proxy

@@ -112,12 +112,12 @@ class Shell:
         path = f"{folder}/bin:{os.environ['PATH']}"
         os.makedirs(f"{folder}/bin")
         os.symlink(os.path.abspath(binary), f"{folder}/bin/load-balancer")
-        os.makedirs(f"{folder}/work")
+        os.makedirs(f"{folder}/here")
         environment = {"PATH": path, "HOME": folder, "LC_ALL": "C.UTF-8", "TZ": "UTC", "NO_COLOR": "1"}
         self.process = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            cwd=f"{folder}/work", env=environment, text=True, start_new_session=True,
+            cwd=f"{folder}/here", env=environment, text=True, start_new_session=True,
         )
 
     def run(self, command):
@@ -183,7 +183,7 @@ def main():
         for info, lines in blocks(text):
             language, _, name = info.partition(" ")
             if name:
-                pathlib.Path(f"{folder}/work/{name}").write_text(ports.use("\n".join(lines) + "\n"), encoding="utf-8")
+                pathlib.Path(f"{folder}/here/{name}").write_text(ports.use("\n".join(lines) + "\n"), encoding="utf-8")
             if language != "console":
                 continue
             for command, expected in commands(lines):

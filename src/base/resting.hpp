@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace lb::http1 {
+namespace lb::base {
 
 template <class T>
 class Resting {
@@ -30,4 +30,4 @@ class Resting {
   std::vector<std::unique_ptr<T>> kept_;
 };
 
-}  // namespace lb::http1
+}  // namespace lb::base
