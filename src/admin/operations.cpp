@@ -35,7 +35,7 @@ struct Order {
   std::int64_t connections_max = 0;
 };
 
-std::string quoted(std::string_view text) {
+std::string json_quoted(std::string_view text) {
   // As JSON: whatever it holds, it stays one line.
   return json::serialize(json::string(text.substr(0, 100)));
 }
@@ -48,7 +48,7 @@ std::string names_of(std::span<const Member> members) {
 }
 
 std::string wrong_value(const Member& member, const json::value* value) {
-  const std::string name = quoted(member.name);
+  const std::string name = json_quoted(member.name);
   if (value == nullptr) return member.need == Need::required ? "the member " + name + " is missing" : std::string();
   const bool right = member.is_number ? value->is_int64() || value->is_uint64() : value->is_string();
   return right ? std::string() : name + " has to be a " + (member.is_number ? "whole number" : "string");
@@ -73,7 +73,7 @@ Order read_order(const std::string& body, std::span<const Member> members) {
   for (const json::key_value_pair& pair : object) {
     const std::string_view name(pair.key().data(), pair.key().size());
     if (std::ranges::find(members, name, &Member::name) == members.end()) {
-      return {.problem = "unknown member " + quoted(name) + "; known here: " + names_of(members)};
+      return {.problem = "unknown member " + json_quoted(name) + "; known here: " + names_of(members)};
     }
   }
   for (const Member& member : members) {

@@ -62,7 +62,6 @@ Answer answer_to(const base::Error& error) {
       return refusal(431, "the head is too large");
     case ErrorKind::body_too_large:
       return refusal(413, "the body is larger than 64 KiB");
-    case ErrorKind::unsupported_method:
     case ErrorKind::method_not_allowed:
     case ErrorKind::unsupported_coding:
       return refusal(501, "the method or the transfer coding is not known here");

@@ -77,10 +77,12 @@ void Server::make_units() {
     if (!ring) break;
   }
   const bool by_ring = rings.back() != nullptr;
-  base::log(LogLevel::debug, by_ring ? "workers use io_uring" : "workers use epoll; io_uring: " + problem);
+  // Each request costs more by epoll, and who wonders why finds it here.
+  base::log(by_ring ? LogLevel::debug : LogLevel::info,
+            by_ring ? "workers use io_uring" : "workers use epoll, for io_uring is not to be had: " + problem);
   std::random_device seed;
   const proxy::Settings settings = make_proxy_settings(config_);
-  const WorkerUnit::Shared shared{cluster_, waiting_rooms_, admissions_, pipes_max()};
+  const WorkerUnit::Shared shared{cluster_, waiting_rooms_, admissions_, units_, pipes_max()};
   for (auto& ring : rings) {
     units_.push_back(make_worker_unit(by_ring ? std::move(ring) : nullptr, settings, shared, units_.size(),
                                       (std::uint64_t{seed()} << 32U) | seed()));
@@ -92,7 +94,7 @@ Server::~Server() {
   // Without handlers the signals would kill a process that is about to end well.
   boost::system::error_code ignored;
   signals_.clear(ignored);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) std::signal(signal, SIG_IGN);
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1}) std::signal(signal, SIG_IGN);
 }
 
 // Of each worker: all of them together take a sixteenth of the descriptors at most.
@@ -260,7 +262,7 @@ void Server::on_taken_over() {
 
 void Server::await_signal() {
   boost::system::error_code ignored;
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) signals_.add(signal, ignored);
+  for (const int signal : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1}) signals_.add(signal, ignored);
   signals_.async_wait([this](const boost::system::error_code& code, int signal) {
     if (code) return;
     on_signal(signal);

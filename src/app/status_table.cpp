@@ -90,7 +90,8 @@ std::string state_text(const json::value& backend) {
 }
 
 Row row_of(const json::value& backend, base::WallTime now) {
-  const std::uint64_t failed = sum_of(backend, {"not_connected", "no_answer", "bad_answer", "timed_out", "broke_off"});
+  const std::uint64_t failed =
+      sum_of(backend, {"not_connected", "no_answer", "bad_answer", "timed_out", "broke_off", "over_limits"});
   return {text_of(at(backend, "/url")),
           state_text(backend),
           since_text(at(backend, "/since"), now),

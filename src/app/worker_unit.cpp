@@ -3,7 +3,10 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/post.hpp>
+
 #include "base/limits.hpp"
+#include "net/pause.hpp"
 #include "net/ring_acceptor.hpp"
 #include "net/ring_connector.hpp"
 #include "net/tcp_acceptor.hpp"
@@ -33,6 +36,7 @@ class WorkerUnitOf final : public WorkerUnit {
                std::size_t number, std::uint64_t seed)
       : WorkerUnit(std::move(ring), settings, number),
         admissions_(shared.admissions),
+        units_(shared.units),
         transport_(make_connector()),
         handler_(worker_.executor(), worker_.wheel(), worker_.blocks(), worker_.sessions(), settings_, shared.cluster,
                  transport_, recorder_, seed) {
@@ -79,15 +83,49 @@ class WorkerUnitOf final : public WorkerUnit {
   }
 
   void serve(std::unique_ptr<Stream> stream, std::string client_address) {
-    const bool admitted = admissions_.enter();
-    telemetry::WorkerCounters& counters = recorder_.counters();
-    (admitted ? counters.connections : counters.connections_turned_away).add();
-    auto session = admitted ? handler_.serve(std::move(stream), std::move(client_address))
-                            : handler_.turn_away(std::move(stream), std::move(client_address));
+    const bool admitted = admissions_.enter() || worker_.sessions().make_room();
+    auto session = admitted ? admit(std::move(stream), std::move(client_address))
+                            : admit_if_others_make_room(std::move(stream), std::move(client_address));
     worker_.tasks().spawn(std::move(session), [this] { admissions_.leave(); });
   }
+  net::Awaitable<void> admit(std::unique_ptr<Stream> stream, std::string client_address) {
+    recorder_.counters().connections.add();
+    return handler_.serve(std::move(stream), std::move(client_address));
+  }
+
+  // The limit is reached, and no connection of this worker idles.
+  net::Awaitable<void> admit_if_others_make_room(std::unique_ptr<Stream> stream, std::string client_address) {
+    const bool room = co_await others_make_room();
+    if (room) co_return co_await admit(std::move(stream), std::move(client_address));
+    recorder_.counters().connections_turned_away.add();
+    co_await handler_.turn_away(std::move(stream), std::move(client_address));
+  }
+  net::Awaitable<bool> others_make_room() {
+    net::Pause arrived(worker_.executor(), worker_.wheel());
+    for (const auto& unit : units_) {
+      if (unit.get() == this) continue;
+      const auto answer = std::make_shared<Answer>(Answer{.awaited = &arrived});
+      unit->worker().post([other = unit.get(), answer, executor = worker_.executor()] {
+        const bool room = other->worker().sessions().make_room();
+        net::asio::post(executor, [answer, room] {
+          answer->room = room;
+          if (answer->awaited != nullptr) answer->awaited->wake();
+        });
+      });
+      co_await arrived.until(worker_.wheel().after(base::kMakeRoomTime));
+      answer->awaited = nullptr;
+      if (answer->room) co_return true;
+    }
+    co_return false;
+  }
+  // Touched on the thread that waits alone; one that comes too late finds nobody.
+  struct Answer {
+    net::Pause* awaited;
+    bool room = false;
+  };
 
   Admissions& admissions_;
+  const std::vector<std::unique_ptr<WorkerUnit>>& units_;
   Transport transport_;
   proxy::Handler<Transport> handler_;
   std::vector<std::unique_ptr<Listener>> listeners_;

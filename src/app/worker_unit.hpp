@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "net/connector.hpp"
 #include "net/worker.hpp"
@@ -46,7 +47,8 @@ class WorkerUnit {
     upstream::Cluster& cluster;
     proxy::WaitingRooms& waiting_rooms;
     Admissions& admissions;
-    std::size_t pipes_max;  // of each worker
+    const std::vector<std::unique_ptr<WorkerUnit>>& units;  // complete before any of them runs
+    std::size_t pipes_max;                                  // of each worker
   };
 
   // `number`: from 0.

@@ -16,8 +16,6 @@ std::string_view to_string(ErrorKind kind) noexcept {
       return "header section too large";
     case ErrorKind::body_too_large:
       return "body too large";
-    case ErrorKind::unsupported_method:
-      return "unknown method";
     case ErrorKind::unsupported_coding:
       return "unsupported transfer coding";
     case ErrorKind::unsupported_version:

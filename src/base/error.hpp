@@ -17,7 +17,6 @@ enum class ErrorKind : std::uint8_t {
   target_too_long,      // request line beyond the limit
   header_too_large,     // fields beyond the limit in bytes or number
   body_too_large,       // request body beyond the limit
-  unsupported_method,   // a method the parser does not know
   unsupported_coding,   // a transfer coding other than chunked
   unsupported_version,  // HTTP/2.0 in a 1.x head and the like
   method_not_allowed,   // CONNECT

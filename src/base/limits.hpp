@@ -33,8 +33,15 @@ inline constexpr std::size_t kPipesKept = 16;
 // have grown to.
 inline constexpr std::size_t kRestingExchangesMax = 512;
 
-// Interim (1xx) answers of one exchange. A backend that sends more is broken or hostile.
-inline constexpr unsigned kInterimResponsesMax = 32;
+// Interim (1xx) answers of one exchange, their heads together: hundreds of hints, one for each asset of a page.
+inline constexpr std::size_t kInterimBytesMax = 256 * 1024;
+// How long they may put the final answer off, as a multiple of the time for its first byte, which each of them begins
+// anew.
+inline constexpr int kInterimTimeFactor = 4;
+// How long a success is evidence that a backend serves others well, against a request that fails at it.
+inline constexpr Duration kServedLately{60'000};
+// Of a request line, what tells kinds of requests apart.
+inline constexpr std::size_t kRequestKindBytes = 128;
 // One chunk-size line with its extensions (RFC 9112 section 7.1.1 asks for a bound).
 inline constexpr std::size_t kChunkLineBytesMax = 4 * 1024;
 // All trailer fields of one message together.
@@ -49,10 +56,21 @@ inline constexpr std::size_t kLeadingEmptyLinesMax = 8;
 
 // The granularity of all timeouts.
 inline constexpr Duration kWheelTick{10};
+// A wheel that is looked at so much later than it asked for: the process was stopped, or the machine suspended.
+inline constexpr Duration kSuspended{100};
+// Turns of the loop that then take in what has arrived meanwhile, before a deadline is believed.
+inline constexpr int kTurnsAfterSuspension = 16;
 // A request that waits longer than this for its answer has its client watched for going away.
 inline constexpr Duration kAbortWatchDelay{50};
 // A client that asked for 100-continue and then sends its body unasked is believed after this time, as curl does it.
 inline constexpr Duration kContinueWait{1000};
+// How long a connection whose answer to HEAD may be followed by a body is watched before it is used again; how often a
+// backend has to keep silent until its connections need not be; one of how many is watched all the same; and how many
+// of a worker may wait so.
+inline constexpr Duration kProbationTime{500};
+inline constexpr unsigned kProbationsPassed = 2;
+inline constexpr unsigned kProbationSample = 16;
+inline constexpr std::size_t kProbationsMax = 64;
 // Before the same backend is tried again for one request; doubles with each further try. With jitter of +-50%.
 inline constexpr Duration kRetryPause{50};
 // After an answer that ends a connection we still read what the client was sending, so that the kernel does not reset
@@ -63,10 +81,14 @@ inline constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
 inline constexpr Duration kDrainNewConnection{1000};
 // The same for a connection whose last answer is not older than this: a busy client's next request is on its way.
 inline constexpr Duration kDrainBusyConnection{200};
+// How long another worker is waited for that may let an idle connection go.
+inline constexpr Duration kMakeRoomTime{100};
 // Connections over the limit that are answered 503 at the same time; those beyond are closed without a word.
 inline constexpr std::size_t kTurnedAwayMax = 256;
 // Descriptors for everything but connections: standard streams, event loops, sockets of health checks.
 inline constexpr std::size_t kDescriptorsReserved = 24;
+// Fewer than these that a process may open are named as the reason when it cannot start.
+inline constexpr std::size_t kDescriptorsToStart = 256;
 // How long accepting rests when the process is out of descriptors.
 inline constexpr Duration kAcceptPause{100};
 // The first round of health checks, before the port opens.
@@ -89,6 +111,10 @@ inline constexpr Duration kQueueLook{10};
 // Retries that a worker's budget allows on top of its share: those of a crowd that one backend took with it.
 inline constexpr unsigned kRetryReserve = 1000;
 
+// Turns that were passed over are looked at for whoever asks why, up to so many.
+inline constexpr std::size_t kPassedOverStepsMax = 32;
+// Backends that cannot be reached at which one request knocks.
+inline constexpr unsigned kKnocksMax = 8;
 // Requests that each worker remembers for whoever asks why, and of those that failed or were repeated.
 inline constexpr std::size_t kRecentRequestsMax = 1024;
 inline constexpr std::size_t kRecentNotableMax = 256;

@@ -19,7 +19,7 @@ constexpr std::string_view kSizePattern = R"(^[0-9]+(\.[0-9]{1,9})? ?([KkMmGg][I
 constexpr std::string_view kOrZero = "^0$|";
 
 // What is written here is ASCII without control characters.
-std::string quoted(std::string_view text) {
+std::string json_quoted(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -37,7 +37,7 @@ class Object {
 
   // `value` is JSON.
   Object& add(std::string_view name, std::string_view value) {
-    text_ += (text_.empty() ? "\n" : ",\n") + margin_ + "  " + quoted(name) + ": " + std::string(value);
+    text_ += (text_.empty() ? "\n" : ",\n") + margin_ + "  " + json_quoted(name) + ": " + std::string(value);
     return *this;
   }
 
@@ -60,7 +60,7 @@ std::string description(const KeySpec& key) {
 std::string list_of(std::span<const std::string_view> words) {
   std::string out;
   for (const std::string_view word : words) {
-    out += (out.empty() ? "" : ", ") + quoted(word);
+    out += (out.empty() ? "" : ", ") + json_quoted(word);
   }
   return '[' + out + ']';
 }
@@ -68,10 +68,10 @@ std::string list_of(std::span<const std::string_view> words) {
 // A text with units, or a lone 0 where that is allowed.
 void add_amount(Object& object, const KeySpec& key, std::string_view pattern) {
   if (key.min > 0) {
-    object.add("type", quoted("string")).add("pattern", quoted(pattern)).add("minLength", "1");
+    object.add("type", json_quoted("string")).add("pattern", json_quoted(pattern)).add("minLength", "1");
   } else {
     object.add("type", list_of(std::vector<std::string_view>{"string", "integer"}));
-    object.add("pattern", quoted(std::string(kOrZero) + std::string(pattern))).add("minLength", "1");
+    object.add("pattern", json_quoted(std::string(kOrZero) + std::string(pattern))).add("minLength", "1");
     object.add("minimum", "0").add("maximum", "0");
   }
 }
@@ -83,16 +83,16 @@ void add_type(Object& object, const KeySpec& key) {
     case KeyType::kSize:
       return add_amount(object, key, kSizePattern);
     case KeyType::kUnsigned:
-      object.add("type", quoted("integer"));
+      object.add("type", json_quoted("integer"));
       object.add("minimum", std::to_string(key.min)).add("maximum", std::to_string(key.max));
       return;
     case KeyType::kEnum:
-      object.add("type", quoted("string")).add("enum", list_of(key.choices));
+      object.add("type", json_quoted("string")).add("enum", list_of(key.choices));
       return;
     case KeyType::kString:
-      object.add("type", quoted("string"));
+      object.add("type", json_quoted("string"));
       if (!key.pattern.empty()) {
-        object.add("pattern", quoted(key.pattern));
+        object.add("pattern", json_quoted(key.pattern));
       }
       if (key.max > 0) {
         object.add("maxLength", std::to_string(key.max));  // In characters, of which there are no more than bytes.
@@ -102,11 +102,11 @@ void add_type(Object& object, const KeySpec& key) {
 
 std::string key_object(const KeySpec& key, std::size_t depth) {
   Object object(depth);
-  object.add("description", quoted(description(key)));
+  object.add("description", json_quoted(description(key)));
   add_type(object, key);
   if (!key.required) {
     const std::string value = default_text(key);
-    object.add("default", key.type == KeyType::kUnsigned ? value : quoted(value));
+    object.add("default", key.type == KeyType::kUnsigned ? value : json_quoted(value));
   }
   return object.text();
 }
@@ -124,8 +124,8 @@ bool is_directly_below(std::string_view path, std::string_view section) {
 
 std::string backends_object(std::size_t depth) {
   Object object(depth);
-  object.add("description", quoted("One [[backends]] for each server."));
-  object.add("type", quoted("array")).add("maxItems", std::to_string(kBackendsMax));
+  object.add("description", json_quoted("One [[backends]] for each server."));
+  object.add("type", json_quoted("array")).add("maxItems", std::to_string(kBackendsMax));
   return object.add("items", table_object(kBackendsSection, depth + 1)).text();
 }
 
@@ -148,7 +148,7 @@ std::string properties(std::string_view section, std::size_t depth) {
 }
 
 void add_table(Object& object, std::string_view section, std::size_t depth) {
-  object.add("type", quoted("object"));
+  object.add("type", json_quoted("object"));
   std::vector<std::string_view> required;
   for (const KeySpec& key : all_keys()) {
     if (key.section() == section && key.required) {
@@ -171,8 +171,8 @@ std::string table_object(std::string_view section, std::size_t depth) {
 
 std::string json_schema() {
   Object object(0);
-  object.add("$schema", quoted("https://json-schema.org/draft/2020-12/schema"));
-  object.add("title", quoted("The configuration file of load-balancer"));
+  object.add("$schema", json_quoted("https://json-schema.org/draft/2020-12/schema"));
+  object.add("title", json_quoted("The configuration file of load-balancer"));
   add_table(object, "", 0);
   return object.text() + '\n';
 }

@@ -76,8 +76,9 @@ bool is_discarded_in_trailers(FieldId id, std::string_view name) noexcept {
 
 }  // namespace
 
-void ChunkedDecoder::reset(std::size_t trailer_count_max) noexcept {
+void ChunkedDecoder::reset(std::size_t trailer_count_max, Sender sender) noexcept {
   state_ = State::size_start;
+  sender_ = sender;
   left_ = 0;
   line_bytes_ = 0;
   trailer_bytes_ = 0;
@@ -124,7 +125,8 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::next(std::string_view input) {
   return Step{Event::need_more, input.size(), {}};
 }
 
-// chunk-size [ chunk-ext ] CRLF. No sign, no white space before the size or before CRLF; extensions are read over.
+// chunk-size [ chunk-ext ] CRLF. No sign, no white space before the size; behind it only where that is allowed.
+// Extensions are read over.
 Result<void> ChunkedDecoder::size_byte(char c) {
   if (++line_bytes_ > base::kChunkLineBytesMax) return malformed("chunk extension too long");
   switch (state_) {
@@ -140,15 +142,12 @@ Result<void> ChunkedDecoder::size_byte(char c) {
       if (digit >= 0) {
         if (left_ > (static_cast<std::uint64_t>(INT64_MAX) >> 4)) return malformed("chunk size overflows");
         left_ = left_ * 16 + static_cast<std::uint64_t>(digit);
-      } else if (c == ';') {
-        state_ = State::extension;
-      } else if (c == '\r') {
-        state_ = State::size_lf;
-      } else {
-        return malformed("malformed chunk size");
+        return {};
       }
-      return {};
+      return behind_size(c);
     }
+    case State::padding:
+      return behind_size(c);
     case State::extension:
       if (c == '\r') {
         state_ = State::size_lf;
@@ -168,6 +167,19 @@ Result<void> ChunkedDecoder::size_byte(char c) {
       state_ = last_chunk_ ? State::trailer : State::data;
       return {};
   }
+}
+
+Result<void> ChunkedDecoder::behind_size(char c) noexcept {
+  if (c == ';') {
+    state_ = State::extension;
+  } else if (c == '\r') {
+    state_ = State::size_lf;
+  } else if (is_blank(c) && sender_ == Sender::backend) {
+    state_ = State::padding;
+  } else {
+    return malformed("malformed chunk size");
+  }
+  return {};
 }
 
 Result<void> ChunkedDecoder::trailer_byte(char c) {
@@ -201,11 +213,13 @@ Result<void> ChunkedDecoder::take_trailer_line() {
   const std::string_view value = trimmed(line.substr(colon + 1));
   if (!is_field_value(value)) return malformed("control character in a trailer field");
   const FieldId id = field_id(name);
-  if (is_forbidden_in_trailers(id)) return malformed("field that is forbidden in a trailer section");
+  const bool forbidden = is_forbidden_in_trailers(id);
+  if (forbidden && sender_ == Sender::client) return malformed("field that is forbidden in a trailer section");
   if (trailer_count_left_ == 0)
     return Error{ErrorKind::header_too_large, base::Side::internal, "too many trailer fields"};
   --trailer_count_left_;
-  if (!is_discarded_in_trailers(id, name)) trailers_.append(name).append(": ").append(value).append("\r\n");
+  if (!forbidden && !is_discarded_in_trailers(id, name))
+    trailers_.append(name).append(": ").append(value).append("\r\n");
   line_.clear();
   return {};
 }

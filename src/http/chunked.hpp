@@ -15,6 +15,12 @@
 
 namespace lb::http {
 
+// Whose body it is. Of a client's nothing is repaired, for that is what requests are smuggled with. Of a backend's it
+// is read over what both nginx and HAProxy read over: white space behind a chunk's size (RFC 9112 section 7.1.1 allows
+// it before an extension, and old servers pad sizes with it), and trailer fields that must not be there, which are
+// dropped (RFC 9110 section 6.5.1).
+enum class Sender : std::uint8_t { client, backend };
+
 class ChunkedDecoder {
  public:
   enum class Event { need_more, data, end };
@@ -26,7 +32,7 @@ class ChunkedDecoder {
   };
 
   // Forgets everything; the next byte begins a new body. `trailer_count_max` bounds the trailer fields.
-  void reset(std::size_t trailer_count_max) noexcept;
+  void reset(std::size_t trailer_count_max, Sender sender = Sender::client) noexcept;
 
   // Takes what it can from the front of `input`. `data` is returned for each run of body bytes; call again with the
   // rest until need_more (all was consumed) or end. Errors are final: malformed, header_too_large.
@@ -41,6 +47,7 @@ class ChunkedDecoder {
   enum class State : std::uint8_t {
     size_start,
     size,
+    padding,
     extension,
     size_lf,
     data,
@@ -52,10 +59,12 @@ class ChunkedDecoder {
   };
 
   base::Result<void> size_byte(char c);
+  base::Result<void> behind_size(char c) noexcept;
   base::Result<void> trailer_byte(char c);
   base::Result<void> take_trailer_line();
 
   State state_ = State::size_start;
+  Sender sender_ = Sender::client;
   std::uint64_t left_ = 0;      // of the chunk
   std::size_t line_bytes_ = 0;  // of the size line
   std::uint64_t overhead_ = 0;  // of all size lines so far, beyond what the data justify

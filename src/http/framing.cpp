@@ -24,17 +24,35 @@ Error malformed(std::string_view detail) noexcept {
 struct FramingFields {
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
+  bool contradictory = false;  // what RFC 9112 section 6.3 has a rule for all the same
 };
 
-Result<FramingFields> read_framing_fields(Version version, const Fields& fields) {
+// A list of equal lengths is one (RFC 9110 section 8.6).
+std::optional<std::uint64_t> parse_equal_lengths(std::string_view value) noexcept {
+  std::optional<std::uint64_t> length;
+  bool equal = true;
+  for_each_element(value, [&](std::string_view element) {
+    const auto one = parse_decimal(element);
+    equal = equal && one && length.value_or(*one) == *one;
+    if (one) length = one;
+  });
+  return equal ? length : std::nullopt;
+}
+
+// Of a client nothing is accepted that anybody could read otherwise. Of a backend it is, where the RFCs say how it is
+// read and nginx and HAProxy read it so.
+Result<FramingFields> read_framing_fields(Version version, const Fields& fields, Sender sender) {
+  const bool of_backend = sender == Sender::backend;
   FramingFields found;
   bool coded = false;
   if (!fields.has(FieldId::content_length) && !fields.has(FieldId::transfer_encoding)) return found;
   for (const Field& field : fields) {
     if (field.id == FieldId::content_length) {
-      if (found.content_length) return malformed("repeated Content-Length");
-      found.content_length = parse_decimal(field.value);
-      if (!found.content_length) return malformed("malformed Content-Length");
+      if (found.content_length && !of_backend) return malformed("repeated Content-Length");
+      const auto length = of_backend ? parse_equal_lengths(field.value) : parse_decimal(field.value);
+      if (!length) return malformed("malformed Content-Length");
+      if (found.content_length && found.content_length != length) return malformed("differing Content-Lengths");
+      found.content_length = length;
     } else if (field.id == FieldId::transfer_encoding) {
       if (coded) return malformed("repeated Transfer-Encoding");
       coded = true;
@@ -59,15 +77,18 @@ Result<FramingFields> read_framing_fields(Version version, const Fields& fields)
       found.chunked = true;
     }
   }
-  if (coded && found.content_length) return malformed("Content-Length together with Transfer-Encoding");
-  if (coded && version == Version::http_1_0) return malformed("Transfer-Encoding in HTTP/1.0");
+  if (coded && found.content_length && !of_backend) {
+    return malformed("Content-Length together with Transfer-Encoding");
+  }
+  if (coded && version == Version::http_1_0 && !of_backend) return malformed("Transfer-Encoding in HTTP/1.0");
+  found.contradictory = coded && (found.content_length || version == Version::http_1_0);
   return found;
 }
 
-// Connection options that would take away what frames or routes the message (RFC 9110 section 7.6.1: never options):
+// Connection options that would take away what frames or routes the request (RFC 9110 section 7.6.1: never options):
 // whoever obeys them and whoever does not read two different messages. With Expect gone the client would wait for
-// nothing.
-Result<void> check_connection(const Fields& fields) noexcept {
+// nothing. In an answer they mean nothing, or what happens anyway; a length stays.
+Result<void> check_connection(const Fields& fields, Sender sender) noexcept {
   if (!fields.connection_is_unusual()) return {};
   std::size_t count = 0;
   bool essential = false;
@@ -80,7 +101,7 @@ Result<void> check_connection(const Fields& fields) noexcept {
       }
     });
   }
-  if (essential) return malformed("Connection names a field that is not an option");
+  if (essential && sender == Sender::client) return malformed("Connection names a field that is not an option");
   if (count > base::kConnectionOptionsMax) return malformed("too many connection options");
   return {};
 }
@@ -130,7 +151,7 @@ bool is_host(std::string_view value) noexcept {
 }
 
 Result<Framing> request_framing(const RequestHead& head) {
-  const auto found = read_framing_fields(head.version, head.fields);
+  const auto found = read_framing_fields(head.version, head.fields, Sender::client);
   if (!found) return found.error();
   // RFC 9110 section 9.3.8. Programs disagree on whether it is read.
   if (head.method == Method::trace && (found->chunked || found->content_length.value_or(0) > 0)) {
@@ -142,20 +163,25 @@ Result<Framing> request_framing(const RequestHead& head) {
 }
 
 Result<Framing> response_framing(const ResponseHead& head, Method method) {
-  const auto found = read_framing_fields(head.version, head.fields);
+  const auto found = read_framing_fields(head.version, head.fields, Sender::backend);
   if (!found) return malformed(found.error().detail);
-  if (const auto checked = check_connection(head.fields); !checked) return checked.error();
+  if (const auto checked = check_connection(head.fields, Sender::backend); !checked) return checked.error();
   // No body, whatever the fields say (RFC 9112 section 6.3, rules 1 and 2).
   const bool interim = head.status < 200;
   if (interim || head.status == 204 || head.status == 304 || method == Method::head) {
-    // A coding here is forbidden (RFC 9112 section 6.1) and shows that the backend counts differently.
-    if (found->chunked && (interim || head.status == 204)) return malformed("Transfer-Encoding where there is no body");
-    // Backends that send a body to HEAD all the same are not rare.
-    const bool empty = found->content_length == std::uint64_t{0};
-    const bool speaks_of_body = method == Method::head ? !empty : head.status == 204 && found->content_length && !empty;
-    return Framing{.body_may_follow = speaks_of_body};
+    // Backends that send a body to HEAD all the same are not rare; and one that codes what cannot be there (RFC 9112
+    // section 6.1 forbids it), or gives a 204 a length, counts differently.
+    const bool empty = found->content_length == std::uint64_t{0} && !found->chunked;
+    const bool speaks_of_body = found->chunked || (found->content_length && !empty);
+    const bool wrong = (interim && found->chunked) || (head.status == 204 && speaks_of_body);
+    return Framing{.body_may_follow = method == Method::head && !empty,
+                   .distrusted = wrong || found->contradictory,
+                   .sender = Sender::backend};
   }
-  if (found->chunked) return Framing{BodyKind::chunked, 0};
+  // Rule 3: the coding wins, and who sent both is not trusted with another message.
+  if (found->chunked) {
+    return Framing{.kind = BodyKind::chunked, .distrusted = found->contradictory, .sender = Sender::backend};
+  }
   if (found->content_length) {
     return *found->content_length == 0 ? Framing{} : Framing{BodyKind::length, *found->content_length};
   }
@@ -207,7 +233,7 @@ Result<void> check_request_fields(const RequestHead& head) {
       if (!is_host(field.value)) return malformed("malformed Host");
     }
   }
-  if (const auto checked = check_connection(head.fields); !checked) return checked.error();
+  if (const auto checked = check_connection(head.fields, Sender::client); !checked) return checked.error();
   if (!host_seen && head.version == Version::http_1_1) return malformed("missing Host");
   return {};
 }

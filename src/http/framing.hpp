@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.hpp"
+#include "http/chunked.hpp"
 #include "http/message.hpp"
 
 namespace lb::http {
@@ -21,6 +22,8 @@ struct Framing {
   BodyKind kind = BodyKind::none;
   std::uint64_t length = 0;
   bool body_may_follow = false;  // there is none, but the fields speak of one, and some backends send it all the same
+  bool distrusted = false;  // the fields contradict each other: after this message the connection is not used again
+  Sender sender = Sender::client;
 };
 
 // What the Connection, Upgrade and TE fields of a head ask for.

@@ -116,6 +116,11 @@ bool is_of_another_protocol(std::uint8_t method) noexcept {
   }
 }
 
+bool speaks_of_framing(llhttp_errno_t code) noexcept {
+  return code == HPE_INVALID_CONTENT_LENGTH || code == HPE_UNEXPECTED_CONTENT_LENGTH ||
+         code == HPE_INVALID_TRANSFER_ENCODING;
+}
+
 bool is_target(std::string_view target) noexcept {
   return !target.empty() && std::ranges::all_of(target, is_target_char);
 }
@@ -141,6 +146,7 @@ void HeadParser::reset() noexcept {
   grammar_->state.lenient_flags |= LENIENT_VERSION;
   fed_ = 0;
   head_bytes_ = 0;
+  method_replaced_ = without_grammar_ = false;
 }
 
 HeadParser::Progress HeadParser::fail(ErrorKind kind, std::string_view detail) noexcept {
@@ -151,12 +157,18 @@ HeadParser::Progress HeadParser::fail(ErrorKind kind, std::string_view detail) n
 HeadParser::Progress HeadParser::feed(std::string_view text) {
   LB_CHECK(text.size() >= fed_);
   const std::string_view fresh = text.substr(fed_, limits_.bytes + 1 > fed_ ? limits_.bytes + 1 - fed_ : 0);
-  const llhttp_errno_t outcome = llhttp_execute(&grammar_->state, fresh.data(), fresh.size());
+  llhttp_errno_t outcome = llhttp_execute(&grammar_->state, fresh.data(), fresh.size());
+  const std::size_t looked_at = fed_;
   fed_ += fresh.size();
   const std::string_view seen = text.substr(0, fed_);
+  if (outcome != HPE_OK && outcome != HPE_PAUSED && read_as_known_method(seen)) {
+    outcome = llhttp_get_errno(&grammar_->state);
+  }
   if (outcome == HPE_PAUSED) {
     head_bytes_ = head_end(seen, static_cast<std::size_t>(llhttp_get_error_pos(&grammar_->state) - text.data()));
     if (head_bytes_ == 0) return fail(ErrorKind::malformed, "bare CR or LF in the head");
+  } else if (outcome != HPE_OK && speaks_of_framing(outcome)) {
+    if (!find_end_without_grammar(seen, looked_at)) return fail(ErrorKind::malformed, "bare CR or LF in the head");
   } else if (outcome != HPE_OK) {
     const Progress progress = fail_from_grammar(seen);
     if (progress != Progress::need_more) return progress;
@@ -171,25 +183,54 @@ HeadParser::Progress HeadParser::feed(std::string_view text) {
   return head_bytes_ == 0 ? Progress::need_more : Progress::complete;
 }
 
+// What lengths and codings mean is for http/framing to decide, which knows whose they are; llhttp refuses some that
+// mean one thing ("5" and a tab, the same length twice). From there on the head's end is looked for alone: its lines
+// are checked when they are cut. False: a line ends with a bare LF.
+bool HeadParser::find_end_without_grammar(std::string_view text, std::size_t from) noexcept {
+  std::size_t at = std::exchange(without_grammar_, true) && from > 2 ? from - 2 : 0;
+  for (at = text.find('\n', at); at != std::string_view::npos; at = text.find('\n', at + 1)) {
+    if (at == 0 || text[at - 1] != '\r') return false;
+    if (text.substr(at + 1).starts_with("\r\n")) {
+      head_bytes_ = at + 3;
+      return true;
+    }
+  }
+  return true;
+}
+
+// Any token is a method (RFC 9110 section 9.1), and llhttp knows a list of them; of those it knows from other protocols
+// it demands their versions. With the method replaced by POST, which nothing follows from, it reads the rest by the
+// same grammar. False: the method is not the reason, or its end has not come yet.
+bool HeadParser::read_as_known_method(std::string_view text) noexcept {
+  if (kind_ != Kind::request || method_replaced_) return false;
+  const bool unknown = llhttp_get_errno(&grammar_->state) == HPE_INVALID_METHOD ||
+                       is_of_another_protocol(llhttp_get_method(&grammar_->state));
+  const auto* const method_end = std::ranges::find_if_not(text, is_token_char);
+  if (!unknown || method_end == text.begin() || method_end == text.end() || *method_end != ' ') return false;
+  const std::size_t fed = fed_;
+  reset();
+  fed_ = fed;
+  method_replaced_ = true;
+  constexpr std::string_view kKnown = "POST";
+  llhttp_execute(&grammar_->state, kKnown.data(), kKnown.size());
+  const std::string_view rest = text.substr(static_cast<std::size_t>(method_end - text.begin()));
+  llhttp_execute(&grammar_->state, rest.data(), rest.size());
+  return true;
+}
+
 // What llhttp refused. Where the verdict depends on bytes that have not come yet (the end of the method or of the
 // version), they are waited for: any split of the same bytes must get the same answer. llhttp's error stays meanwhile.
 HeadParser::Progress HeadParser::fail_from_grammar(std::string_view text) noexcept {
   const auto code = llhttp_get_errno(&grammar_->state);
-  if (kind_ == Kind::request && code == HPE_INVALID_METHOD) {
-    const auto* const method_end = std::ranges::find_if_not(text, is_token_char);
-    if (method_end == text.end()) return Progress::need_more;
-    if (*method_end == ' ' && method_end != text.begin()) {
-      return fail(ErrorKind::unsupported_method, "unknown request method");  // RFC 9110 section 9.1: 501
-    }
+  if (kind_ == Kind::request && code == HPE_INVALID_METHOD && std::ranges::all_of(text, is_token_char)) {
+    return Progress::need_more;
   }
-  const bool foreign = kind_ == Kind::request && is_of_another_protocol(llhttp_get_method(&grammar_->state));
-  if (kind_ == Kind::request && (code == HPE_INVALID_VERSION || foreign)) {
+  if (kind_ == Kind::request && code == HPE_INVALID_VERSION) {
     const std::size_t line_end = text.find_first_of("\r\n");
     if (line_end == std::string_view::npos) return Progress::need_more;
     const std::string_view line = text.substr(0, line_end);
     const auto version = cut_version(line.substr(line.rfind(' ') + 1));
     if (!version) return fail(version.error().kind, version.error().detail);
-    if (foreign) return fail(ErrorKind::unsupported_method, "unknown request method");
   }
   const char* reason = llhttp_get_error_reason(&grammar_->state);  // static strings of llhttp
   return fail(ErrorKind::malformed, reason != nullptr ? std::string_view(reason) : std::string_view("malformed head"));

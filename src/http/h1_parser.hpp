@@ -57,11 +57,15 @@ class HeadParser {
 
   Progress fail(base::ErrorKind kind, std::string_view detail) noexcept;
   Progress fail_from_grammar(std::string_view text) noexcept;
+  bool read_as_known_method(std::string_view text) noexcept;
+  bool find_end_without_grammar(std::string_view text, std::size_t from) noexcept;
 
   Kind kind_;
   HeadLimits limits_;
   std::size_t fed_ = 0;
   std::size_t head_bytes_ = 0;
+  bool method_replaced_ = false;
+  bool without_grammar_ = false;
   base::Error error_;
   std::unique_ptr<Grammar> grammar_;
 };

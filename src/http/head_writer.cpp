@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include <boost/container/static_vector.hpp>
 
@@ -23,7 +24,8 @@ class NamedInConnection {
       if (field.id != FieldId::connection) continue;
       for_each_element(field.value, [this](std::string_view option) {
         const bool usual = equals_ignoring_case(option, "keep-alive") || equals_ignoring_case(option, "close") ||
-                           equals_ignoring_case(option, "upgrade") || equals_ignoring_case(option, "te");
+                           equals_ignoring_case(option, "upgrade") || equals_ignoring_case(option, "te") ||
+                           equals_ignoring_case(option, "content-length");  // only an answer may: it stays
         if (!usual && options_.size() < options_.capacity()) options_.push_back(option);
       });
     }
@@ -115,6 +117,16 @@ std::string_view absolute_authority(std::string_view target) noexcept {
   return rest.substr(0, rest.find_first_of("/?"));
 }
 
+// The request line of a target in absolute form, in the form that an origin server is asked with (RFC 9112 sections
+// 3.2.1 and 3.2.4): path and query, "/" for an empty path, "*" for OPTIONS without either.
+void append_origin_line(const RequestHead& head, std::string_view authority, std::string& out) {
+  const auto behind = static_cast<std::size_t>(authority.data() + authority.size() - head.target.data());
+  const std::string_view origin = head.target.substr(behind);
+  const std::string_view path =
+      !origin.starts_with('/') ? (origin.empty() && head.method == Method::options ? "*" : "/") : "";
+  append(out, head.method_name, " ", path, origin, " HTTP/1.1\r\n");
+}
+
 // The protocols of an upgrade that is passed on, as a list. HTTP itself is not: a backend that agreed to h2c would
 // speak a protocol inside the tunnel whose requests nobody here sees. Leaving it out turns the request into an ordinary
 // one (RFC 9110 section 7.8).
@@ -151,12 +163,14 @@ void append_connection(bool accepts_trailers, ForwardedRequest& out) {
   }
 }
 
-// A length passes as a plain number: programs disagree on leading zeros. It was checked to be one.
-bool has_leading_zero(const Field& field) noexcept {
-  return field.value.size() > 1 && field.value.front() == '0';
+// A length passes as a plain number: programs disagree on leading zeros, and on lists of equal ones. It was checked to
+// be one.
+bool is_plain_length(const Field& field) noexcept {
+  return field.value == "0" || (field.value.front() != '0' && std::ranges::all_of(field.value, is_digit));
 }
 void append_length(std::string& out, const Field& field) {
-  append_field(out, field.name, std::to_string(parse_decimal(field.value).value_or(0)));
+  append_field(out, field.name,
+               std::to_string(parse_decimal(trimmed(field.value.substr(0, field.value.find(',')))).value_or(0)));
 }
 
 }  // namespace
@@ -211,8 +225,12 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
   out.named = named.list();
   out.expect_continue = out.goes_no_further = false;
   const bool counted = head.method == Method::options || head.method == Method::trace;
-  if (head.line.empty()) append(out.head, head.method_name, " ", head.target, " HTTP/1.1\r\n");
-  KeptLines kept(out.head, head.line);
+  if (absolute) {
+    append_origin_line(head, host, out.head);
+  } else if (head.line.empty()) {
+    append(out.head, head.method_name, " ", head.target, " HTTP/1.1\r\n");
+  }
+  KeptLines kept(out.head, absolute ? std::string_view() : head.line);
   for (const Field& field : head.fields) {
     if (is_hop_by_hop(field.id)) continue;
     if (field.id == FieldId::x_forwarded_proto || field.id == FieldId::x_forwarded_host) continue;  // ours replace them
@@ -227,7 +245,7 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
       out.expect_continue = framing.kind != BodyKind::none;
     }
     const bool replaced = (field.id == FieldId::host && absolute) ||
-                          (field.id == FieldId::content_length && has_leading_zero(field)) ||
+                          (field.id == FieldId::content_length && !is_plain_length(field)) ||
                           (field.id == FieldId::max_forwards && counted) || &field == last_forwarded_for;
     if (!replaced) {
       kept.keep(field);
@@ -271,6 +289,8 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
   bool dated = interim;
   bool upgrade_seen = false;
   bool identified = form.request_id.empty();
+  bool length_seen = false;
+  const bool coded = head.fields.has(FieldId::transfer_encoding);
   KeptLines kept(out, head.line);
   for (const Field& field : head.fields) {
     if (field.id == FieldId::upgrade && keeps_upgrade) {
@@ -279,11 +299,13 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
       continue;
     }
     // RFC 9110 section 8.6: never in 1xx and 204. RFC 9110 section 6.6.2: Trailer only where trailers can follow.
-    if (field.id == FieldId::content_length && (interim || head.status == 204)) continue;
+    // RFC 9112 section 6.3: where there is a coding, or another one, a length goes.
+    const bool is_length = field.id == FieldId::content_length;
+    if (is_length && (interim || head.status == 204 || coded || std::exchange(length_seen, true))) continue;
     if (field.id == FieldId::trailer && form.body != BodyKind::chunked) continue;
     dated = dated || field.id == FieldId::date;
     identified = identified || field.id == FieldId::x_request_id;
-    if (field.id == FieldId::content_length && has_leading_zero(field)) {
+    if (field.id == FieldId::content_length && !is_plain_length(field)) {
       kept.flush();
       append_length(out, field);
     } else {

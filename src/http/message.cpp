@@ -74,6 +74,8 @@ FieldId field_id(std::string_view name) noexcept {
       return is("connection") ? FieldId::connection : is("keep-alive") ? FieldId::keep_alive : FieldId::other;
     case 12:
       return is("max-forwards") ? FieldId::max_forwards : is("x-request-id") ? FieldId::x_request_id : twin_id(name);
+    case 13:
+      return is("authorization") ? FieldId::authorization : FieldId::other;
     case 14:
       return is("content-length")   ? FieldId::content_length
              : is("http2-settings") ? FieldId::http2_settings
@@ -83,6 +85,7 @@ FieldId field_id(std::string_view name) noexcept {
     case 16:
       return is("x-forwarded-host")   ? FieldId::x_forwarded_host
              : is("proxy-connection") ? FieldId::proxy_connection
+             : is("www-authenticate") ? FieldId::www_authenticate
                                       : twin_id(name);
     case 17:
       return is("transfer-encoding")   ? FieldId::transfer_encoding

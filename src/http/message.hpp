@@ -15,6 +15,7 @@ namespace lb::http {
 enum class FieldId : std::uint8_t {
   other,
   accept,
+  authorization,
   connection,
   content_length,
   framing_twin,  // Content_Length, Transfer_Encoding
@@ -32,6 +33,7 @@ enum class FieldId : std::uint8_t {
   transfer_encoding,
   upgrade,
   via,
+  www_authenticate,
   x_forwarded_for,
   x_forwarded_host,
   x_forwarded_proto,

@@ -9,6 +9,13 @@
 
 namespace lb::http1 {
 
+// Whether a connection may carry another request.
+enum class Reuse : std::uint8_t {
+  at_once,
+  after_silence,  // a body may follow the answer to HEAD, which has none: first it has to be seen that it does not
+  never,
+};
+
 // Used by one exchange at a time, on one worker. All errors have the side upstream.
 template <net::Stream S>
 class ClientConnection {
@@ -27,6 +34,7 @@ class ClientConnection {
     written_before_ = stream_->bytes_written();
     answered_ = false;
     complete_ = false;
+    body_may_follow_ = distrusted_ = false;
   }
 
   [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& buffers) {
@@ -45,6 +53,8 @@ class ClientConnection {
     const auto framing = http::response_framing(state_->head, method_);
     if (!framing) co_return base::Error{framing.error().kind, base::Side::upstream, framing.error().detail};
     state_->framing = *framing;
+    body_may_follow_ = framing->body_may_follow;
+    distrusted_ = distrusted_ || framing->distrusted;
     if (state_->head.status >= 200) {
       keep_alive_ = http::connection_options(state_->head.version, state_->head.fields).keep_alive;
       reader().body().begin(state_->framing, settings().header_count);
@@ -62,6 +72,7 @@ class ClientConnection {
   // The head's views are good until consume_head(), which makes way for its body or for the next head.
   [[nodiscard]] const http::ResponseHead& response() const noexcept { return state_->head; }
   [[nodiscard]] const http::Framing& framing() const noexcept { return state_->framing; }
+  [[nodiscard]] std::size_t head_bytes() noexcept { return reader().head_text().size(); }
   void consume_head() noexcept { reader().consume_head(); }
 
   // The body. take_buffered_body() gives what has come with the head, without waiting.
@@ -107,9 +118,11 @@ class ClientConnection {
 
   // Whether another request may follow: the answer was complete, framed, followed by nothing, and closing was not
   // announced. The caller adds that the request, too, was sent to its end.
-  [[nodiscard]] bool reusable() noexcept {
-    return complete_ && keep_alive_ && state_->framing.kind != http::BodyKind::until_close &&
-           !state_->framing.body_may_follow && reader().input().empty();
+  [[nodiscard]] Reuse reuse() noexcept {
+    const bool sound = complete_ && keep_alive_ && !distrusted_ &&
+                       state_->framing.kind != http::BodyKind::until_close && reader().input().empty();
+    if (!sound) return Reuse::never;
+    return body_may_follow_ ? Reuse::after_silence : Reuse::at_once;
   }
   // Gives back what only an exchange needs, before the connection idles.
   void rest() noexcept {
@@ -140,6 +153,8 @@ class ClientConnection {
   bool answered_ = false;
   bool complete_ = false;
   bool keep_alive_ = false;
+  bool body_may_follow_ = false;  // behind an answer to HEAD
+  bool distrusted_ = false;       // one of its heads contradicted itself
 };
 
 }  // namespace lb::http1

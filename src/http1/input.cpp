@@ -53,7 +53,8 @@ void InputBuffer::reset() noexcept {
 void BodyCutter::begin(const http::Framing& framing, std::size_t trailer_count_max) noexcept {
   framing_ = framing;
   ended_ = framing.kind == http::BodyKind::none;
-  chunked_.reset(trailer_count_max);  // always: the trailers of one message must never stand behind another
+  // Always: the trailers of one message must never stand behind another.
+  chunked_.reset(trailer_count_max, framing.sender);
 }
 
 void BodyCutter::pass(std::uint64_t bytes) noexcept {

@@ -75,6 +75,7 @@ class ServerConnection final : public net::Session {
 
   void drain() noexcept override;
   void abort() noexcept override { stream_->abort(); }
+  bool make_way() noexcept override;
 
  private:
   friend struct RequestState<S>;
@@ -93,7 +94,8 @@ class ServerConnection final : public net::Session {
   std::unique_ptr<RequestState<S>> state_;  // null inside wait_for_request() alone
   std::string client_address_;
   base::TimePoint idle_since_{};
-  bool idle_ = true;  // waits for a request
+  bool idle_ = false;     // waits for a request
+  bool leaving_ = false;  // and waits no longer: make_way()
   bool first_request_ = true;
 };
 

@@ -24,7 +24,9 @@ ServerConnection<S>::~ServerConnection() {
 template <net::Stream S>
 base::Deadline ServerConnection<S>::begin_waiting() {
   idle_ = true;
+  leaving_ = false;
   idle_since_ = stream_->wheel().now();
+  sessions_.note_idle(*this);
   // The answer that went out while the stop began did not say that it was the last one: the next request may follow.
   const base::Duration idle = draining() ? (first_request_ ? base::kDrainNewConnection : base::kDrainBusyConnection)
                               : first_request_ ? settings().timeouts.header
@@ -237,6 +239,15 @@ void ServerConnection<S>::drain() noexcept {
   } else {
     stream_->cancel_read();
   }
+}
+
+template <net::Stream S>
+bool ServerConnection<S>::make_way() noexcept {
+  // A request that has arrived, or is known to be arriving, is served.
+  if (!idle_ || leaving_ || stream_->probe() == net::Probe::readable) return false;
+  leaving_ = true;
+  stream_->cancel_read();
+  return true;
 }
 
 }  // namespace lb::http1

@@ -24,6 +24,8 @@ constexpr unsigned kCompletionEntries = 4096;
 // bytes have come until they are read, which is mostly the same turn.
 constexpr unsigned kBufferCount = 64;
 constexpr int kBufferGroup = 0;
+// Milliseconds for which the kernel may take no more entries.
+constexpr int kSubmitTriesMax = 5000;
 // Operations whose outcome nobody waits for.
 constexpr std::uint64_t kNobody = 0;
 
@@ -149,9 +151,14 @@ void Ring::call_what_is_done() noexcept {
 
 io_uring_sqe* Ring::next_entry() noexcept {
   io_uring_sqe* entry = io_uring_get_sqe(ring_.get());
-  while (entry == nullptr) {
-    io_uring_submit_and_get_events(ring_.get());  // what has ended makes room in the kernel, too
+  for (int tries = 0; entry == nullptr; ++tries) {
+    const int submitted = io_uring_submit_and_get_events(ring_.get());  // what has ended makes room in the kernel, too
     entry = io_uring_get_sqe(ring_.get());
+    if (entry != nullptr || submitted >= 0) continue;
+    // The kernel is short of memory, or flooded with results, for a moment. Without an end to it nothing can be served,
+    // and whoever supervises the process has to know.
+    if (tries == kSubmitTriesMax) base::check_failed("io_uring takes no more entries", __FILE__, __LINE__);
+    static_cast<void>(::poll(nullptr, 0, 1));
   }
   return entry;
 }

@@ -32,10 +32,25 @@ void Worker::run() {
     if (released_ && tasks_.size() == 0) break;
     const base::Deadline look = wheel_.next_look();
     ring_->turn(look == base::kNever ? Ring::kForever : std::chrono::ceil<base::Duration>(look - wheel_.now()));
+    if (overslept(look)) take_in_what_arrived();
     wheel_.advance();
   }
   // What was closed last is still to be handed over; a kernel that does not finish is not waited for.
   for (int turns = 0; turns < 100 && ring_->pending() > 0; ++turns) ring_->turn(base::kWheelTick);
+}
+
+// While the process was stopped, deadlines passed for bytes that may well have come in time: those that are here are
+// taken in first.
+bool Worker::overslept(base::Deadline look) const noexcept {
+  return look != base::kNever && wheel_.now() - look > base::kSuspended;
+}
+
+void Worker::take_in_what_arrived() {
+  for (int turns = 0; turns < base::kTurnsAfterSuspension; ++turns) {
+    io_.restart();
+    if (io_.poll() == 0 && turns > 0) return;
+    ring_->turn(base::Duration(0));
+  }
 }
 
 void Worker::release() {
@@ -64,11 +79,20 @@ void Worker::tick() {
   const base::Deadline look = wheel_.next_look();
   if (look == base::kNever) return;
   ticker_->expires_at(look);
-  ticker_->async_wait([this](const boost::system::error_code& code) {
+  ticker_->async_wait([this, look](const boost::system::error_code& code) {
     if (code) return;  // moved
-    wheel_.advance();
-    tick();
+    advance_after(overslept(look) ? base::kTurnsAfterSuspension : 0);
   });
+}
+
+// Each turn of the loop first deals with what the sockets have.
+void Worker::advance_after(int turns) {
+  if (turns > 0) {
+    post([this, turns] { advance_after(turns - 1); });
+    return;
+  }
+  wheel_.advance();
+  tick();
 }
 
 }  // namespace lb::net

@@ -56,6 +56,9 @@ class Worker {
   using Timer =
       asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
+  [[nodiscard]] bool overslept(base::Deadline look) const noexcept;
+  void take_in_what_arrived();
+  void advance_after(int turns);
   static void move_ticker(void* self) noexcept;
   void tick();
 

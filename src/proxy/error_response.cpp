@@ -20,7 +20,6 @@ ErrorStatus downstream_status(ErrorKind kind) noexcept {
       return {414, "URI Too Long", "http_request_error"};
     case ErrorKind::header_too_large:
       return {431, "Request Header Fields Too Large", "http_request_error"};
-    case ErrorKind::unsupported_method:
     case ErrorKind::unsupported_coding:
       return {501, "Not Implemented", "http_request_error"};
     case ErrorKind::unsupported_version:
@@ -81,6 +80,7 @@ telemetry::Refusal refusal_of(const base::Error& error) noexcept {
   if (error.kind == ErrorKind::backends_busy) return Refusal::backends_busy;
   if (error.kind == ErrorKind::connection_limit) return Refusal::connection_limit;
   if (error.kind == ErrorKind::no_resources) return Refusal::out_of_resources;
+  if (error.side == Side::upstream && error.kind == ErrorKind::header_too_large) return Refusal::answer_too_large;
   switch (status_of(error).status) {
     case 408:
       return Refusal::client_timeout;

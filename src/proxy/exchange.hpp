@@ -13,7 +13,9 @@
 #include "http1/server_connection.hpp"
 #include "net/pause.hpp"
 #include "net/pipe.hpp"
+#include "proxy/blame.hpp"
 #include "proxy/error_response.hpp"
+#include "proxy/pinned.hpp"
 #include "proxy/replay_buffer.hpp"
 #include "proxy/retry_budget.hpp"
 #include "proxy/retry_policy.hpp"
@@ -22,6 +24,7 @@
 #include "telemetry/recorder.hpp"
 #include "upstream/cluster.hpp"
 #include "upstream/pool.hpp"
+#include "upstream/probation.hpp"
 
 namespace lb::proxy {
 
@@ -35,6 +38,7 @@ struct ExchangeContext {
   upstream::Cluster& cluster;
   upstream::MembersPtr members;  // replaced when the configuration is read again
   upstream::Pool<typename T::Stream>& pool;
+  upstream::Probation<typename T::Stream>& probation;
   net::PipePool& pipes;
   T& transport;
   telemetry::Recorder& recorder;
@@ -59,14 +63,17 @@ class Exchange {
   explicit Exchange(ExchangeContext<T>& context);
 
   // Answers the request that the client's connection has just read. True: another one may follow on the connection.
-  // False: the connection is at its end; the caller finishes it. The client outlives the call.
-  [[nodiscard]] net::Awaitable<bool> run(Downstream& client);
+  // False: the connection is at its end; the caller finishes it. The client outlives the call, and so does `pinned`:
+  // the connection to a backend that is the client's alone, if there is one; it may be used, replaced, or ended.
+  [[nodiscard]] net::Awaitable<bool> run(Downstream& client, PinnedPtr<typename T::Stream>& pinned);
 
   // Between requests: gives back what the request took.
   void rest() noexcept {
     replay_.release();
     members_.reset();
+    blame_.clear();
     client_ = nullptr;
+    pinned_ = nullptr;
   }
 
   // Answers a request that could not be read at all.
@@ -87,12 +94,17 @@ class Exchange {
   // Attempts.
   net::Awaitable<upstream::Pick> choose(upstream::Pick pick);
   upstream::Pick pick_in_turn();
+  upstream::Pick pick_pinned();
   net::Awaitable<upstream::Pick> wait_for_room();
   net::Awaitable<void> pause_before_another_round(base::Deadline until);
   net::Awaitable<Outcome> attempt(const upstream::Pick& pick);
+  std::unique_ptr<Upstream> take_idle(const upstream::Pick& pick);
+  void keep_idle(const upstream::Pick& pick, std::unique_ptr<Upstream> connection);
   net::Awaitable<std::unique_ptr<Upstream>> connect(const upstream::Pick& pick);
   [[nodiscard]] bool may_try_again(const upstream::Pick& pick);
   [[nodiscard]] bool others_left() const;
+  [[nodiscard]] upstream::RequestKind kind() const noexcept { return upstream::request_kind(forwarded_.head); }
+  void record_success(const upstream::Pick& pick) noexcept;
   [[nodiscard]] base::Deadline connect_deadline(const upstream::Pick& pick) const noexcept;
   Outcome fail(FailedAt at, const base::Error& error) noexcept;
   Outcome fail_reading_answer(Upstream& backend, const base::Error& error) noexcept;
@@ -149,6 +161,7 @@ class Exchange {
 
   ExchangeContext<T>& context_;
   Downstream* client_ = nullptr;  // while there is a request
+  PinnedPtr<typename T::Stream>* pinned_ = nullptr;
 
   // Of the request.
   http::Method method_ = http::Method::other;
@@ -176,12 +189,15 @@ class Exchange {
   base::Deadline last_resort_deadline_ = base::kNever;
   FailedAttempt failure_;
   base::Error error_;
+  Blame blame_;
+  bool at_fault_ = false;  // the request, by blame_
 
   // Of the attempt under way, or the last one.
   std::optional<telemetry::Attempt> attempt_;
   std::uint64_t attempt_request_bytes_ = 0;  // of the body, sent
   Upstream* backend_ = nullptr;
   bool reused_ = false;
+  bool binds_connection_ = false;  // the request, or an answer to it, logs the connection in
   http1::OutgoingBody request_body_{http::BodyKind::none};
   net::Child pump_;
   net::Pause continue_gate_;  // also the wait before a backend is tried again, and for one with room

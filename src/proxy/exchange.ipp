@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "http/authentication.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/exchange_record.ipp"
 #include "proxy/exchange_request.ipp"
@@ -20,15 +21,17 @@ Exchange<T>::Exchange(ExchangeContext<T>& context)
       continue_gate_(context.executor, context.wheel) {}
 
 template <upstream::Transport T>
-net::Awaitable<bool> Exchange<T>::run(Downstream& client) {
+net::Awaitable<bool> Exchange<T>::run(Downstream& client, PinnedPtr<typename T::Stream>& pinned) {
   client_ = &client;
+  pinned_ = &pinned;
   if (const auto prepared = prepare(); !prepared) co_return co_await refuse(prepared.error());
   if (forwarded_.goes_no_further) co_return co_await answer_as_last();
   for (upstream::Pick pick;;) {
     // A stale connection is no fault of its backend, which gets the request again on a new one.
     if (!fresh_connection_) {
       place_.give_back();
-      pick = starved_ ? upstream::Pick{} : pick_in_turn();
+      pick = pinned ? pick_pinned() : upstream::Pick{};
+      if (!pick && !starved_) pick = pick_in_turn();
       if (!pick || pick.last_resort) pick = co_await choose(pick);
       if (!pick) co_return co_await refuse(error_);
       place_.take(pick);
@@ -64,6 +67,9 @@ base::Result<void> Exchange<T>::prepare() {
   context_.retries.record_request(context_.settings.retry_budget_percent);
   replay_.reset(context_.settings.replay_bytes);
   tried_.clear();
+  blame_.clear();
+  at_fault_ = false;
+  binds_connection_ = http::authenticates_connection(request.fields);
   attempts_ = forwarded_count_ = pauses_ = 0;
   fresh_connection_ = starved_ = last_resort_ = client_gone_ = aborted_ = false;
   error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
@@ -128,6 +134,21 @@ upstream::Pick Exchange<T>::pick_in_turn() {
       tried_, context_.waiting.is_anybody_in_line() ? upstream::Among::unlimited : upstream::Among::all, &record_);
 }
 
+// The backend whose connection is this client's own, if that may get the request. A new order of the members passes a
+// connection by: what it was logged in for is still there.
+template <upstream::Transport T>
+upstream::Pick Exchange<T>::pick_pinned() {
+  upstream::Endpoint& endpoint = *(*pinned_)->endpoint;
+  const bool usable = endpoint.is_up() && endpoint.is_active() && !endpoint.is_removed();
+  const bool limited = endpoint.is_limited();
+  if (!usable || (limited && !endpoint.acquire())) {
+    if (!usable) pinned_->reset();
+    return {};
+  }
+  members_ = (*pinned_)->members;
+  return {.endpoint = &endpoint, .acquired = limited};
+}
+
 template <upstream::Transport T>
 net::Awaitable<void> Exchange<T>::pause_before_another_round(base::Deadline until) {
   continue_gate_.reset();
@@ -173,10 +194,7 @@ template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstream::Pick& pick) {
   begin_attempt(pick);
   std::unique_ptr<Upstream> connection;
-  if (!fresh_connection_) {
-    connection =
-        context_.pool.take(*pick.endpoint, idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket);
-  }
+  if (!fresh_connection_) connection = take_idle(pick);
   reused_ = connection != nullptr;
   if (!connection) connection = co_await connect(pick);
   if (!connection) {
@@ -192,12 +210,41 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   // Only now that the pump has ended is it certain what was written, and what could not be kept.
   failure_.request_written = backend_->wrote_anything();
   failure_.body_replayable = replay_.complete();
-  if (outcome == Outcome::answered && request_complete_ && backend_->reusable() && !has_unusual_body()) {
-    context_.pool.put(*pick.endpoint, std::move(connection));
+  if (outcome == Outcome::answered && request_complete_ && backend_->reuse() != http1::Reuse::never &&
+      !has_unusual_body()) {
+    keep_idle(pick, std::move(connection));
   }
   backend_ = nullptr;
   end_attempt(pick, outcome);
   co_return outcome;
+}
+
+// A connection that waits for a request: the client's own, or one from the pool.
+template <upstream::Transport T>
+std::unique_ptr<typename Exchange<T>::Upstream> Exchange<T>::take_idle(const upstream::Pick& pick) {
+  PinnedPtr<typename T::Stream>& pinned = *pinned_;
+  if (pinned && pinned->endpoint == pick.endpoint) {
+    std::unique_ptr<Upstream> connection = std::move(pinned->connection);
+    pinned.reset();
+    if (connection->stream().probe() == net::Probe::quiet) {
+      binds_connection_ = true;
+      return connection;
+    }
+  }
+  return context_.pool.take(*pick.endpoint, idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket);
+}
+
+template <upstream::Transport T>
+void Exchange<T>::keep_idle(const upstream::Pick& pick, std::unique_ptr<Upstream> connection) {
+  if (!binds_connection_) {
+    if (connection->reuse() == http1::Reuse::at_once) return context_.pool.put(*pick.endpoint, std::move(connection));
+    return context_.probation.put(members_, *pick.endpoint, std::move(connection));
+  }
+  if (!keep_client_) return;  // its client's connection ends, and so does this one
+  connection->rest();
+  connection->stream().read_ahead();
+  *pinned_ = std::make_unique<Pinned<typename T::Stream>>(
+      Pinned<typename T::Stream>{members_, pick.endpoint, std::move(connection)});
 }
 
 // A new connection; none after fail().
@@ -226,7 +273,8 @@ base::Deadline Exchange<T>::connect_deadline(const upstream::Pick& pick) const n
 template <upstream::Transport T>
 typename Exchange<T>::Outcome Exchange<T>::fail(FailedAt at, const base::Error& error) noexcept {
   error_ = error;
-  failure_.at = at;
+  const bool over_limits = error.side == base::Side::upstream && error.kind == base::ErrorKind::header_too_large;
+  failure_.at = over_limits ? FailedAt::over_limits : at;
   failure_.idempotent = idempotent();
   failure_.request_written = backend_ != nullptr && backend_->wrote_anything();
   failure_.body_replayable = replay_.complete();
@@ -275,7 +323,9 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
     return verdict == Verdict::again && context_.wheel.now() - started_ < context_.settings.http.timeouts.connect;
   }
   tried_.push_back(pick.endpoint->slot());
-  if (error_.side == base::Side::upstream) context_.cluster.record_failure(*pick.endpoint, error_.detail);
+  if (error_.side == base::Side::upstream && failure_.at != FailedAt::over_limits) {
+    blame_.charge(context_.cluster, members_, *pick.endpoint, failure_.at, error_, kind());
+  }
   if (failure_.at == FailedAt::nothing_sent && context_.on_connect_failed != nullptr &&
       pick.endpoint->take_lookup_turn(context_.wheel.now())) {
     context_.on_connect_failed(context_.on_connect_failed_context, pick.endpoint->slot());
@@ -284,11 +334,19 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
     base::log(base::LogLevel::debug, "attempt at " + pick.endpoint->url() + " failed: " + std::string(error_.detail));
   }
   if (verdict == Verdict::give_up) return false;
+  if (blame_.lies_with_request(kind(), context_.wheel.now())) {
+    blame_.take_back(context_.cluster);
+    at_fault_ = true;
+    error_.detail = "failed in the same way at two backends that serve others well";
+    return false;
+  }
   ++attempts_;
   if (failure_.at != FailedAt::nothing_sent) ++forwarded_count_;
-  // A backend that could not be reached forwarded nothing: each other one is still worth a try, whatever their number.
+  // A backend that could not be reached forwarded nothing: others are still worth a try, up to a bound, or the requests
+  // of an outage would connect to everybody there is.
   const unsigned most = context_.settings.attempts;
-  const bool more = attempts_ < most || (most > 1 && forwarded_count_ < most && others_left());
+  const bool knocks = attempts_ - forwarded_count_ < base::kKnocksMax;
+  const bool more = knocks && (attempts_ < most || (most > 1 && forwarded_count_ < most && others_left()));
   if (!more || failure_.at == FailedAt::nothing_sent) return more;  // what never reached a backend is no load on it
   if (context_.retries.spend()) return true;
   context_.recorder.counters().retries_denied.add();
@@ -320,7 +378,7 @@ net::Awaitable<bool> Exchange<T>::refuse(const base::Error& error) {
   const AnswerBody body = method_ == http::Method::head ? AnswerBody::left_out : AnswerBody::sent;
   answer_head_ = make_error_response(error, error_format_, after, body, context_.date(), id_to_tell());
   record_.status = status_of(error).status;
-  record_.refusal = refusal_of(error);
+  record_.refusal = at_fault_ ? telemetry::Refusal::request_at_fault : refusal_of(error);
   const bool another = co_await send_own_answer(after);
   conclude(error.detail);
   co_return another;

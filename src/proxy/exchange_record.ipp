@@ -133,6 +133,8 @@ telemetry::AttemptResult Exchange<T>::result_of(Outcome outcome) const noexcept 
       return AttemptResult::bad_answer;
     case FailedAt::answer_timeout:
       return AttemptResult::timed_out;
+    case FailedAt::over_limits:
+      return AttemptResult::over_limits;
     case FailedAt::answer_started:
       break;
   }

@@ -8,23 +8,31 @@ namespace lb::proxy {
 
 template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_answer(Upstream& backend, const upstream::Pick& pick) {
-  for (unsigned interim = 0;; ++interim) {
-    if (interim == base::kInterimResponsesMax) {
-      co_return fail(FailedAt::bad_answer,
-                     {base::ErrorKind::malformed, base::Side::upstream, "too many interim responses"});
-    }
+  const base::Duration patience = context_.settings.http.timeouts.first_response_byte;
+  base::Deadline interim_deadline = base::kNever;
+  for (std::size_t interim_bytes = 0;;) {
     // While the body still flows, its own clocks bound the wait, and whoever ends the flow sets this deadline. It may
     // have ended before this read began; so the outcome counts, not whether the pump's coroutine still runs.
     const bool body_flows = !request_complete_ && !backend_error_;
-    const base::Duration wait =
-        backend_error_ ? base::kLingerTime : context_.settings.http.timeouts.first_response_byte;
+    const base::Duration wait = backend_error_ ? base::kLingerTime : patience;
     const auto read = co_await backend.read_response(body_flows ? base::kNever : context_.wheel.after(wait));
     if (!read) {
       co_return fail_reading_answer(backend, backend_error_ && !backend.answered() ? *backend_error_ : read.error());
     }
     const unsigned status = backend.response().status;
-    if (status >= 200) co_return co_await relay_final(backend, pick);
+    if (status >= 200) {
+      if (http::authenticates_connection(backend.response().fields)) binds_connection_ = true;
+      co_return co_await relay_final(backend, pick);
+    }
     if (status == 101) co_return co_await relay_tunnel(backend, pick);
+    // What a backend says before its answer is bounded like the head of that, or it could go on for ever.
+    interim_bytes += backend.head_bytes();
+    if (interim_deadline == base::kNever) interim_deadline = context_.wheel.after(patience * base::kInterimTimeFactor);
+    if (interim_bytes > base::kInterimBytesMax || context_.wheel.now() >= interim_deadline) {
+      const std::string_view why = interim_bytes > base::kInterimBytesMax ? "interim answers too large in all"
+                                                                          : "interim answers without an end";
+      co_return fail(FailedAt::over_limits, {base::ErrorKind::header_too_large, base::Side::upstream, why});
+    }
     const Outcome relayed = co_await relay_interim(backend);
     if (relayed != Outcome::answered) co_return relayed;
   }
@@ -126,8 +134,13 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     run = co_await backend.read_body();
     if (!run) co_return cut(pick, run.error(), form.body);
   }
-  context_.cluster.record_success(*pick.endpoint);
+  record_success(pick);
   co_return Outcome::answered;
+}
+
+template <upstream::Transport T>
+void Exchange<T>::record_success(const upstream::Pick& pick) noexcept {
+  context_.cluster.record_success(*pick.endpoint, context_.recorder.worker(), kind(), context_.wheel.now());
 }
 
 // As much of the rest of the body as does: none where no pipe is to be had. It is counted as it goes to the client.
@@ -153,7 +166,10 @@ typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const
   record_.ending = ended_by_us ? Ending::balancer : client_left ? Ending::client : Ending::backend;
   record_.detail = error.detail;
   if (!client_left && error.side == base::Side::upstream && error.kind != base::ErrorKind::cancelled) {
-    context_.cluster.record_failure(*pick.endpoint, error.detail);
+    // What breaks our own limits is no illness of the backend's.
+    if (error.kind != base::ErrorKind::header_too_large) {
+      context_.cluster.record_failure(*pick.endpoint, error.detail);
+    }
     base::log(base::LogLevel::warning,
               "answer of " + pick.endpoint->url() + " broke off: " + std::string(error.detail));
   }
@@ -184,7 +200,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_tunnel(Upstream
   record_answer(pick, 101);
   if (!written) co_return Outcome::cut;
   if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
-  context_.cluster.record_success(*pick.endpoint);
+  record_success(pick);
 
   const http1::Timeouts& timeouts = context_.settings.http.timeouts;
   Tunnel tunnel(client_->stream(), client_->input(), backend.stream(), backend.input(), timeouts.write_idle,

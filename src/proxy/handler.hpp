@@ -43,7 +43,10 @@ class Handler {
   [[nodiscard]] net::PipePool& pipes() noexcept { return pipes_; }
 
   // Closes the idle connections to the backends, and keeps none from now on.
-  void close_idle() { pool_.close(); }
+  void close_idle() {
+    pool_.close();
+    probation_.close();
+  }
   [[nodiscard]] upstream::Pool<typename T::Stream>& pool() noexcept { return pool_; }
 
  private:
@@ -57,6 +60,7 @@ class Handler {
   net::SessionSet& sessions_;
   http1::ResponseStates<typename T::Stream> response_states_;
   upstream::Pool<typename T::Stream> pool_;
+  upstream::Probation<typename T::Stream> probation_;
   net::PipePool pipes_;
   ExchangeContext<T> context_;
   http1::RequestStates<typename T::Stream> states_;

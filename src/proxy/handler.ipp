@@ -23,9 +23,10 @@ Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::Bloc
     : sessions_(sessions),
       response_states_(blocks, settings.http),
       pool_(wheel, settings.pool),
+      probation_(wheel, pool_),
       pipes_(wheel),
-      context_{executor, wheel,  response_states_, settings, cluster,           own_reference(cluster.members()),
-               pool_,    pipes_, transport,        recorder, base::Random(seed)},
+      context_{executor, wheel,      response_states_, settings,  cluster,  own_reference(cluster.members()),
+               pool_,    probation_, pipes_,           transport, recorder, base::Random(seed)},
       states_(blocks, settings.http) {
   blocks.give_up_unused(wheel);
 }
@@ -53,6 +54,7 @@ void Handler<T>::give_back(ExchangePtr exchange) noexcept {
 template <upstream::Transport T>
 net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> stream, std::string client_address) {
   Client client(std::move(stream), states_, sessions_, std::move(client_address));
+  PinnedPtr<typename T::Stream> pinned;
   for (;;) {
     const auto arrival = co_await client.wait_for_request();
     if (arrival == http1::Arrival::nobody) break;
@@ -61,7 +63,7 @@ net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> strea
     ExchangePtr exchange = take_exchange();
     bool another = false;
     if (request) {
-      another = co_await exchange->run(client);
+      another = co_await exchange->run(client, pinned);
     } else {
       co_await exchange->refuse_unread(client, request.error());
     }

@@ -14,6 +14,7 @@ Verdict decide(const FailedAttempt& attempt) noexcept {
     case FailedAt::bad_answer:
     case FailedAt::answer_timeout:
       return attempt.idempotent ? Verdict::again : Verdict::give_up;
+    case FailedAt::over_limits:
     case FailedAt::answer_started:
       return Verdict::give_up;
   }

@@ -67,6 +67,8 @@ std::string deed(const Attempt& attempt) {
                                  : "was answering with " + std::to_string(attempt.status) + " when the client left";
     case AttemptResult::abandoned:
       return "was given up" + in_brackets(attempt.detail);
+    case AttemptResult::over_limits:
+      return "gave an answer beyond the limits of this balancer" + in_brackets(attempt.detail);
   }
   return "";
 }
@@ -132,6 +134,9 @@ std::string explain(const RequestRecord& record, std::span<const Passed> out) {
   if (record.refusal == Refusal::last_hop) {
     sentence.add("the request was to go no further than this balancer, which answered it");
   } else if (record.refusal != Refusal::none) {
+    if (record.refusal == Refusal::request_at_fault) {
+      sentence.add("so the request itself is taken for the cause, was not tried again, and counts against no backend");
+    }
     const std::string who = record.attempts.empty() ? "no backend was asked; the balancer itself answered with "
                                                     : "the balancer itself answered with ";
     sentence.add(who + std::to_string(record.status) + in_brackets(record.detail));

@@ -24,6 +24,8 @@ std::string_view to_string(AttemptResult result) noexcept {
       return "client_left";
     case AttemptResult::abandoned:
       return "abandoned";
+    case AttemptResult::over_limits:
+      return "over_limits";
   }
   return "";
 }
@@ -70,6 +72,10 @@ std::string_view to_string(Refusal refusal) noexcept {
       return "last_hop";
     case Refusal::internal:
       return "internal";
+    case Refusal::answer_too_large:
+      return "answer_too_large";
+    case Refusal::request_at_fault:
+      return "request_at_fault";
   }
   return "";
 }

@@ -23,8 +23,9 @@ enum class AttemptResult : std::uint8_t {
   broke_off,      // after part of the answer had gone to the client
   client_left,    // the client closed, or failed to send its request or to take its answer
   abandoned,      // by the balancer: it stops, or is out of descriptors
+  over_limits,    // an answer beyond the balancer's own limits, which is no failure of the backend's
 };
-inline constexpr std::size_t kAttemptResults = 9;
+inline constexpr std::size_t kAttemptResults = 10;
 
 // Who ended the exchange with the client.
 enum class Ending : std::uint8_t {
@@ -50,8 +51,10 @@ enum class Refusal : std::uint8_t {
   backend_timed_out,  // 504
   last_hop,           // Max-Forwards said so
   internal,           // 500
+  answer_too_large,   // 502: its head, or its interim answers, beyond our limits
+  request_at_fault,   // 502, 504: it failed in the same way at two backends that serve others well
 };
-inline constexpr std::size_t kRefusals = 13;
+inline constexpr std::size_t kRefusals = 15;
 
 // Why a backend whose turn it was did not get the request.
 enum class PassedOver : std::uint8_t {

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/limits.hpp"
 #include "base/log.hpp"
 
 namespace lb::upstream {
@@ -37,41 +38,87 @@ std::uint32_t next_among(const std::vector<std::shared_ptr<Endpoint>>& endpoints
 
 Members::Members(std::vector<std::shared_ptr<Endpoint>> endpoints, const std::vector<unsigned>& weights,
                  std::uint32_t next)
-    : endpoints_(std::move(endpoints)), order_(weights, next) {}
+    : endpoints_(std::move(endpoints)), order_(weights, next), known_(endpoints_.size(), Known::inactive) {
+  for (const auto& endpoint : endpoints_) {
+    const AvailabilityPtr& its = endpoint->availability();
+    if (std::ranges::find(availability_, its) == availability_.end()) availability_.push_back(its);
+  }
+  look_at_changes();
+}
+
+std::uint64_t Members::changes() const noexcept {
+  std::uint64_t sum = 0;
+  for (const AvailabilityPtr& one : availability_) sum += one->changes();
+  return sum;
+}
+
+// Moves the endpoints whose state has changed among the candidates. While one worker does so the others go on with what
+// they have: whoever is picked is looked at himself.
+void Members::look_at_changes() noexcept {
+  const std::uint64_t now = changes();
+  if (now == seen_changes_.load(std::memory_order_acquire)) return;
+  if (looking_.test_and_set(std::memory_order_acquire)) return;
+  for (std::uint32_t i = 0; i < endpoints_.size(); ++i) {
+    const Endpoint& endpoint = *endpoints_[i];
+    const Known is = !endpoint.is_active() ? Known::inactive : endpoint.is_up() ? Known::up : Known::down;
+    if (is == known_[i]) continue;
+    if (is == Known::up) up_.insert(i);
+    if (is == Known::down) down_.insert(i);
+    if (known_[i] == Known::up) up_.erase(i);
+    if (known_[i] == Known::down) down_.erase(i);
+    known_[i] = is;
+  }
+  seen_changes_.store(now, std::memory_order_release);
+  looking_.clear(std::memory_order_release);
+}
 
 Pick Members::pick(const Tried& tried, Among among, telemetry::RequestRecord* record) noexcept {
-  using telemetry::PassedOver;
+  look_at_changes();
   bool busy = false;
   bool last_resort = false;
   const auto eligible = [&](std::uint32_t index) {
     const Endpoint& endpoint = *endpoints_[index];
-    const auto pass_over = [&](PassedOver why) {
-      if (record != nullptr) record->pass_over(endpoint.name(), why);
-      return false;
-    };
-    if (!endpoint.is_active()) {
-      return pass_over(endpoint.administration() == Administration::disabled ? PassedOver::disabled
-                                                                             : PassedOver::drained);
-    }
-    if (!last_resort && !endpoint.is_up()) return pass_over(PassedOver::down);
-    if (std::ranges::find(tried, endpoint.slot()) != tried.end()) return pass_over(PassedOver::tried);
+    if (!endpoint.is_active() || (!last_resort && !endpoint.is_up())) return false;
+    if (std::ranges::find(tried, endpoint.slot()) != tried.end()) return false;
     const bool room = among == Among::all ? endpoint.has_room() : !endpoint.is_limited();
     busy = busy || !room;
-    return room || pass_over(PassedOver::busy);
+    return room;
   };
+  const std::uint32_t from = order_.position();
   for (;;) {
-    busy = false;
-    const auto index = order_.pick(eligible);
+    const auto index = order_.pick(last_resort ? down_ : up_, eligible);
     if (index) {
       Endpoint* const endpoint = endpoints_[*index].get();
       // Another worker may have taken the last place meanwhile.
       const bool limited = endpoint->is_limited();
       if (limited && !endpoint->acquire()) continue;
+      if (record != nullptr) record_passed_over(from, tried, last_resort ? nullptr : endpoint, *record);
       return {endpoint, last_resort, limited, false};
     }
-    if (busy || last_resort) return {nullptr, false, false, busy};
+    if (busy || last_resort) {
+      if (record != nullptr) record_passed_over(from, tried, nullptr, *record);
+      return {nullptr, false, false, busy};
+    }
     last_resort = true;
   }
+}
+
+// Those whose turns came before that of `picked`, or all of them: as many as are worth a step.
+void Members::record_passed_over(std::uint32_t from, const Tried& tried, const Endpoint* picked,
+                                 telemetry::RequestRecord& record) const noexcept {
+  using telemetry::PassedOver;
+  std::size_t left = base::kPassedOverStepsMax;
+  order_.for_each_from(from, [&](std::uint32_t index) {
+    const Endpoint& endpoint = *endpoints_[index];
+    if (&endpoint == picked) return false;
+    const PassedOver why = endpoint.is_disabled()                                     ? PassedOver::disabled
+                           : !endpoint.is_active()                                    ? PassedOver::drained
+                           : !endpoint.is_up()                                        ? PassedOver::down
+                           : std::ranges::find(tried, endpoint.slot()) != tried.end() ? PassedOver::tried
+                                                                                      : PassedOver::busy;
+    record.pass_over(endpoint.name(), why);
+    return --left > 0;
+  });
 }
 
 Cluster::Cluster(const std::vector<BackendSpec>& backends, const Thresholds& thresholds, std::size_t workers,
@@ -105,7 +152,7 @@ MembersPtr Cluster::replace(const std::vector<BackendSpec>& backends, const Thre
 std::shared_ptr<Endpoint> Cluster::make_endpoint(const BackendSpec& backend) {
   const auto free = std::ranges::find_if(slots_, [](const auto& slot) { return slot.expired(); });
   const auto slot = static_cast<std::uint32_t>(free - slots_.begin());
-  auto endpoint = std::make_shared<Endpoint>(backend, slot, workers_);
+  auto endpoint = std::make_shared<Endpoint>(backend, slot, workers_, availability_);
   if (free == slots_.end()) {
     slots_.push_back(endpoint);
   } else {
@@ -114,9 +161,15 @@ std::shared_ptr<Endpoint> Cluster::make_endpoint(const BackendSpec& backend) {
   return endpoint;
 }
 
-void Cluster::record_failure(Endpoint& endpoint, std::string_view reason) {
+void Cluster::take_back_failure(Endpoint& endpoint) {
+  if (endpoint.take_back_failure(failures_max_.load(std::memory_order_relaxed)) != Change::came_up) return;
+  endpoint.note_change(HealthState::up, clock_.wall_now(), "the request that failed at it was the cause");
+  log_up(endpoint);
+}
+
+void Cluster::record_failure(Endpoint& endpoint, std::string_view reason, RequestKind kind) {
   const std::uint32_t failures_max = failures_max_.load(std::memory_order_relaxed);
-  if (endpoint.record_failure(failures_max) != Change::went_down) return;
+  if (endpoint.record_failure(failures_max, kind) != Change::went_down) return;
   const std::string verdict = std::to_string(failures_max) + " retries failed";
   endpoint.note_change(HealthState::down, clock_.wall_now(), verdict + ": " + std::string(reason));
   log_down(endpoint, "request to ", reason, verdict);

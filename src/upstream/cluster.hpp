@@ -56,8 +56,21 @@ class Members {
   [[nodiscard]] std::uint32_t next() const noexcept { return order_.next(); }
 
  private:
+  enum class Known : std::uint8_t { inactive, down, up };  // of an endpoint: which candidates it belongs to
+
+  void look_at_changes() noexcept;
+  [[nodiscard]] std::uint64_t changes() const noexcept;
+  void record_passed_over(std::uint32_t from, const Tried& tried, const Endpoint* picked,
+                          telemetry::RequestRecord& record) const noexcept;
+
   std::vector<std::shared_ptr<Endpoint>> endpoints_;
+  std::vector<AvailabilityPtr> availability_;  // those of the endpoints: one, unless they were made one by one
   balancer::RoundRobin order_;
+  balancer::RoundRobin::Candidates up_{order_};
+  balancer::RoundRobin::Candidates down_{order_};  // active, and to be tried as a last resort
+  std::vector<Known> known_;                       // whoever holds looking_ touches it and changes the candidates
+  std::atomic_flag looking_;
+  std::atomic<std::uint64_t> seen_changes_{UINT64_MAX};
 };
 
 using MembersPtr = std::shared_ptr<Members>;
@@ -81,7 +94,13 @@ class Cluster {
 
   // What an exchange says of an endpoint. Each change of state is logged once, by these. Any thread.
   void record_success(Endpoint& endpoint) noexcept { endpoint.record_success(); }
-  void record_failure(Endpoint& endpoint, std::string_view reason);
+  void record_success(Endpoint& endpoint, std::size_t worker, RequestKind kind, base::TimePoint now) noexcept {
+    endpoint.record_success(worker, kind, now);
+  }
+  // `kind`: of the request that failed, if one alone can be the cause.
+  void record_failure(Endpoint& endpoint, std::string_view reason, RequestKind kind = 0);
+  // A failure that was recorded was the request's own fault.
+  void take_back_failure(Endpoint& endpoint);
   void record_recovery(Endpoint& endpoint);
   // What a check says. `reason`: why it failed, for people; `took`: how long it did. The thread of replace().
   void record_check(Endpoint& endpoint, bool passed, std::string_view reason, base::Duration took = {});
@@ -93,6 +112,7 @@ class Cluster {
   std::shared_ptr<Endpoint> make_endpoint(const BackendSpec& backend);
 
   const base::Clock& clock_;
+  AvailabilityPtr availability_ = std::make_shared<Availability>();
   std::size_t workers_;
   std::vector<std::weak_ptr<Endpoint>> slots_;  // expired: free for another endpoint
   MembersPtr members_;

@@ -39,14 +39,16 @@ std::string_view to_string(Administration administration) noexcept {
   return "";
 }
 
-Endpoint::Endpoint(BackendSpec spec, std::uint32_t slot, std::size_t workers)
+Endpoint::Endpoint(BackendSpec spec, std::uint32_t slot, std::size_t workers, AvailabilityPtr availability)
     : url_(std::move(spec.url)),
       name_(base::interned(url_)),
       host_line_(host_line_of(spec)),
       port_(spec.port),
       slot_(slot),
+      availability_(std::move(availability)),
       workers_(workers),
       counters_(std::make_unique<telemetry::BackendCounters[]>(workers)),
+      service_(workers),
       connections_max_(spec.connections_max) {
   host_ = std::move(spec.host);
 }
@@ -88,10 +90,19 @@ bool Endpoint::acquire() noexcept {
   return false;
 }
 
+Change Endpoint::take_back_failure(std::uint32_t failures_max) noexcept {
+  // A success meanwhile has set the count back already.
+  std::uint32_t failures = failures_.load(std::memory_order_relaxed);
+  while (failures != 0 && !failures_.compare_exchange_weak(failures, failures - 1, std::memory_order_relaxed)) {
+  }
+  return failures == failures_max ? mark(HealthState::up) : Change::none;
+}
+
 Change Endpoint::mark(HealthState state) noexcept {
   if (state == HealthState::up) failures_.store(0, std::memory_order_relaxed);
   const HealthState before = state_.exchange(state, std::memory_order_relaxed);
   if (before == state) return Change::none;
+  availability_->note_change();
   return state == HealthState::up ? Change::came_up : Change::went_down;
 }
 

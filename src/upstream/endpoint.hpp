@@ -13,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "telemetry/counters.hpp"
+#include "upstream/service_record.hpp"
 
 namespace lb::upstream {
 
@@ -63,11 +64,24 @@ struct Thresholds {
   std::uint32_t fall = 1;      // failed checks that mark one down
 };
 
+// Counts the changes of what endpoints may be picked for, so that whoever keeps them in order can tell whether he is up
+// to date without looking at each. Any thread.
+class Availability {
+ public:
+  [[nodiscard]] std::uint64_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
+  void note_change() noexcept { changes_.fetch_add(1, std::memory_order_release); }
+
+ private:
+  alignas(64) std::atomic<std::uint64_t> changes_{0};
+};
+using AvailabilityPtr = std::shared_ptr<Availability>;
+
 class Endpoint {
  public:
   // `slot`: its place in what each worker keeps for it (pool, addresses). No other living endpoint has the same.
-  // `workers`: how many count what they do with it.
-  Endpoint(BackendSpec spec, std::uint32_t slot, std::size_t workers = 1);
+  // `workers`: how many count what they do with it. `availability` is told of its changes.
+  Endpoint(BackendSpec spec, std::uint32_t slot, std::size_t workers = 1,
+           AvailabilityPtr availability = std::make_shared<Availability>());
   Endpoint(const Endpoint&) = delete;
   Endpoint& operator=(const Endpoint&) = delete;
 
@@ -89,15 +103,28 @@ class Endpoint {
     // Looked at before they are written: the line stays shared between the workers while all is well.
     if (failures_.load(std::memory_order_relaxed) != 0) failures_.store(0, std::memory_order_relaxed);
     if (!succeeded_.load(std::memory_order_relaxed)) succeeded_.store(true, std::memory_order_relaxed);
+    if (row_goes_on_.load(std::memory_order_relaxed)) row_goes_on_.store(false, std::memory_order_relaxed);
+  }
+  // The same, of a request of this kind, seen by `worker`, from 0.
+  void record_success(std::size_t worker, RequestKind kind, base::TimePoint now) noexcept {
+    service_.note_success(worker, kind, now);
+    record_success();
+  }
+  // Whether others than requests of this kind are served well, and none but those fail.
+  [[nodiscard]] bool serves_others(RequestKind kind, base::TimePoint now) const noexcept {
+    return service_.serves_others(kind, now);
   }
 
   [[nodiscard]] std::uint32_t failures_in_row() const noexcept { return failures_.load(std::memory_order_relaxed); }
 
   // An exchange failed through the endpoint's fault.
-  [[nodiscard]] Change record_failure(std::uint32_t failures_max) noexcept {
+  [[nodiscard]] Change record_failure(std::uint32_t failures_max, RequestKind kind = 0) noexcept {
+    service_.note_failure(kind, !row_goes_on_.exchange(true, std::memory_order_relaxed));
     const std::uint32_t failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
     return failures >= failures_max ? mark(HealthState::down) : Change::none;
   }
+  // The last of those was not its fault: it counts no more. An endpoint that it has marked down comes back.
+  [[nodiscard]] Change take_back_failure(std::uint32_t failures_max) noexcept;
 
   // An exchange that was tried although the endpoint was down has succeeded.
   [[nodiscard]] Change record_recovery() noexcept { return mark(HealthState::up); }
@@ -110,6 +137,7 @@ class Endpoint {
   void forget_health() noexcept {
     state_.store(HealthState::unknown, std::memory_order_relaxed);
     failures_.store(0, std::memory_order_relaxed);
+    availability_->note_change();
   }
 
   [[nodiscard]] bool passed_last_check() const noexcept { return check_passed_.load(std::memory_order_relaxed); }
@@ -143,7 +171,11 @@ class Endpoint {
   }
   [[nodiscard]] bool is_active() const noexcept { return administration() == Administration::active; }
   [[nodiscard]] bool is_disabled() const noexcept { return administration() == Administration::disabled; }
-  void administer(Administration wanted) noexcept { administration_.store(wanted, std::memory_order_relaxed); }
+  void administer(Administration wanted) noexcept {
+    administration_.store(wanted, std::memory_order_relaxed);
+    availability_->note_change();
+  }
+  [[nodiscard]] const AvailabilityPtr& availability() const noexcept { return availability_; }
 
   // The operator's last order: an enabled endpoint may be checked before it is active. The thread of the operator.
   struct Order {
@@ -184,6 +216,7 @@ class Endpoint {
   std::string host_line_;
   std::uint16_t port_;
   std::uint32_t slot_;
+  AvailabilityPtr availability_;
   std::uint32_t checks_in_row_ = 0;  // with the result below
   HealthState state_after_check_ = HealthState::unknown;
   std::atomic<bool> check_passed_{false};
@@ -193,9 +226,11 @@ class Endpoint {
   HealthChange change_;
   std::size_t workers_;
   std::unique_ptr<telemetry::BackendCounters[]> counters_;
+  ServiceRecord service_;
   alignas(64) std::atomic<HealthState> state_{HealthState::unknown};
   std::atomic<std::uint32_t> failures_{0};
   std::atomic<bool> succeeded_{false};
+  std::atomic<bool> row_goes_on_{false};  // of failures: there was one since the last success, taken back or not
   std::atomic<bool> removed_{false};
   std::atomic<Administration> administration_{Administration::active};
   std::atomic<std::uint32_t> connections_max_;

@@ -53,11 +53,12 @@ net::Awaitable<std::string> check_http(std::unique_ptr<S> stream, net::BlockPool
   net::BufferList buffers;
   buffers.emplace_back(request.data(), request.size());
   if (const auto written = co_await connection.write(buffers); !written) co_return std::string(written.error().detail);
-  for (unsigned interim = 0;; ++interim) {
+  for (std::size_t interim_bytes = 0;;) {
     const auto read = co_await connection.read_response(deadline);
     if (!read) co_return std::string(read.error().detail);
     if (connection.response().status >= 200) break;
-    if (interim == base::kInterimResponsesMax) co_return "too many interim answers";
+    interim_bytes += connection.head_bytes();
+    if (interim_bytes > base::kInterimBytesMax) co_return "too many interim answers";
     connection.consume_head();
   }
   const unsigned status = connection.response().status;

@@ -55,7 +55,7 @@ class Pool {
     return nullptr;
   }
 
-  // Keeps a connection whose exchange has ended well (reusable()).
+  // Keeps a connection whose exchange has ended well (Reuse::at_once).
   void put(const Endpoint& endpoint, std::unique_ptr<Connection> connection) {
     auto& idle = idle_of(endpoint.slot());
     if (closed_ || endpoint.is_removed() || endpoint.is_disabled() || idle.size() >= settings_.idle_connections_max)

@@ -141,7 +141,7 @@ TEST(AdminGuard, refuses_malformed_and_oversized_requests) {
       {head("GET /status", host + "Host: localhost\r\n"), 400},
       {head("GET /status", host + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"), 400},
       {"GET /status HTTP/2.0\r\n" + host + "\r\n", 505},
-      {head("BREW /status", host), 501},
+      {head("BREW /status", host), 405},
       {head("CONNECT localhost:1", host), 501},
       {head("GET /" + big, host), 414},
       {head("GET /status", host + "X: " + big + "\r\n"), 431},

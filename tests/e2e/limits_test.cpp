@@ -216,40 +216,63 @@ TEST(Limits, header_limits_are_keys) {
   EXPECT_EQ(ask_once(balancer, get("/", "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n")).status(), 200);
 }
 
-// Goal: over the limit of connections a client gets a word, and a place as soon as there is one. Method: two that stay,
-// a third, then one leaves.
-TEST(Limits, connection_over_the_limit_is_503_until_one_leaves) {
-  ScriptedBackend backend(always(ok("ok")));
+// A backend that answers "/held" only when it is let, and all else at once.
+ScriptedBackend::Script held_until(Gate& gate) {
+  return [&gate](Connection& connection) {
+    while (const auto request = connection.read_request()) {
+      if (request->head.start_line.find("/held") != std::string::npos && !gate.wait()) return;
+      connection.send(ok("ok"));
+    }
+  };
+}
+
+// Goal: over the limit of connections the one that has idled longest makes way; one that is busy stays, and when all
+// are busy a client gets a word. Method: a busy one, an idle one; then both busy.
+TEST(Limits, idle_connection_makes_way_over_the_limit_and_busy_ones_do_not) {
+  Gate gate;
+  ScriptedBackend backend(held_until(gate));
   Balancer balancer({.backends = {&backend}, .toml = "[server.limits]\nconnections = 2\n"});
-  Client first(balancer);
-  Client second(balancer);
-  EXPECT_EQ(first.ask(get()).body, "ok");
-  EXPECT_EQ(second.ask(get()).body, "ok");
+  Client busy(balancer);
+  busy.send(get("/held"));
+  Client idle(balancer);
+  EXPECT_EQ(idle.ask(get()).body, "ok");
   Client third(balancer);
-  const Message refused = third.read_response();
-  EXPECT_EQ(refused.status(), 503);
-  EXPECT_NE(refused.head.value("Proxy-Status").find("connection_limit_reached"), std::string::npos);
-  EXPECT_TRUE(refused.head.has("Retry-After"));
-  EXPECT_TRUE(third.wait_ended());
-  EXPECT_EQ(first.ask(get()).body, "ok");
-  first.close();
-  // The balancer learns of the close in its own time.
-  const Deadline deadline = within();
-  Message answer;
-  do {
-    answer = ask_once(balancer, get());
-  } while (answer.status() != 200 && now() < deadline);
-  EXPECT_EQ(answer.body, "ok");
+  EXPECT_EQ(third.ask(get()).body, "ok");
+  EXPECT_TRUE(idle.wait_ended());
+  third.send(get("/held"));
+  ASSERT_TRUE(backend.wait_for_requests(4));
+  Client refused(balancer);
+  const Message answer = refused.read_response();
+  EXPECT_EQ(answer.status(), 503);
+  EXPECT_NE(answer.head.value("Proxy-Status").find("connection_limit_reached"), std::string::npos);
+  EXPECT_TRUE(answer.head.has("Retry-After"));
+  EXPECT_TRUE(refused.wait_ended());
+  gate.open();
+  EXPECT_EQ(busy.read_response().body, "ok");
+  EXPECT_EQ(third.read_response().body, "ok");
+}
+
+// Goal: an idle connection makes way wherever it is. Method: four workers, of which the one that accepts the newest
+// connection rarely has the idle ones; each of many newcomers is served.
+TEST(Limits, idle_connection_of_another_worker_makes_way) {
+  ScriptedBackend backend(always(ok("ok")));
+  Balancer balancer({.backends = {&backend}, .toml = "[server.limits]\nconnections = 2\n", .threads = 4});
+  std::vector<Client> clients;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(clients.emplace_back(balancer).ask(get()).body, "ok") << i;
 }
 
 // Goal: a client over the limit that has sent its request reads the 503, not a reset that destroys it. Method: the
-// request goes out at once, as every client does it.
+// request goes out at once, as every client does it, while the only place is busy.
 TEST(Limits, refusal_over_the_limit_survives_a_request_that_was_sent) {
-  ScriptedBackend backend(always(ok("ok")));
+  Gate gate;
+  ScriptedBackend backend(held_until(gate));
   Balancer balancer({.backends = {&backend}, .toml = "[server.limits]\nconnections = 1\n"});
   Client first(balancer);
-  EXPECT_EQ(first.ask(get()).body, "ok");
+  first.send(get("/held"));
+  ASSERT_TRUE(backend.wait_for_requests(1));
   for (int i = 0; i < 20; ++i) EXPECT_EQ(ask_once(balancer, request("POST", std::string(1000, 'x'))).status(), 503);
+  gate.open();
+  EXPECT_EQ(first.read_response().body, "ok");
 }
 
 }  // namespace

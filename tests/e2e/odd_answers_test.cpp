@@ -64,6 +64,12 @@ std::string answer(const std::string& status, const std::string& fields, const s
   return "HTTP/1.1 " + status + "\r\n" + kDate + fields + "\r\n" + body;
 }
 
+std::string repeated(const std::string& text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
 // Goal: status lines and framings that have one meaning only pass, in the form that all programs read alike. Method: a
 // missing reason, statuses without a name, odd spellings of lengths, codings and chunks.
 TEST(OddAnswer, that_means_one_thing_passes) {
@@ -83,6 +89,9 @@ TEST(OddAnswer, that_means_one_thing_passes) {
       {"chunks with zeros and extensions",
        answer("200 OK", "Transfer-Encoding: chunked\r\n", "0002;a=\"\r\nok\r\n000;b\r\nX:\t y \r\n\r\n"),
        answer("200 OK", "Transfer-Encoding: chunked\r\n", "2\r\nok\r\n0\r\nX: y\r\n\r\n")},
+      {"chunk sizes padded behind",
+       answer("200 OK", "Transfer-Encoding: chunked\r\n", "1 \r\no\r\n1\t;a=b\r\nk\r\n0   \r\n\r\n"),
+       answer("200 OK", "Transfer-Encoding: chunked\r\n", "1\r\no\r\n1\r\nk\r\n0\r\n\r\n")},
       {"body that looks like an answer", answer("200 OK", "Content-Length: 38\r\n", ok("")),
        answer("200 OK", "Content-Length: 38\r\n", ok(""))},
       {"fields that Connection names",
@@ -107,6 +116,10 @@ TEST(OddAnswer, interim_answers_never_have_a_body) {
       {"several", "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n" + final_answer,
        "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n" + final_answer},
       {"100 that nobody asked for", "HTTP/1.1 100 Continue\r\n\r\n" + final_answer, final_answer},
+      {"with a coding", "HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n" + final_answer,
+       "HTTP/1.1 103 Early Hints\r\n\r\n" + final_answer, Next::new_connection},
+      {"200 of them", repeated("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", 200) + final_answer,
+       repeated("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n", 200) + final_answer},
   });
 }
 
@@ -120,6 +133,8 @@ TEST(OddAnswer, bodies_that_cannot_be_are_dropped_with_their_connection) {
       {"to HEAD, in chunks", answer("200 OK", "Transfer-Encoding: chunked\r\n", "0\r\n\r\n"), answer("200 OK", ""),
        Next::new_connection, kHead},
       {"204", answer("204 No Content", length, forged), answer("204 No Content", ""), Next::new_connection},
+      {"204 in chunks", answer("204 No Content", "Transfer-Encoding: chunked\r\n", "0\r\n\r\n"),
+       answer("204 No Content", ""), Next::new_connection},
       {"304", answer("304 Not Modified", length, forged), answer("304 Not Modified", length), Next::new_connection},
       {"304 in chunks", answer("304 Not Modified", "Transfer-Encoding: chunked\r\n", "0\r\n\r\n"),
        answer("304 Not Modified", ""), Next::new_connection},

@@ -47,7 +47,7 @@ TEST_F(OwnAnswers, are_json_where_the_client_asks_for_it) {
 }
 
 // Goal: nothing that the client sent comes back, for that is how error pages carry attacks. Method: a mark in every
-// part of requests that are answered 502, 400, 431 and 501.
+// part of requests that are answered 502, 400 and 431.
 TEST_F(OwnAnswers, never_reflect_input) {
   const std::string mark = "reflectedmark";
   for (const std::string& text :

@@ -86,12 +86,15 @@ TEST_F(RequestHeaders, target_passes_byte_for_byte) {
 }
 
 // Goal: RFC 9112 section 3.2.2: for a target in absolute form its authority is the host, whatever Host says. Method:
-// the two differ. The form itself is kept, as the contract promises of the target.
+// the two differ. What an origin server is asked with is path and query (section 3.2.1).
 TEST_F(RequestHeaders, absolute_form_decides_the_host) {
   const Head head = forwarded("GET http://target.test:81/path?q HTTP/1.1\r\nHost: other.test\r\n\r\n");
-  EXPECT_EQ(head.start_line, "GET http://target.test:81/path?q HTTP/1.1");
+  EXPECT_EQ(head.start_line, "GET /path?q HTTP/1.1");
   EXPECT_EQ(head.values("Host"), std::vector<std::string>{"target.test:81"});
   EXPECT_EQ(head.value("X-Forwarded-Host"), "target.test:81");
+  const Head without_path = forwarded("GET http://shop.example?q=1 HTTP/1.1\r\nHost: other.test\r\n\r\n");
+  EXPECT_EQ(without_path.start_line, "GET /?q=1 HTTP/1.1");
+  EXPECT_EQ(without_path.values("Host"), std::vector<std::string>{"shop.example"});
 }
 
 // Goal: OPTIONS * and methods that are not in everyday use reach the backend. Method: one each, with their spelling.
@@ -100,6 +103,9 @@ TEST_F(RequestHeaders, asterisk_form_and_rarer_methods_pass) {
   EXPECT_EQ(forwarded("TRACE / HTTP/1.1\r\nHost: test\r\n\r\n").start_line, "TRACE / HTTP/1.1");
   EXPECT_EQ(forwarded("DELETE /x HTTP/1.1\r\nHost: test\r\n\r\n").start_line, "DELETE /x HTTP/1.1");
   EXPECT_EQ(forwarded("PATCH /x HTTP/1.1\r\nHost: test\r\n\r\n").start_line, "PATCH /x HTTP/1.1");
+  EXPECT_EQ(forwarded("QUERY /x HTTP/1.1\r\nHost: test\r\n\r\n").start_line, "QUERY /x HTTP/1.1");
+  EXPECT_EQ(forwarded("VERSION-CONTROL /x HTTP/1.1\r\nHost: test\r\n\r\n").start_line, "VERSION-CONTROL /x HTTP/1.1");
+  EXPECT_EQ(forwarded("get / HTTP/1.1\r\nHost: test\r\n\r\n").start_line, "get / HTTP/1.1");
 }
 
 // Goal: an HTTP/1.0 request is forwarded as 1.1, which needs a Host; Via tells the truth. Method: none was sent; the

@@ -63,17 +63,17 @@ bool has_sanitizer_report(const std::string& text) {
   return false;
 }
 
-std::string binary() {
+}  // namespace
+
+std::string binary_path() {
   const char* const other = std::getenv("LB_TEST_BINARY");  // NOLINT(concurrency-mt-unsafe): nobody sets variables
   return other != nullptr ? other : LB_BINARY;
 }
 
-}  // namespace
-
 Process::Process(const std::vector<std::string>& arguments, int given_out) {
   Pipe out = make_pipe();
   Pipe err = make_pipe();
-  std::vector<std::string> words{binary()};
+  std::vector<std::string> words{binary_path()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   const std::vector<char*> argv = pointers_to(words);
   std::vector<std::string> variables = make_environment();
@@ -88,7 +88,7 @@ Process::Process(const std::vector<std::string>& arguments, int given_out) {
     ::execve(argv[0], argv.data(), envp.data());
     ::_exit(127);
   }
-  EXPECT_GT(pid_, 0) << "cannot start " << binary();
+  EXPECT_GT(pid_, 0) << "cannot start " << binary_path();
   out_pipe_ = std::move(out.read);
   err_pipe_ = std::move(err.read);
   reader_ = std::thread([this] { capture(); });

@@ -17,6 +17,9 @@ namespace lb::support {
 // Sanitizers are told to use this exit status, which is nobody else's.
 inline constexpr int kSanitizerStatus = 99;
 
+// The balancer that was built beside the tests, or $LB_TEST_BINARY.
+[[nodiscard]] std::string binary_path();
+
 class Process {
  public:
   // Starts the balancer with these arguments: the one that was built beside the tests, or $LB_TEST_BINARY. It dies with

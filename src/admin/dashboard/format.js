@@ -101,6 +101,7 @@ const kResults = {
   broke_off: 'broke off in its answer',
   client_left: 'was answering when the client left',
   abandoned: 'was given up by the balancer',
+  over_limits: 'answered beyond our limits',
 };
 const kRefusals = {
   bad_request: 'the request is malformed',
@@ -115,6 +116,8 @@ const kRefusals = {
   backend_timed_out: 'no backend answered in time',
   last_hop: 'Max-Forwards ends here',
   internal: 'the balancer failed',
+  answer_too_large: 'the answer is beyond our limits',
+  request_at_fault: 'the request fails at backends that serve others',
 };
 const kEndings = {client: 'the client left', backend: 'the answer broke off', balancer: 'the balancer was stopping'};
 const kPassedOver = {

@@ -1,7 +1,10 @@
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <exception>
+#include <fcntl.h>
 #include <malloc.h>
 #include <memory>
 #include <string>
@@ -42,6 +45,24 @@ void raise_descriptor_limit() noexcept {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Whoever started us may have closed them, and then the next descriptor, an event queue, say, would get what is written
+// to the log.
+bool open_standard_descriptors() noexcept {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    const bool is_open = ::fcntl(descriptor, F_GETFD) != -1 || errno != EBADF;
+    if (!is_open && ::open("/dev/null", O_RDWR) != descriptor) return false;
+  }
+  return true;
+}
+
+// Their default is to end the process, and none of them means that it should: a log reader that went away, a log file
+// at its limit, log rotation that does not know how far we are, timers and signals that somebody sent by mistake.
+void ignore_signals() noexcept {
+  for (const int signal : {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR}) {
+    std::signal(signal, SIG_IGN);
+  }
+}
+
 // The blocks of buffers come and go in crowds. With pages of their own they go back to the system at once, rather than
 // leave holes in the heap between the small things that stay.
 void keep_blocks_off_the_heap() noexcept {
@@ -55,6 +76,16 @@ int refuse(const std::string& problem) {
   base::stop_logging();
   print(stderr, "load-balancer: " + problem + "\n");
   return kExitRefused;
+}
+
+// What the system refused while everything was being set up: event queues, threads, descriptors.
+std::string cannot_start(const std::exception& problem) {
+  rlimit limit{};
+  std::string text = std::string("cannot start: ") + problem.what();
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < base::kDescriptorsToStart) {
+    text += "; this process may open " + std::to_string(limit.rlim_cur) + " files (ulimit -n), which is too few";
+  }
+  return text;
 }
 
 // Where somebody sees it and did not ask for none (https://no-color.org).
@@ -144,6 +175,7 @@ int serve(const config::CommandLine& command_line, config::Config config, std::s
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!open_standard_descriptors()) return kExitRefused;
   const config::CommandLine command_line = config::parse_command_line(argc, argv);
   if (command_line.errors.empty() && command_line.help) {
     print(stdout, config::help_text());
@@ -172,8 +204,7 @@ int main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
 
-  std::signal(SIGPIPE, SIG_IGN);  // a log reader that went away is no reason to end
-  std::signal(SIGUSR1, SIG_IGN);  // log rotation may not know how far we are
+  ignore_signals();
   if (command_line.status) return print_status(config.admin);
   raise_descriptor_limit();
   if (command_line.check) return check(config);
@@ -182,7 +213,12 @@ int main(int argc, char** argv) {
   static_cast<void>(base::parse_log_level(config.log_level, level));  // the configuration was checked
   ::tzset();  // before there are threads; localtime_r() need not do it
   base::start_logging(level);
-  const int status = serve(command_line, std::move(config), watched_as);
+  int status = kExitRefused;
+  try {
+    status = serve(command_line, std::move(config), watched_as);
+  } catch (const std::exception& problem) {
+    return refuse(cannot_start(problem));
+  }
   base::stop_logging();
   if (base::log_thread_left_alone()) std::_Exit(status);
   return status;

@@ -139,6 +139,33 @@ TEST(HttpChunked, a_body_that_has_not_ended_needs_more) {
   }
 }
 
+// Old servers pad the size to a fixed width, and RFC 9112 section 7.1.1 allows white space before an extension.
+TEST(HttpChunked, padding_behind_a_size_is_read_over_where_it_is_allowed) {
+  for (const std::string_view size : {"5 ", "5\t", "5  \t ", "5 ;a=b", "5\t;a"}) {
+    ChunkedDecoder decoder;
+    decoder.reset(10, Sender::backend);
+    std::string text(size);
+    text += "\r\nhello\r\n0   \r\n\r\n";
+    std::string body;
+    std::string_view rest = text;
+    for (;;) {
+      const auto step = decoder.next(rest);
+      ASSERT_TRUE(step) << size << step.error().detail;
+      body += step->data;
+      rest.remove_prefix(step->consumed);
+      if (step->event == ChunkedDecoder::Event::end) break;
+      ASSERT_FALSE(rest.empty()) << size;
+    }
+    EXPECT_EQ(body, "hello");
+    EXPECT_EQ(rest, "");
+  }
+  for (const std::string_view text : {" 5\r\n", "5 5\r\n", "5 x\r\n", "5 \n", "+5\r\n", "5 \v\r\n"}) {
+    ChunkedDecoder decoder;
+    decoder.reset(10, Sender::backend);
+    EXPECT_FALSE(decoder.next(text)) << text;
+  }
+}
+
 TEST(HttpChunked, broken_chunks_are_malformed_however_they_are_split) {
   using namespace std::string_view_literals;
   for (const std::string_view text : {

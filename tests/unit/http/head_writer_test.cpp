@@ -127,11 +127,14 @@ TEST(HttpHeadWriter, forwarded_host_and_proto_of_the_client_are_replaced) {
 
 TEST(HttpHeadWriter, the_authority_of_an_absolute_target_replaces_the_host) {
   EXPECT_EQ(forwarded("GET http://a.b:8080/c?d HTTP/1.1\r\nX: y\r\nHOST: other\r\n\r\n").head,
-            "GET http://a.b:8080/c?d HTTP/1.1\r\nX: y\r\nHOST: a.b:8080\r\n" + added("a.b:8080"));
-  EXPECT_EQ(forwarded("GET http://a HTTP/1.0\r\n\r\n").head,
-            "GET http://a HTTP/1.1\r\nHost: a\r\n" + added("a", "1.0"));
+            "GET /c?d HTTP/1.1\r\nX: y\r\nHOST: a.b:8080\r\n" + added("a.b:8080"));
+  EXPECT_EQ(forwarded("GET http://a HTTP/1.0\r\n\r\n").head, "GET / HTTP/1.1\r\nHost: a\r\n" + added("a", "1.0"));
   EXPECT_EQ(forwarded("GET http://a?x=://b HTTP/1.1\r\nHost: z\r\n\r\n").head,
-            "GET http://a?x=://b HTTP/1.1\r\nHost: a\r\n" + added("a"));
+            "GET /?x=://b HTTP/1.1\r\nHost: a\r\n" + added("a"));
+  // RFC 9112 section 3.2.4: of OPTIONS without a path the last proxy makes an asterisk.
+  EXPECT_TRUE(forwarded("OPTIONS http://a HTTP/1.1\r\nHost: z\r\n\r\n").head.starts_with("OPTIONS * HTTP/1.1\r\n"));
+  EXPECT_TRUE(forwarded("OPTIONS http://a/ HTTP/1.1\r\nHost: z\r\n\r\n").head.starts_with("OPTIONS / HTTP/1.1\r\n"));
+  EXPECT_TRUE(forwarded("OPTIONS http://a?b HTTP/1.1\r\nHost: z\r\n\r\n").head.starts_with("OPTIONS /?b HTTP"));
   EXPECT_FALSE(forwarded("GET http://a/ HTTP/1.0\r\n\r\n").host_missing);
 }
 

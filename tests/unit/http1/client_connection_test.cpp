@@ -143,7 +143,7 @@ TEST(Http1ClientConnection, answers_are_read_in_any_slicing) {
       }
       EXPECT_TRUE(backend.exchange.done) << c.answer;
       EXPECT_EQ(backend.exchange.text, c.text);
-      EXPECT_EQ(backend.connection->reusable(), c.reusable) << c.answer << slice;
+      EXPECT_EQ(backend.connection->reuse() == Reuse::at_once, c.reusable) << c.answer << slice;
     }
   }
 }
@@ -190,7 +190,7 @@ TEST(Http1ClientConnection, exchanges_follow_each_other_on_one_connection) {
     EXPECT_FALSE(backend.connection->answered());
     backend.answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
     EXPECT_TRUE(backend.exchange.done);
-    EXPECT_TRUE(backend.connection->reusable());
+    EXPECT_EQ(backend.connection->reuse(), Reuse::at_once);
     backend.connection->rest();
   }
 }
@@ -211,7 +211,7 @@ TEST(Http1ClientConnection, a_failure_at_any_byte_is_known_with_how_far_the_answ
                 (base::Error{how == End::closed ? ErrorKind::closed : ErrorKind::reset, base::Side::upstream, {}}));
       EXPECT_EQ(backend.connection->answered(), bytes > 0) << bytes;
       EXPECT_TRUE(backend.connection->wrote_anything());
-      EXPECT_FALSE(backend.connection->reusable());
+      EXPECT_EQ(backend.connection->reuse(), Reuse::never);
     }
   }
 }
@@ -232,15 +232,14 @@ TEST(Http1ClientConnection, answers_that_are_not_http_are_malformed) {
        {"SSH-2.0\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        "HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 099 No\r\n\r\n"}) {
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 099 No\r\n\r\n"}) {
     Backend backend;
     backend.start();
     backend.answer(text);
     ASSERT_TRUE(backend.exchange.error) << text;
     EXPECT_EQ(*backend.exchange.error, (base::Error{ErrorKind::malformed, base::Side::upstream, {}})) << text;
     EXPECT_TRUE(backend.connection->answered());
-    EXPECT_FALSE(backend.connection->reusable());
+    EXPECT_EQ(backend.connection->reuse(), Reuse::never);
   }
 }
 

@@ -255,7 +255,6 @@ TEST(Http1ServerConnection, requests_that_must_not_be_served_are_errors_in_any_s
             ErrorKind::malformed},
            {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", ErrorKind::unsupported_coding},
            {"CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", ErrorKind::method_not_allowed},
-           {"BREW / HTTP/1.1\r\nHost: h\r\n\r\n", ErrorKind::unsupported_method},
            {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", ErrorKind::unsupported_version},
            {"GET /" + std::string(1100, 'x') + " HTTP/1.1\r\nHost: h\r\n\r\n", ErrorKind::target_too_long},
            {"GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(1100, 'x') + "\r\n\r\n", ErrorKind::header_too_large},

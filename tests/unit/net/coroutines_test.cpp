@@ -171,8 +171,31 @@ struct Client final : Session {
   explicit Client(std::string& its_log) : log(its_log) {}
   void drain() noexcept override { log += 'd'; }
   void abort() noexcept override { log += 'a'; }
+  bool make_way() noexcept override {
+    if (idle) log += name;
+    return std::exchange(idle, false);
+  }
   std::string& log;
+  char name = '?';
+  bool idle = false;
 };
+
+// Goal: whoever has idled longest makes way first; the busy ones are passed over. Method: three that idle in turn.
+TEST_F(NetCoroutines, the_session_that_has_idled_longest_makes_way) {
+  SessionSet sessions;
+  Client one(log);
+  Client two(log);
+  Client busy(log);
+  one.name = '1';
+  two.name = '2';
+  for (Client* client : {&busy, &one, &two}) sessions.add(*client);
+  one.idle = two.idle = true;
+  sessions.note_idle(one);
+  EXPECT_TRUE(sessions.make_room());
+  EXPECT_TRUE(sessions.make_room());
+  EXPECT_EQ(log, "21");
+  EXPECT_FALSE(sessions.make_room()) << "none idles, and the search ends";
+}
 
 TEST_F(NetCoroutines, stopping_reaches_the_sessions_that_live) {
   SessionSet sessions;

@@ -31,7 +31,6 @@ TEST(ProxyErrorResponse, every_error_has_its_status) {
            {Side::downstream, ErrorKind::body_too_large, 413, "http_request_error"},
            {Side::downstream, ErrorKind::target_too_long, 414, "http_request_error"},
            {Side::downstream, ErrorKind::header_too_large, 431, "http_request_error"},
-           {Side::downstream, ErrorKind::unsupported_method, 501, "http_request_error"},
            {Side::downstream, ErrorKind::unsupported_coding, 501, "http_request_error"},
            {Side::downstream, ErrorKind::unsupported_version, 505, "http_request_error"},
            {Side::upstream, ErrorKind::timeout, 504, "http_response_timeout"},

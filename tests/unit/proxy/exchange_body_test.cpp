@@ -191,9 +191,64 @@ TEST(ProxyExchangeBody, a_backend_that_sends_interim_answers_without_end_is_give
   Proxy proxy(1);
   MemoryStream& client = proxy.request(kPost);
   std::string many;
-  for (int i = 0; i < 40; ++i) many += "HTTP/1.1 102 Processing\r\n\r\n";
+  for (int i = 0; i < 100; ++i) many += "HTTP/1.1 102 Processing\r\nX: " + std::string(3000, 'x') + "\r\n\r\n";
   proxy.answer(0, many);
   EXPECT_NE(client.take().find("HTTP/1.1 502 Bad Gateway\r\n"), std::string::npos);
+}
+
+// Goal: interim answers that come slowly, each in time, do not put the answer off for ever. Method: one each half of
+// the time for the first byte.
+TEST(ProxyExchangeBody, interim_answers_do_not_put_the_answer_off_for_ever) {
+  Proxy proxy(1);
+  MemoryStream& client = proxy.request(kPost);
+  std::string seen;
+  int interims = 0;
+  for (; interims < 20 && seen.find("HTTP/1.1 502 ") == std::string::npos; ++interims) {
+    proxy.answer(0, "HTTP/1.1 102 Processing\r\n\r\n");
+    seen += client.take();
+    proxy.pass(proxy.settings.http.timeouts.first_response_byte / 2);
+    seen += client.take();
+  }
+  EXPECT_NE(seen.find("HTTP/1.1 502 Bad Gateway\r\n"), std::string::npos) << seen;
+  EXPECT_GE(interims, 8);
+}
+
+const std::string kHeadRequest = "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n";
+const std::string kAnswerToHead = "HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 9\r\n\r\n";
+
+// Goal: a HEAD does not cost its connection, and a body that comes late behind its answer is nobody's. Method: what is
+// watched is not used before its time; then it is; and once a backend has kept silent often enough, at once.
+TEST(ProxyExchangeBody, connection_behind_an_answer_to_head_is_used_again_once_it_kept_silent) {
+  Proxy proxy(1);
+  for (std::size_t round = 1; round <= base::kProbationsPassed; ++round) {
+    proxy.request(kHeadRequest);
+    proxy.run();
+    proxy.send(*proxy.transport.backend(0).connections.front(), kAnswerToHead);
+    if (round == 1) {
+      proxy.request(kGet);
+      proxy.answer(0, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+      EXPECT_EQ(proxy.connections(0), 2U) << "its time is not over";
+    }
+    proxy.pass(base::kProbationTime + Duration(20));
+  }
+  const std::size_t before = proxy.connections(0);
+  for (int i = 0; i < 10; ++i) {
+    proxy.request(kHeadRequest);
+    proxy.run();
+    proxy.send(*proxy.transport.backend(0).connections.front(), kAnswerToHead);
+  }
+  EXPECT_EQ(proxy.connections(0), before) << "one connection for all";
+}
+
+TEST(ProxyExchangeBody, connection_behind_an_answer_to_head_that_speaks_is_closed) {
+  Proxy proxy(1);
+  proxy.request(kHeadRequest);
+  proxy.answer(0, kAnswerToHead);
+  proxy.answer(0, "late body");
+  proxy.pass(base::kProbationTime + Duration(20));
+  proxy.request(kGet);
+  proxy.run();
+  EXPECT_EQ(proxy.connections(0), 2U);
 }
 
 TEST(ProxyExchangeBody, an_upgrade_becomes_a_tunnel_with_half_close) {

@@ -26,6 +26,7 @@ TEST(ProxyRetryPolicy, every_cell_of_the_table) {
            {FailedAt::stale, true, kNo, kFree},
            {FailedAt::no_answer, true, kNo, kAgain},
            {FailedAt::bad_answer, true, kNo, kAgain},
+           {FailedAt::over_limits, true, kNo, kNo},
            {FailedAt::answer_timeout, true, kNo, kAgain},
            {FailedAt::answer_started, true, kNo, kNo},
        }) {

@@ -1,0 +1,24 @@
+// A connection to a backend that belongs to one client connection.
+#pragma once
+
+#include <memory>
+
+#include "http1/client_connection.hpp"
+#include "upstream/cluster.hpp"
+
+namespace lb::proxy {
+
+// Some authentication logs a connection in (RFC 4559): whoever sends the next request on it is taken for the same user,
+// and its handshake takes several requests on one connection. Such a connection serves the client connection that it
+// was logged in by, for as long as both live, and goes to no pool. Idle between two requests.
+template <net::Stream S>
+struct Pinned {
+  upstream::MembersPtr members;  // keep the endpoint
+  upstream::Endpoint* endpoint;
+  std::unique_ptr<http1::ClientConnection<S>> connection;
+};
+
+template <net::Stream S>
+using PinnedPtr = std::unique_ptr<Pinned<S>>;
+
+}  // namespace lb::proxy
