@@ -64,7 +64,7 @@ base::Result<void> Exchange<T>::prepare() {
   context_.retries.record_request(context_.settings.retry_budget_percent);
   replay_.reset(context_.settings.replay_bytes);
   tried_.clear();
-  attempts_ = forwarded_count_ = pauses_ = 0;
+  attempts_ = forwarded_count_ = pauses_ = failed_address_ = 0;
   fresh_connection_ = starved_ = last_resort_ = client_gone_ = aborted_ = false;
   error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
   const auto written = http::write_forwarded_request(request, client_->framing(), options, client_->client_address(),
@@ -174,8 +174,9 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   begin_attempt(pick);
   std::unique_ptr<Upstream> connection;
   if (!fresh_connection_) {
-    connection =
-        context_.pool.take(*pick.endpoint, idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket);
+    chosen_ = context_.transport.choose(*pick.endpoint, failed_address_);
+    connection = context_.pool.take(*pick.endpoint,
+                                    idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket, chosen_.id);
   }
   reused_ = connection != nullptr;
   if (!connection) connection = co_await connect(pick);
@@ -192,8 +193,9 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   // Only now that the pump has ended is it certain what was written, and what could not be kept.
   failure_.request_written = backend_->wrote_anything();
   failure_.body_replayable = replay_.complete();
-  if (outcome == Outcome::answered && request_complete_ && backend_->reusable() && !has_unusual_body()) {
-    context_.pool.put(*pick.endpoint, std::move(connection));
+  if (outcome == Outcome::answered && request_complete_ && backend_->reusable() && !has_unusual_body() &&
+      context_.transport.has(*pick.endpoint, chosen_.id)) {
+    context_.pool.put(*pick.endpoint, std::move(connection), chosen_.id);
   }
   backend_ = nullptr;
   end_attempt(pick, outcome);
@@ -203,7 +205,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
 // A new connection; none after fail().
 template <upstream::Transport T>
 net::Awaitable<std::unique_ptr<typename Exchange<T>::Upstream>> Exchange<T>::connect(const upstream::Pick& pick) {
-  auto stream = co_await context_.transport.connect(*pick.endpoint, connect_deadline(pick));
+  auto stream = co_await context_.transport.connect(*pick.endpoint, chosen_, connect_deadline(pick));
   if (!stream) {
     fail(FailedAt::nothing_sent, stream.error());
     failure_.request_written = false;
@@ -275,7 +277,7 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
     return verdict == Verdict::again && context_.wheel.now() - started_ < context_.settings.http.timeouts.connect;
   }
   tried_.push_back(pick.endpoint->slot());
-  if (error_.side == base::Side::upstream) context_.cluster.record_failure(*pick.endpoint, error_.detail);
+  if (error_.side == base::Side::upstream) blame(pick, error_.detail);
   if (failure_.at == FailedAt::nothing_sent && context_.on_connect_failed != nullptr &&
       pick.endpoint->take_lookup_turn(context_.wheel.now())) {
     context_.on_connect_failed(context_.on_connect_failed_context, pick.endpoint->slot());

@@ -108,6 +108,23 @@ void Exchange<T>::record_answer(const upstream::Pick& pick, unsigned status) noe
   counters(pick).first_byte.record(attempt_->first_byte - attempt_->began);
 }
 
+// Of several addresses only the one that was asked; of the endpoint, if none could be reached.
+template <upstream::Transport T>
+void Exchange<T>::blame(const upstream::Pick& pick, std::string_view reason) {
+  failed_address_ = chosen_.id;
+  const upstream::AddressSet* const all = context_.transport.addresses(*pick.endpoint);
+  if (chosen_.address == nullptr) return context_.cluster.record_failure(*pick.endpoint, reason);
+  // One that the name had while the attempt was under way, and has not any more, is nobody's.
+  if (all == nullptr || !all->has(chosen_.id)) return;
+  context_.cluster.record_failure(*pick.endpoint, *chosen_.address, *all, reason);
+}
+
+template <upstream::Transport T>
+void Exchange<T>::praise(const upstream::Pick& pick) {
+  if (chosen_.address == nullptr) return context_.cluster.record_success(*pick.endpoint);
+  context_.cluster.record_success(*pick.endpoint, *chosen_.address);
+}
+
 template <upstream::Transport T>
 telemetry::AttemptResult Exchange<T>::result_of(Outcome outcome) const noexcept {
   using telemetry::AttemptResult;

@@ -126,7 +126,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     run = co_await backend.read_body();
     if (!run) co_return cut(pick, run.error(), form.body);
   }
-  context_.cluster.record_success(*pick.endpoint);
+  praise(pick);
   co_return Outcome::answered;
 }
 
@@ -153,7 +153,7 @@ typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const
   record_.ending = ended_by_us ? Ending::balancer : client_left ? Ending::client : Ending::backend;
   record_.detail = error.detail;
   if (!client_left && error.side == base::Side::upstream && error.kind != base::ErrorKind::cancelled) {
-    context_.cluster.record_failure(*pick.endpoint, error.detail);
+    blame(pick, error.detail);
     base::log(base::LogLevel::warning,
               "answer of " + pick.endpoint->url() + " broke off: " + std::string(error.detail));
   }
@@ -184,7 +184,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_tunnel(Upstream
   record_answer(pick, 101);
   if (!written) co_return Outcome::cut;
   if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
-  context_.cluster.record_success(*pick.endpoint);
+  praise(pick);
 
   const http1::Timeouts& timeouts = context_.settings.http.timeouts;
   Tunnel tunnel(client_->stream(), client_->input(), backend.stream(), backend.input(), timeouts.write_idle,
