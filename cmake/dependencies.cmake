@@ -30,6 +30,10 @@ else()
 endif()
 target_include_directories(llhttp SYSTEM INTERFACE ${LLHTTP_INCLUDE_DIR})
 
+# The resolver asks name servers by c-ares (Debian 12 has 1.18, Debian 13 has 1.34).
+find_path(CARES_INCLUDE_DIR ares.h REQUIRED)
+find_library(CARES_LIBRARY NAMES cares REQUIRED)
+
 # Linked statically: one library less to be there where the program runs.
 find_path(LIBURING_INCLUDE_DIR liburing.h REQUIRED)
 find_library(LIBURING_LIBRARY NAMES liburing.a uring REQUIRED)

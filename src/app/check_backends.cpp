@@ -55,9 +55,12 @@ std::string line_of(const Row& row, const std::array<std::size_t, kColumns>& wid
 BackendCheck::BackendCheck(const config::Config& config)
     : timeout_(config.health.timeout),
       worker_(base::system_clock()),
-      resolver_(std::make_unique<upstream::Resolver>()),
-      book_(worker_.executor(), worker_.wheel(), worker_.tasks(), *resolver_,
-            [this](std::uint32_t slot, const net::Addresses& addresses) { reports_[slot].addresses = addresses; }),
+      resolver_(worker_.executor(), worker_.wheel(), make_resolver_settings(config)),
+      book_(worker_.executor(), worker_.wheel(), resolver_,
+            [this](std::uint32_t slot, const upstream::AddressSetPtr& addresses) {
+              reports_[slot].addresses.clear();
+              for (const auto& address : addresses->list) reports_[slot].addresses.push_back(address->where);
+            }),
       checker_(worker_.executor(), worker_.wheel(), worker_.blocks(), book_) {
   checker_.set_http(make_http_check(config.health));
   for (const upstream::BackendSpec& spec : make_backend_specs(config)) {
@@ -66,18 +69,14 @@ BackendCheck::BackendCheck(const config::Config& config)
   }
 }
 
-BackendCheck::~BackendCheck() {
-  resolver_.reset();
-  // What a lookup has posted since run() refers to the worker's wheel, and has to go before that.
-  worker_.io().restart();
-  worker_.io().poll();
-}
-
 const std::vector<BackendReport>& BackendCheck::run() {
   for (std::size_t i = 0; i < endpoints_.size(); ++i) {
     worker_.tasks().spawn(check_one(endpoints_[i], reports_[i]));
   }
-  worker_.tasks().when_empty([this] { worker_.release(); });
+  worker_.tasks().when_empty([this] {
+    resolver_.stop();  // its lookups would keep the loop from ending
+    worker_.release();
+  });
   worker_.io().run();
   return reports_;
 }

@@ -24,8 +24,6 @@ class BackendCheck {
  public:
   // The configuration was checked.
   explicit BackendCheck(const config::Config& config);
-  // Waits for lookups under way, which nothing can interrupt; see still_busy().
-  ~BackendCheck();
   BackendCheck(const BackendCheck&) = delete;
   BackendCheck& operator=(const BackendCheck&) = delete;
 
@@ -33,15 +31,12 @@ class BackendCheck {
   // configuration. Once, on the calling thread.
   [[nodiscard]] const std::vector<BackendReport>& run();
 
-  // After run(): a lookup has not ended, so that the process should end without destroying this object.
-  [[nodiscard]] bool still_busy() const noexcept { return resolver_->pending() > 0; }
-
  private:
   net::Awaitable<void> check_one(std::shared_ptr<upstream::Endpoint> endpoint, BackendReport& report);
 
   base::Duration timeout_;
   net::Worker worker_;
-  std::unique_ptr<upstream::Resolver> resolver_;
+  upstream::Resolver resolver_;
   upstream::AddressBook book_;
   upstream::NetworkChecker checker_;
   std::vector<std::shared_ptr<upstream::Endpoint>> endpoints_;

@@ -124,6 +124,7 @@ net::Awaitable<std::string> Server::apply(config::Config config) {
   admin_.set_token(config_.admin.token);
   limit_connections();
   checker_.set_http(make_http_check(config_.health));
+  resolver_.configure(make_resolver_settings(config_));
 
   const upstream::MembersPtr members = cluster_.replace(make_backend_specs(config_), make_thresholds(config_.health));
   std::vector<std::shared_ptr<upstream::Endpoint>> added = members->endpoints();

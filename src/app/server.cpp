@@ -45,8 +45,10 @@ Server::Server(config::Config config, Options options)
       file_backends_(config_.backends),
       cluster_(make_backend_specs(config_), make_thresholds(config_.health), worker_count(config_)),
       control_(base::system_clock()),
-      book_(control_.executor(), control_.wheel(), control_.tasks(), resolver_,
-            [this](std::uint32_t slot, const net::Addresses& addresses) { publish_addresses(slot, addresses); }),
+      resolver_(control_.executor(), control_.wheel(), make_resolver_settings(config_)),
+      book_(
+          control_.executor(), control_.wheel(), resolver_,
+          [this](std::uint32_t slot, const upstream::AddressSetPtr& addresses) { publish_addresses(slot, addresses); }),
       checker_(control_.executor(), control_.wheel(), control_.blocks(), book_),
       monitor_(control_.executor(), control_.wheel(), control_.tasks(), cluster_, checker_,
                make_health_settings(config_.health), std::random_device()()),
@@ -128,7 +130,10 @@ void Server::limit_connections() {
 std::string Server::run() {
   await_signal();
   control_.tasks().spawn(supervise());
-  control_.tasks().when_empty([this] { control_.release(); });
+  control_.tasks().when_empty([this] {
+    resolver_.stop();  // its lookups would keep the loop from ending
+    control_.release();
+  });
   control_.io().run();
   if (units_busy_ == 0) {
     for (const auto& unit : units_) unit->worker().join();
@@ -242,16 +247,26 @@ void Server::listen_on(net::ListenSockets& sockets) {
 }
 
 // Control thread. Before the workers run, and while they do: each gets a copy of its own.
-void Server::publish_addresses(std::uint32_t slot, const net::Addresses& addresses) {
+void Server::publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses) {
   for (const auto& unit : units_) {
     unit->worker().post([&unit = *unit, slot, addresses] { unit.set_addresses(slot, addresses); });
   }
+  // A backend that is down may have come back somewhere else.
+  const auto endpoint = endpoint_in(slot);
+  if (!serving_ || stopping_ || addresses->list.empty() || !endpoint || endpoint->is_up()) return;
+  if (!endpoint->is_disabled()) control_.tasks().spawn(monitor_.check_now({endpoint}, config_.health.timeout));
 }
 
 void Server::refresh_address(std::uint32_t slot) {
+  const auto endpoint = endpoint_in(slot);
+  if (endpoint && !stopping_) book_.refresh(endpoint);
+}
+
+std::shared_ptr<upstream::Endpoint> Server::endpoint_in(std::uint32_t slot) const {
   for (const auto& endpoint : cluster_.members()->endpoints()) {
-    if (endpoint->slot() == slot && !stopping_) book_.refresh(endpoint);
+    if (endpoint->slot() == slot) return endpoint;
   }
+  return nullptr;
 }
 
 void Server::on_taken_over() {

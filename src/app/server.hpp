@@ -43,11 +43,9 @@ class Server {
   // sentence for the user about what the machine refused.
   [[nodiscard]] std::string run();
 
-  // After run(): whether something was left under way (a name lookup, a health check, a coroutine that did not unwind
-  // in time), so that the process has to end without destroying this object.
-  [[nodiscard]] bool still_busy() const noexcept {
-    return resolver_.pending() > 0 || units_busy_ > 0 || control_.tasks().size() > 0;
-  }
+  // After run(): whether something was left under way (a health check, a coroutine that did not unwind in time), so
+  // that the process has to end without destroying this object.
+  [[nodiscard]] bool still_busy() const noexcept { return units_busy_ > 0 || control_.tasks().size() > 0; }
 
  private:
   class Operator;
@@ -65,7 +63,8 @@ class Server {
   void listen_on(net::ListenSockets& sockets);
 
   // Where the backends are.
-  void publish_addresses(std::uint32_t slot, const net::Addresses& addresses);
+  void publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
+  [[nodiscard]] std::shared_ptr<upstream::Endpoint> endpoint_in(std::uint32_t slot) const;
   void refresh_address(std::uint32_t slot);
 
   // Another configuration.

@@ -44,6 +44,10 @@ upstream::Thresholds make_thresholds(const config::Health& health) noexcept {
   return {.failures = health.failures, .rise = health.rise, .fall = health.fall};
 }
 
+upstream::ResolverSettings make_resolver_settings(const config::Config& config) {
+  return {.servers = config.resolver.servers, .timeout = config.resolver.timeout, .attempts = config.resolver.attempts};
+}
+
 upstream::HealthSettings make_health_settings(const config::Health& health) noexcept {
   return {.interval = health.interval,
           .down_interval = health.down_interval,

@@ -7,6 +7,7 @@
 #include "config/config.hpp"
 #include "proxy/settings.hpp"
 #include "upstream/health_monitor.hpp"
+#include "upstream/resolver.hpp"
 
 namespace lb::app {
 
@@ -14,6 +15,7 @@ namespace lb::app {
 [[nodiscard]] proxy::Settings make_proxy_settings(const config::Config& config);
 [[nodiscard]] std::vector<upstream::BackendSpec> make_backend_specs(const config::Config& config);
 [[nodiscard]] upstream::Thresholds make_thresholds(const config::Health& health) noexcept;
+[[nodiscard]] upstream::ResolverSettings make_resolver_settings(const config::Config& config);
 [[nodiscard]] upstream::HealthSettings make_health_settings(const config::Health& health) noexcept;
 // Null for checks by TCP alone.
 [[nodiscard]] std::shared_ptr<const upstream::HttpCheck> make_http_check(const config::Health& health);

@@ -37,7 +37,7 @@ class WorkerUnitOf final : public WorkerUnit {
       : WorkerUnit(std::move(ring), settings, number),
         admissions_(shared.admissions),
         units_(shared.units),
-        transport_(make_connector()),
+        transport_(make_connector(), &shared.cluster),
         handler_(worker_.executor(), worker_.wheel(), worker_.blocks(), worker_.sessions(), settings_, shared.cluster,
                  transport_, recorder_, seed) {
     handler_.pipes().limit(shared.pipes_max);
@@ -59,8 +59,9 @@ class WorkerUnitOf final : public WorkerUnit {
     for (const auto& listener : listeners_) listener->start();
   }
 
-  void set_addresses(std::uint32_t slot, const net::Addresses& addresses) override {
+  void set_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses) override {
     transport_.set_addresses(slot, addresses);
+    handler_.pool().keep_only(slot, *addresses);
   }
   void configure(const proxy::Settings& settings, const upstream::MembersPtr& members) override {
     settings_ = settings;

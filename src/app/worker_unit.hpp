@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "net/connector.hpp"
 #include "net/worker.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/waiting_room.hpp"
 #include "telemetry/recorder.hpp"
+#include "upstream/address.hpp"
 #include "upstream/cluster.hpp"
 
 namespace lb::app {
@@ -67,7 +67,8 @@ class WorkerUnit {
   void start();
 
   // The rest: on the worker's thread.
-  virtual void set_addresses(std::uint32_t slot, const net::Addresses& addresses) = 0;
+  // Idle connections to other addresses of this endpoint are closed, and those in use are not kept.
+  virtual void set_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses) = 0;
   virtual void configure(const proxy::Settings& settings, const upstream::MembersPtr& members) = 0;
   // Closes the idle connections to the endpoint.
   virtual void drop_idle(const upstream::Endpoint& endpoint) = 0;

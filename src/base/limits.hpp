@@ -93,8 +93,17 @@ inline constexpr std::size_t kDescriptorsToStart = 256;
 inline constexpr Duration kAcceptPause{100};
 // The first round of health checks, before the port opens.
 inline constexpr Duration kFirstRoundTime{1000};
-// Looking up a backend's name outside of a request.
-inline constexpr Duration kResolveTime{5000};
+// A name is looked up again when its TTL is over, within these: some say 0, and some a day.
+inline constexpr Duration kAddressTimeMin{1000};
+inline constexpr Duration kAddressTimeMax{300'000};
+// What was found in the hosts file, which has no TTL.
+inline constexpr Duration kHostsFileTime{30'000};
+// The longest pause between lookups that find nothing; the first is kAddressTimeMin, each further one twice as long.
+inline constexpr Duration kLookupPauseMax{5000};
+// A lookup as a whole, however many servers and search domains there are.
+inline constexpr Duration kLookupTimeMax{120'000};
+// How long IPv4 is waited for when there are addresses of IPv6, and the other way round.
+inline constexpr Duration kOtherFamilyTime{500};
 // A name is looked up again at most this often because connecting to it fails.
 inline constexpr Duration kRefreshEvery{1000};
 // Addresses of one name that are used.

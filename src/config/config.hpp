@@ -78,6 +78,12 @@ struct Pool {
   Duration idle_timeout{4'000};       // below the 5 s after which common servers close theirs
 };
 
+struct Resolver {
+  std::vector<std::string> servers;  // "127.0.0.1:53", "[::1]:53"; none: the system's
+  Duration timeout{2'000};           // how long one of them is waited for
+  unsigned attempts = 2;             // how often each is asked
+};
+
 struct Admin {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0: there is no admin interface
@@ -91,6 +97,7 @@ struct Config {
   Retry retry;
   Health health;
   Pool pool;
+  Resolver resolver;
   Admin admin;
   std::string log_level = "info";  // trace, debug, info, warning, error, off
   std::string access_log = "off";  // off, text, json

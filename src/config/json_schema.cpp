@@ -89,6 +89,10 @@ void add_type(Object& object, const KeySpec& key) {
     case KeyType::kEnum:
       object.add("type", json_quoted("string")).add("enum", list_of(key.choices));
       return;
+    case KeyType::kList:
+      object.add("type", json_quoted("array")).add("maxItems", std::to_string(key.max));
+      object.add("items", "{\"type\": \"string\", \"pattern\": " + json_quoted(key.pattern) + '}');
+      return;
     case KeyType::kString:
       object.add("type", json_quoted("string"));
       if (!key.pattern.empty()) {
@@ -106,7 +110,10 @@ std::string key_object(const KeySpec& key, std::size_t depth) {
   add_type(object, key);
   if (!key.required) {
     const std::string value = default_text(key);
-    object.add("default", key.type == KeyType::kUnsigned ? value : json_quoted(value));
+    // No list has items by default.
+    object.add("default", key.type == KeyType::kUnsigned ? value
+                          : key.type == KeyType::kList   ? "[]"
+                                                         : json_quoted(value));
   }
   return object.text();
 }

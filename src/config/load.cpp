@@ -236,7 +236,29 @@ class Reader {
     }
   }
 
+  // Each wrong item is a mistake of its own, at its place.
+  void read_list(const KeySpec& key, const toml::array& array) {
+    std::string value;
+    bool good = true;
+    for (const toml::node& element : array) {
+      const auto* text = element.as_string();
+      const auto message = text == nullptr
+                               ? std::optional(describe(element) + " is not a string; write " + allowed_text(key))
+                               : check_item(key, text->get());
+      if (message) fail(element.source(), key.path, *message);
+      good = good && !message;
+      if (good) value += (value.empty() ? "" : ", ") + text->get();
+    }
+    if (!good) return;
+    if (const auto message = assign_text(key, value, config_)) return fail(array.source(), key.path, *message);
+    remember(key, array.source());
+  }
+
   void read_value(const KeySpec& key, const toml::node& node) {
+    if (key.type == KeyType::kList) {
+      if (const toml::array* array = node.as_array()) return read_list(key, *array);
+      return fail(node.source(), key.path, wrong_type_message(key, describe(node)));
+    }
     std::optional<std::string> message;
     if (const auto* integer = node.as_integer()) {
       message = assign_integer(key, integer->get(), config_);

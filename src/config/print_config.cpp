@@ -39,11 +39,18 @@ std::string toml_string(std::string_view text) {
   return out + '"';
 }
 
+std::string toml_value(const KeySpec& key, const std::string& value) {
+  if (key.type == KeyType::kUnsigned) return value;
+  if (key.type != KeyType::kList) return toml_string(value);
+  std::string out;
+  for (const std::string& item : items_of(value)) out += (out.empty() ? "" : ", ") + toml_string(item);
+  return '[' + out + ']';
+}
+
 std::string key_line(const KeySpec& key, const Config& config, const std::string& path, const Origins& origins) {
   std::string value = value_text(key, config);
   if (key.shown != nullptr && !value.empty()) value = key.shown(value);  // this ends in reports of problems
-  std::string line =
-      std::string(key.name()) + " = " + (key.type == KeyType::kUnsigned ? value : toml_string(value)) + ' ';
+  std::string line = std::string(key.name()) + " = " + toml_value(key, value) + ' ';
   line.resize(std::max(line.size(), kOriginColumn), ' ');
   const auto origin = origins.find(path);
   return line + "# " + (origin != origins.end() ? escaped(origin->second) : "default") + '\n';

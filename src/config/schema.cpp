@@ -268,6 +268,7 @@ std::vector<KeySpec> make_keys() {
   add_retry_keys(keys);
   add_health_keys(keys);
   add_pool_keys(keys);
+  add_resolver_keys(keys);
   add_admin_keys(keys);
   add_log_keys(keys);
   return keys;

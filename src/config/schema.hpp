@@ -8,28 +8,29 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "config/config.hpp"
 
 namespace lb::config {
 
-enum class KeyType { kDuration, kSize, kUnsigned, kString, kEnum };
+enum class KeyType { kDuration, kSize, kUnsigned, kString, kEnum, kList };
 
-// Milliseconds, bytes or a plain number; or text.
+// Milliseconds, bytes or a plain number; or text. Of a list, its items with ", " between them: none has a comma.
 using Value = std::variant<std::uint64_t, std::string>;
 
 struct KeySpec {
   // Dotted path. The keys of `backends` exist once for each backend.
   std::string_view path{};
   KeyType type = KeyType::kString;
-  // Numbers: both ends are allowed. kString: `max` is the greatest length in bytes, unless it is 0.
+  // Numbers: both ends are allowed. kString: `max` is the greatest length in bytes, unless it is 0; kList: of items.
   std::uint64_t min = 0;
   std::uint64_t max = 0;
   // Numbers: what 0 means beyond nothing; may be empty.
   std::string_view zero_means{};
   // kEnum: the words allowed.
   std::span<const std::string_view> choices{};
-  // kString: what is allowed, for messages, and the check: empty or `is not an IP address`.
+  // kString, and the items of a kList: what is allowed, for messages, and the check: empty or `is not an IP address`.
   std::string_view format{};
   std::string (*problem)(std::string_view text) = nullptr;
   // kString: how a message shows a wrong text; null: as it is.
@@ -79,6 +80,10 @@ std::string allowed_text(const KeySpec& key);
 // is untouched. Text is what a flag or a string in a file gives; an integer can only come from a file.
 std::optional<std::string> assign_text(const KeySpec& key, std::string_view text, Config& config);
 std::optional<std::string> assign_integer(const KeySpec& key, std::int64_t number, Config& config);
+
+// Of a kList: what is wrong with one item, as a whole message, if anything is. Its value goes through assign_text().
+std::optional<std::string> check_item(const KeySpec& key, std::string_view item);
+std::vector<std::string> items_of(std::string_view value);
 
 // Which part of a text that assign_text() refuses is at fault.
 std::string_view wrong_part(const KeySpec& key, std::string_view text);

@@ -16,8 +16,9 @@ inline constexpr std::string_view kAddressPattern = "^[0-9A-Fa-f:.]+(%[0-9A-Za-z
 // Empty, or what is wrong.
 [[nodiscard]] std::string address_problem(std::string_view text);
 
-// The rows of [admin].
+// The rows of [admin], and of [resolver].
 void add_admin_keys(std::vector<KeySpec>& keys);
+void add_resolver_keys(std::vector<KeySpec>& keys);
 
 // Field is a stateless lambda that names the field; one spelling serves reading and writing.
 template <auto Field>

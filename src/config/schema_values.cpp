@@ -95,6 +95,16 @@ std::optional<std::string> assign_string(const KeySpec& key, std::string_view te
   return std::nullopt;
 }
 
+std::optional<std::string> assign_list(const KeySpec& key, std::string_view text, Config& config) {
+  const std::vector<std::string> items = items_of(text);
+  for (const std::string& item : items) {
+    if (auto message = check_item(key, item)) return message;
+  }
+  if (items.size() > key.max) return "there are more than " + std::to_string(key.max) + advice(key);
+  key.set(config, std::string(text));
+  return std::nullopt;
+}
+
 std::string_view type_noun(KeyType type) {
   switch (type) {
     case KeyType::kDuration:
@@ -133,9 +143,27 @@ std::string allowed_text(const KeySpec& key) {
     case KeyType::kEnum:
       return "one of " + joined(key.choices);
     case KeyType::kString:
+    case KeyType::kList:
       break;
   }
   return std::string(key.format);
+}
+
+std::vector<std::string> items_of(std::string_view value) {
+  constexpr std::string_view kSeparator = ", ";
+  std::vector<std::string> items;
+  while (!value.empty()) {
+    const std::size_t end = std::min(value.find(kSeparator), value.size());
+    items.emplace_back(value.substr(0, end));
+    value.remove_prefix(std::min(end + kSeparator.size(), value.size()));
+  }
+  return items;
+}
+
+std::optional<std::string> check_item(const KeySpec& key, std::string_view item) {
+  const std::string problem = key.problem(item);
+  if (problem.empty()) return std::nullopt;
+  return in_quotes(item) + ' ' + problem + advice(key);
 }
 
 std::optional<std::string> assign_text(const KeySpec& key, std::string_view text, Config& config) {
@@ -147,6 +175,8 @@ std::optional<std::string> assign_text(const KeySpec& key, std::string_view text
       return assign_digits(key, text, config);
     case KeyType::kEnum:
       return assign_choice(key, text, config);
+    case KeyType::kList:
+      return assign_list(key, text, config);
     case KeyType::kString:
       break;
   }
@@ -154,7 +184,7 @@ std::optional<std::string> assign_text(const KeySpec& key, std::string_view text
 }
 
 std::optional<std::string> assign_integer(const KeySpec& key, std::int64_t number, Config& config) {
-  if (key.type == KeyType::kString || key.type == KeyType::kEnum) {
+  if (key.type == KeyType::kString || key.type == KeyType::kEnum || key.type == KeyType::kList) {
     return wrong_type_message(key, std::to_string(number));
   }
   if (key.type != KeyType::kUnsigned && number != 0) {
@@ -174,6 +204,9 @@ std::string_view wrong_part(const KeySpec& key, std::string_view text) {
 std::string wrong_type_message(const KeySpec& key, std::string_view found) {
   if (key.type == KeyType::kUnsigned) {
     return std::string(found) + " is not " + allowed_text(key);
+  }
+  if (key.type == KeyType::kList) {
+    return std::string(found) + " is not a list" + advice(key);
   }
   return std::string(found) + " is not " + std::string(type_noun(key.type)) + advice(key) + ", in quotes";
 }

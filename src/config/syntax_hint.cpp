@@ -19,8 +19,9 @@ std::string_view trim(std::string_view text) {
 // A key with this name that takes text, or null, in whatever section: which one the line is in cannot be told while the
 // syntax is broken.
 const KeySpec* key_of_text(std::string_view name) {
-  const auto found = std::ranges::find_if(
-      all_keys(), [&](const KeySpec& key) { return key.name() == name && key.type != KeyType::kUnsigned; });
+  const auto found = std::ranges::find_if(all_keys(), [&](const KeySpec& key) {
+    return key.name() == name && key.type != KeyType::kUnsigned && key.type != KeyType::kList;
+  });
   return found == all_keys().end() ? nullptr : &*found;
 }
 

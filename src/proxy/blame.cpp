@@ -12,10 +12,9 @@ bool may_come_from_request(FailedAt at) noexcept {
 
 }  // namespace
 
-void Blame::charge(upstream::Cluster& cluster, const upstream::MembersPtr& members, upstream::Endpoint& endpoint,
-                   FailedAt at, const base::Error& error, upstream::RequestKind kind) {
-  cluster.record_failure(endpoint, error.detail, kind);
-  charges_.push_back({members, &endpoint, at, error.kind});
+void Blame::charge(const upstream::MembersPtr& members, upstream::Endpoint& endpoint,
+                   const upstream::AddressPtr& address, FailedAt at, base::ErrorKind kind) {
+  charges_.push_back({members, &endpoint, address, at, kind});
 }
 
 bool Blame::lies_with_request(upstream::RequestKind kind, base::TimePoint now) const noexcept {
@@ -23,13 +22,19 @@ bool Blame::lies_with_request(upstream::RequestKind kind, base::TimePoint now) c
   const Charge& last = charges_.back();
   if (!may_come_from_request(last.at) || !last.endpoint->serves_others(kind, now)) return false;
   return std::ranges::any_of(charges_, [&](const Charge& one) {
-    return one.endpoint != last.endpoint && one.at == last.at && one.kind == last.kind &&
-           one.endpoint->serves_others(kind, now);
+    const bool elsewhere = one.endpoint != last.endpoint || one.address != last.address;
+    return elsewhere && one.at == last.at && one.kind == last.kind && one.endpoint->serves_others(kind, now);
   });
 }
 
 void Blame::take_back(upstream::Cluster& cluster) {
-  for (const Charge& charge : charges_) cluster.take_back_failure(*charge.endpoint);
+  for (const Charge& charge : charges_) {
+    if (charge.address) {
+      cluster.take_back_failure(*charge.endpoint, *charge.address);
+    } else {
+      cluster.take_back_failure(*charge.endpoint);
+    }
+  }
   charges_.clear();
 }
 

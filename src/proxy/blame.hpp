@@ -12,9 +12,10 @@ namespace lb::proxy {
 // One request's; one worker.
 class Blame {
  public:
-  // The endpoint has failed the request in this way, which counts against it. `members` keeps it alive.
-  void charge(upstream::Cluster& cluster, const upstream::MembersPtr& members, upstream::Endpoint& endpoint,
-              FailedAt at, const base::Error& error, upstream::RequestKind kind);
+  // The endpoint has failed the request in this way, which counts against it, or against one of its several addresses.
+  // `members` keeps it alive.
+  void charge(const upstream::MembersPtr& members, upstream::Endpoint& endpoint, const upstream::AddressPtr& address,
+              FailedAt at, base::ErrorKind kind);
 
   // Whether the failure that was charged last has happened at another backend in the same way, while both serve others
   // well: then the request is the cause, and would take the next backend out as well.
@@ -29,6 +30,7 @@ class Blame {
   struct Charge {
     upstream::MembersPtr members;
     upstream::Endpoint* endpoint;
+    upstream::AddressPtr address;  // null: the endpoint itself
     FailedAt at;
     base::ErrorKind kind;
   };

@@ -72,6 +72,7 @@ class Exchange {
     replay_.release();
     members_.reset();
     blame_.clear();
+    chosen_ = {};
     client_ = nullptr;
     pinned_ = nullptr;
   }
@@ -104,7 +105,8 @@ class Exchange {
   [[nodiscard]] bool may_try_again(const upstream::Pick& pick);
   [[nodiscard]] bool others_left() const;
   [[nodiscard]] upstream::RequestKind kind() const noexcept { return upstream::request_kind(forwarded_.head); }
-  void record_success(const upstream::Pick& pick) noexcept;
+  bool blame(const upstream::Pick& pick, std::string_view reason);
+  void praise(const upstream::Pick& pick);
   [[nodiscard]] base::Deadline connect_deadline(const upstream::Pick& pick) const noexcept;
   Outcome fail(FailedAt at, const base::Error& error) noexcept;
   Outcome fail_reading_answer(Upstream& backend, const base::Error& error) noexcept;
@@ -180,8 +182,10 @@ class Exchange {
   upstream::MembersPtr members_;  // keeps the endpoints that are referred to
   Place place_;
   upstream::Tried tried_;
-  unsigned attempts_ = 0;         // that count
-  unsigned forwarded_count_ = 0;  // of those, the ones that reached a backend
+  upstream::AddressChoice chosen_;    // of the endpoint's addresses
+  std::uint32_t failed_address_ = 0;  // the last one
+  unsigned attempts_ = 0;             // that count
+  unsigned forwarded_count_ = 0;      // of those, the ones that reached a backend
   unsigned pauses_ = 0;
   bool fresh_connection_ = false;  // the pooled one was stale
   bool starved_ = false;           // the process was out of descriptors

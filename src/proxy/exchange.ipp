@@ -70,7 +70,7 @@ base::Result<void> Exchange<T>::prepare() {
   blame_.clear();
   at_fault_ = false;
   binds_connection_ = http::authenticates_connection(request.fields);
-  attempts_ = forwarded_count_ = pauses_ = 0;
+  attempts_ = forwarded_count_ = pauses_ = failed_address_ = 0;
   fresh_connection_ = starved_ = last_resort_ = client_gone_ = aborted_ = false;
   error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
   const auto written = http::write_forwarded_request(request, client_->framing(), options, client_->client_address(),
@@ -139,7 +139,8 @@ upstream::Pick Exchange<T>::pick_in_turn() {
 template <upstream::Transport T>
 upstream::Pick Exchange<T>::pick_pinned() {
   upstream::Endpoint& endpoint = *(*pinned_)->endpoint;
-  const bool usable = endpoint.is_up() && endpoint.is_active() && !endpoint.is_removed();
+  const bool usable = endpoint.is_up() && endpoint.is_active() && !endpoint.is_removed() &&
+                      context_.transport.has(endpoint, (*pinned_)->chosen.id);
   const bool limited = endpoint.is_limited();
   if (!usable || (limited && !endpoint.acquire())) {
     if (!usable) pinned_->reset();
@@ -211,7 +212,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   failure_.request_written = backend_->wrote_anything();
   failure_.body_replayable = replay_.complete();
   if (outcome == Outcome::answered && request_complete_ && backend_->reuse() != http1::Reuse::never &&
-      !has_unusual_body()) {
+      !has_unusual_body() && context_.transport.has(*pick.endpoint, chosen_.id)) {
     keep_idle(pick, std::move(connection));
   }
   backend_ = nullptr;
@@ -225,32 +226,36 @@ std::unique_ptr<typename Exchange<T>::Upstream> Exchange<T>::take_idle(const ups
   PinnedPtr<typename T::Stream>& pinned = *pinned_;
   if (pinned && pinned->endpoint == pick.endpoint) {
     std::unique_ptr<Upstream> connection = std::move(pinned->connection);
+    chosen_ = std::move(pinned->chosen);
     pinned.reset();
     if (connection->stream().probe() == net::Probe::quiet) {
       binds_connection_ = true;
       return connection;
     }
   }
-  return context_.pool.take(*pick.endpoint, idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket);
+  chosen_ = context_.transport.choose(*pick.endpoint, failed_address_);
+  const upstream::Look look = idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket;
+  return context_.pool.take(*pick.endpoint, look, chosen_.id);
 }
 
 template <upstream::Transport T>
 void Exchange<T>::keep_idle(const upstream::Pick& pick, std::unique_ptr<Upstream> connection) {
   if (!binds_connection_) {
-    if (connection->reuse() == http1::Reuse::at_once) return context_.pool.put(*pick.endpoint, std::move(connection));
-    return context_.probation.put(members_, *pick.endpoint, std::move(connection));
+    return connection->reuse() == http1::Reuse::at_once
+               ? context_.pool.put(*pick.endpoint, std::move(connection), chosen_.id)
+               : context_.probation.put(members_, *pick.endpoint, std::move(connection), chosen_.id);
   }
   if (!keep_client_) return;  // its client's connection ends, and so does this one
   connection->rest();
   connection->stream().read_ahead();
   *pinned_ = std::make_unique<Pinned<typename T::Stream>>(
-      Pinned<typename T::Stream>{members_, pick.endpoint, std::move(connection)});
+      Pinned<typename T::Stream>{members_, pick.endpoint, chosen_, std::move(connection)});
 }
 
 // A new connection; none after fail().
 template <upstream::Transport T>
 net::Awaitable<std::unique_ptr<typename Exchange<T>::Upstream>> Exchange<T>::connect(const upstream::Pick& pick) {
-  auto stream = co_await context_.transport.connect(*pick.endpoint, connect_deadline(pick));
+  auto stream = co_await context_.transport.connect(*pick.endpoint, chosen_, connect_deadline(pick));
   if (!stream) {
     fail(FailedAt::nothing_sent, stream.error());
     failure_.request_written = false;
@@ -323,8 +328,8 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
     return verdict == Verdict::again && context_.wheel.now() - started_ < context_.settings.http.timeouts.connect;
   }
   tried_.push_back(pick.endpoint->slot());
-  if (error_.side == base::Side::upstream && failure_.at != FailedAt::over_limits) {
-    blame_.charge(context_.cluster, members_, *pick.endpoint, failure_.at, error_, kind());
+  if (error_.side == base::Side::upstream && failure_.at != FailedAt::over_limits && blame(pick, error_.detail)) {
+    blame_.charge(members_, *pick.endpoint, chosen_.address, failure_.at, error_.kind);
   }
   if (failure_.at == FailedAt::nothing_sent && context_.on_connect_failed != nullptr &&
       pick.endpoint->take_lookup_turn(context_.wheel.now())) {

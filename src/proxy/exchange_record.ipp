@@ -108,6 +108,27 @@ void Exchange<T>::record_answer(const upstream::Pick& pick, unsigned status) noe
   counters(pick).first_byte.record(attempt_->first_byte - attempt_->began);
 }
 
+// Of several addresses only the one that was asked; of the endpoint, if none could be reached. False: nobody was.
+template <upstream::Transport T>
+bool Exchange<T>::blame(const upstream::Pick& pick, std::string_view reason) {
+  failed_address_ = chosen_.id;
+  if (chosen_.address == nullptr) {
+    context_.cluster.record_failure(*pick.endpoint, reason, kind());
+    return true;
+  }
+  // One that the name had while the attempt was under way, and has not any more, is nobody's.
+  const upstream::AddressSet* const all = context_.transport.addresses(*pick.endpoint);
+  if (all == nullptr || !all->has(chosen_.id)) return false;
+  context_.cluster.record_failure(*pick.endpoint, *chosen_.address, *all, reason, kind());
+  return true;
+}
+
+template <upstream::Transport T>
+void Exchange<T>::praise(const upstream::Pick& pick) {
+  context_.cluster.record_success(*pick.endpoint, context_.recorder.worker(), kind(), context_.wheel.now());
+  if (chosen_.address != nullptr) context_.cluster.record_success(*pick.endpoint, *chosen_.address);
+}
+
 template <upstream::Transport T>
 telemetry::AttemptResult Exchange<T>::result_of(Outcome outcome) const noexcept {
   using telemetry::AttemptResult;

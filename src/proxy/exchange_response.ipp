@@ -134,13 +134,8 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     run = co_await backend.read_body();
     if (!run) co_return cut(pick, run.error(), form.body);
   }
-  record_success(pick);
+  praise(pick);
   co_return Outcome::answered;
-}
-
-template <upstream::Transport T>
-void Exchange<T>::record_success(const upstream::Pick& pick) noexcept {
-  context_.cluster.record_success(*pick.endpoint, context_.recorder.worker(), kind(), context_.wheel.now());
 }
 
 // As much of the rest of the body as does: none where no pipe is to be had. It is counted as it goes to the client.
@@ -167,9 +162,7 @@ typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const
   record_.detail = error.detail;
   if (!client_left && error.side == base::Side::upstream && error.kind != base::ErrorKind::cancelled) {
     // What breaks our own limits is no illness of the backend's.
-    if (error.kind != base::ErrorKind::header_too_large) {
-      context_.cluster.record_failure(*pick.endpoint, error.detail);
-    }
+    if (error.kind != base::ErrorKind::header_too_large) blame(pick, error.detail);
     base::log(base::LogLevel::warning,
               "answer of " + pick.endpoint->url() + " broke off: " + std::string(error.detail));
   }
@@ -200,7 +193,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_tunnel(Upstream
   record_answer(pick, 101);
   if (!written) co_return Outcome::cut;
   if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
-  record_success(pick);
+  praise(pick);
 
   const http1::Timeouts& timeouts = context_.settings.http.timeouts;
   Tunnel tunnel(client_->stream(), client_->input(), backend.stream(), backend.input(), timeouts.write_idle,

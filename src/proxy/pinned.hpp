@@ -15,6 +15,7 @@ template <net::Stream S>
 struct Pinned {
   upstream::MembersPtr members;  // keep the endpoint
   upstream::Endpoint* endpoint;
+  upstream::AddressChoice chosen;
   std::unique_ptr<http1::ClientConnection<S>> connection;
 };
 

@@ -1,50 +1,70 @@
 // Where the backends are: looks their names up, again and again, and tells whoever connects to them.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <vector>
 
-#include "net/connector.hpp"
-#include "net/task_group.hpp"
+#include "net/pause.hpp"
+#include "upstream/address.hpp"
 #include "upstream/endpoint.hpp"
 #include "upstream/resolver.hpp"
 
 namespace lb::upstream {
 
-// One thread: that of the executor.
+// One thread: that of the executor. What is known of a name is looked up again when its time is over, and kept while
+// nobody says anything better: name servers fail more often than backends move.
 class AddressBook {
  public:
-  // Called when an endpoint's addresses were looked up and are not what they were.
-  using OnChange = std::function<void(std::uint32_t slot, const net::Addresses& addresses)>;
+  // Called when an endpoint's addresses are not what they were. There is a set, which may be empty.
+  using OnChange = std::function<void(std::uint32_t slot, const AddressSetPtr& addresses)>;
+  enum class Ask : std::uint8_t {
+    if_unknown,  // what is known will do
+    again,       // it may have moved
+  };
 
-  // All of these outlive the book, and the tasks that it has spawned.
-  AddressBook(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks, Resolver& resolver,
-              OnChange on_change);
+  // All of these outlive the book.
+  AddressBook(net::Executor executor, net::DeadlineWheel& wheel, Resolver& resolver, OnChange on_change);
 
-  // Looks the endpoint's name up. Returns its addresses at the deadline at the latest: the ones from before if the
-  // lookup fails, for name servers fail more often than backends move; none if there never were any.
-  [[nodiscard]] net::Awaitable<net::Addresses> look_up(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline);
+  // The endpoint's addresses; it is followed from now on, until it is removed. Returns at the deadline at the latest,
+  // with the addresses from before if there is no answer then; an empty set if there never were any.
+  [[nodiscard]] net::Awaitable<AddressSetPtr> look_up(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline,
+                                                      Ask ask = Ask::again);
 
   // Looks it up again, soon: connecting to it has failed. At most once a second for each endpoint.
   void refresh(const std::shared_ptr<Endpoint>& endpoint);
 
  private:
   struct Entry {
-    std::weak_ptr<const Endpoint> endpoint;  // whose addresses these are: a slot is used again
-    net::Addresses addresses;
-    base::TimePoint refreshed{};  // when refresh() last did something
+    Entry(AddressBook& its_book, const std::shared_ptr<Endpoint>& whose)
+        : book(its_book), endpoint(whose), timer(its_book.wheel_, &Entry::on_time, this) {}
+    static void on_time(void* self) noexcept;
+
+    AddressBook& book;
+    std::weak_ptr<Endpoint> endpoint;                          // whose addresses these are: a slot is used again
+    std::array<std::vector<net::asio::ip::address>, 2> known;  // of each family, by the last good answer
+    AddressSetPtr addresses = std::make_shared<AddressSet>();
+    bool is_address = false;  // and no name
+    bool asking = false;
+    unsigned failures = 0;             // lookups in a row that found nothing
+    base::TimePoint refreshed{};       // when refresh() last did something
+    std::vector<net::Pause*> waiting;  // for the answer
+    net::DeadlineWheel::Entry timer;   // when it is looked up again
   };
 
   Entry& entry_of(const std::shared_ptr<Endpoint>& endpoint);
-  net::Awaitable<void> refresh_one(std::shared_ptr<Endpoint> endpoint);
+  void ask(Entry& entry, const Endpoint& endpoint);
+  void on_answer(Entry& entry, const Endpoint& endpoint, const Answer& answer);
+  void publish(Entry& entry, const Endpoint& endpoint);
+  [[nodiscard]] base::Duration time_until_next(Entry& entry, const Endpoint& endpoint, const Answer& answer) const;
 
   net::Executor executor_;
   net::DeadlineWheel& wheel_;
-  net::TaskGroup& tasks_;
   Resolver& resolver_;
   OnChange on_change_;
-  std::vector<Entry> entries_;  // by slot
+  std::vector<std::unique_ptr<Entry>> entries_;  // by slot
+  std::uint32_t last_id_ = 0;
 };
 
 }  // namespace lb::upstream

@@ -1,27 +1,73 @@
 #include "upstream/checker.hpp"
 
+#include <algorithm>
+
+#include "net/child.hpp"
 #include "upstream/http_check.hpp"
 
 namespace lb::upstream {
 
+using Verdict = CheckResult::Verdict;
+
 net::Awaitable<CheckResult> NetworkChecker::check(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline) {
-  using Verdict = CheckResult::Verdict;
+  // While all is well, the book follows the name by itself.
+  const auto ask = endpoint->state() == HealthState::up ? AddressBook::Ask::if_unknown : AddressBook::Ask::again;
+  AddressSetPtr addresses = co_await book_.look_up(endpoint, deadline, ask);
+  CheckResult result = co_await check_all(*endpoint, addresses, deadline);
+  if (result.verdict != Verdict::failed || ask == AddressBook::Ask::again) co_return result;
+  const AddressSetPtr newer = co_await book_.look_up(endpoint, deadline, AddressBook::Ask::again);
+  if (newer != addresses) result = co_await check_all(*endpoint, newer, deadline);
+  co_return result;
+}
+
+// Each at the same time, so that one that swallows packets leaves the others all of it.
+net::Awaitable<CheckResult> NetworkChecker::check_all(const Endpoint& endpoint, AddressSetPtr addresses,
+                                                      base::Deadline deadline) {
+  const std::vector<AddressPtr>& list = addresses->list;
+  if (list.empty()) co_return CheckResult{Verdict::failed, "the name has no address"};
+  std::vector<CheckResult> results(list.size());
+  if (list.size() == 1) {
+    co_await check_part(endpoint, list.front()->where, deadline, results.front());
+    co_return std::move(results.front());
+  }
+  std::vector<std::unique_ptr<net::Child>> checks;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    checks.push_back(std::make_unique<net::Child>(executor_));
+    checks.back()->start(check_part(endpoint, list[i]->where, deadline, results[i]));
+  }
+  for (const auto& check : checks) co_await check->join();
+  CheckResult all{Verdict::failed, results.front().reason};
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (results[i].verdict == Verdict::passed) all.verdict = Verdict::passed;
+    if (results[i].verdict == Verdict::unknown && all.verdict == Verdict::failed) {
+      all = {Verdict::unknown, results[i].reason, std::move(all.parts)};
+    }
+    if (results[i].verdict == Verdict::unknown) continue;
+    all.parts.push_back({list[i], results[i].verdict == Verdict::passed, std::move(results[i].reason)});
+  }
+  if (all.verdict == Verdict::passed) all.reason.clear();
+  co_return all;
+}
+
+net::Awaitable<void> NetworkChecker::check_part(const Endpoint& endpoint, const net::Tcp::endpoint& where,
+                                                base::Deadline deadline, CheckResult& result) {
   const std::shared_ptr<const HttpCheck> http = http_;
-  net::Addresses addresses = co_await book_.look_up(endpoint, deadline);
   net::TcpConnector connector(executor_, wheel_);
-  auto stream = co_await net::connect_in_turn(connector, std::move(addresses), deadline);
+  auto stream = co_await connector.connect(where, deadline);
   if (!stream) {
     const bool ours = stream.error().kind == base::ErrorKind::no_resources;
-    co_return CheckResult{ours ? Verdict::unknown : Verdict::failed, std::string(stream.error().detail)};
+    result = {ours ? Verdict::unknown : Verdict::failed, std::string(stream.error().detail)};
+    co_return;
   }
-  if (http == nullptr) co_return CheckResult{Verdict::passed, {}};
+  result = {Verdict::passed, {}};
+  if (http == nullptr) co_return;
   http1::Settings settings;
   const auto left = std::chrono::duration_cast<base::Duration>(deadline - wheel_.now());
   settings.timeouts.write_idle = settings.timeouts.response_idle = std::max(left, base::kWheelTick);
   settings.header_bytes = base::kCheckHeaderBytesMax;
   settings.header_count = base::kCheckHeaderCountMax;
-  std::string reason = co_await check_http(std::move(*stream), blocks_, settings, *http, *endpoint, deadline);
-  co_return CheckResult{reason.empty() ? Verdict::passed : Verdict::failed, std::move(reason)};
+  std::string reason = co_await check_http(std::move(*stream), blocks_, settings, *http, endpoint, deadline);
+  if (!reason.empty()) result = {Verdict::failed, std::move(reason)};
 }
 
 }  // namespace lb::upstream

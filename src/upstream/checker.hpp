@@ -13,6 +13,12 @@
 namespace lb::upstream {
 
 struct CheckResult {
+  // Of one of several addresses that could be checked.
+  struct Part {
+    AddressPtr address{};
+    bool passed = false;
+    std::string reason{};
+  };
   enum class Verdict : std::uint8_t {
     passed,
     failed,
@@ -20,6 +26,7 @@ struct CheckResult {
   };
   Verdict verdict = Verdict::unknown;
   std::string reason;  // for people, unless passed
+  std::vector<Part> parts{};
 };
 
 // How the monitor reaches the endpoints: a seam for the tests. The monitor's thread.
@@ -50,7 +57,8 @@ struct HttpCheck {
   std::string body;  // text that has to stand in the first 64 KiB of the answer's body; empty: any
 };
 
-// Looks the endpoint's name up and connects to it by TCP; with set_http(), asks it a request, too.
+// Connects to the endpoint by TCP, at each of its addresses; with set_http(), asks it a request, too. One that answers
+// is enough. Before it is taken for failed, its name is looked up again.
 class NetworkChecker : public Checker {
  public:
   // All of these outlive the checker.
@@ -63,6 +71,10 @@ class NetworkChecker : public Checker {
   net::Awaitable<CheckResult> check(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline) override;
 
  private:
+  net::Awaitable<CheckResult> check_all(const Endpoint& endpoint, AddressSetPtr addresses, base::Deadline deadline);
+  net::Awaitable<void> check_part(const Endpoint& endpoint, const net::Tcp::endpoint& where, base::Deadline deadline,
+                                  CheckResult& result);
+
   net::Executor executor_;
   net::DeadlineWheel& wheel_;
   net::BlockPool& blocks_;

@@ -24,6 +24,17 @@ void log_down(const Endpoint& endpoint, std::string_view what_failed, std::strin
   base::log(LogLevel::warning, endpoint.url() + " [down] (" + verdict + ")");
 }
 
+// An address that is out. What has never been well yet is no news: localhost, say, has ::1, too.
+void log_out(const Endpoint& endpoint, const Address& address, std::string_view reason, bool was_well) {
+  base::log(was_well ? LogLevel::warning : LogLevel::info,
+            text_of(address.where) + ", an address of " + endpoint.url() +
+                ", gets no requests while others can: " + std::string(reason));
+}
+
+void log_back(const Endpoint& endpoint, const Address& address) {
+  base::log(LogLevel::info, text_of(address.where) + ", an address of " + endpoint.url() + ", gets requests again");
+}
+
 // Where the new order begins, so that the endpoint whose turn it was is next; if it left, the one behind it.
 std::uint32_t next_among(const std::vector<std::shared_ptr<Endpoint>>& endpoints, const Members& before) {
   for (std::size_t i = 0; i < before.size(); ++i) {
@@ -169,8 +180,11 @@ void Cluster::take_back_failure(Endpoint& endpoint) {
 
 void Cluster::record_failure(Endpoint& endpoint, std::string_view reason, RequestKind kind) {
   const std::uint32_t failures_max = failures_max_.load(std::memory_order_relaxed);
-  if (endpoint.record_failure(failures_max, kind) != Change::went_down) return;
-  const std::string verdict = std::to_string(failures_max) + " retries failed";
+  if (endpoint.record_failure(failures_max, kind) == Change::went_down) went_down(endpoint, failures_max, reason);
+}
+
+void Cluster::went_down(Endpoint& endpoint, std::uint32_t failures, std::string_view reason) {
+  const std::string verdict = std::to_string(failures) + " retries failed";
   endpoint.note_change(HealthState::down, clock_.wall_now(), verdict + ": " + std::string(reason));
   log_down(endpoint, "request to ", reason, verdict);
   if (endpoint.passed_last_check() && !endpoint.has_succeeded()) {
@@ -183,6 +197,56 @@ void Cluster::record_recovery(Endpoint& endpoint) {
   if (endpoint.record_recovery() != Change::came_up) return;
   endpoint.note_change(HealthState::up, clock_.wall_now(), "a request to it succeeded");
   log_up(endpoint);
+}
+
+void Cluster::record_success(Endpoint& endpoint, Address& address) {
+  endpoint.record_success();
+  // Looked at before they are written, as those of the endpoint are.
+  if (address.failures.load(std::memory_order_relaxed) != 0) address.failures.store(0, std::memory_order_relaxed);
+  if (!address.out.load(std::memory_order_relaxed)) return;
+  if (address.out.exchange(false, std::memory_order_relaxed)) log_back(endpoint, address);
+}
+
+void Cluster::record_failure(const Endpoint& endpoint, Address& address, std::string_view reason) {
+  const std::uint32_t failures_max = failures_max_.load(std::memory_order_relaxed);
+  if (address.failures.fetch_add(1, std::memory_order_relaxed) + 1 < failures_max) return;
+  if (address.out.exchange(true, std::memory_order_relaxed)) return;
+  log_out(endpoint, address, std::to_string(failures_max) + " in a row failed: " + std::string(reason), true);
+}
+
+void Cluster::take_back_failure(Endpoint& endpoint, Address& address) {
+  // A success meanwhile has set the count back already.
+  std::uint32_t failures = address.failures.load(std::memory_order_relaxed);
+  while (failures != 0 && !address.failures.compare_exchange_weak(failures, failures - 1, std::memory_order_relaxed)) {
+  }
+  if (failures != failures_max_.load(std::memory_order_relaxed)) return;
+  if (address.out.exchange(false, std::memory_order_relaxed)) log_back(endpoint, address);
+  record_recovery(endpoint);
+}
+
+void Cluster::record_failure(Endpoint& endpoint, Address& address, const AddressSet& all, std::string_view reason,
+                             RequestKind kind) {
+  endpoint.note_failure(kind);
+  record_failure(std::as_const(endpoint), address, reason);
+  const auto is_out = [](const AddressPtr& one) { return one->out.load(std::memory_order_relaxed); };
+  if (all.list.empty() || !std::ranges::all_of(all.list, is_out)) return;
+  if (endpoint.record_failure(0, kind) != Change::went_down) return;
+  went_down(endpoint, failures_max_.load(std::memory_order_relaxed), reason);
+}
+
+void Cluster::record_check(const Endpoint& endpoint, Address& address, bool passed, std::string_view reason) {
+  const bool first = !std::exchange(address.checked, true);
+  const bool row_goes_on = !first && address.passed_last_check == passed;
+  address.checks_in_row = row_goes_on ? address.checks_in_row + 1 : 1;
+  address.passed_last_check = passed;
+  if (!first && address.checks_in_row < (passed ? thresholds_.rise : thresholds_.fall)) return;
+  if (passed) address.failures.store(0, std::memory_order_relaxed);
+  if (address.out.exchange(!passed, std::memory_order_relaxed) == !passed) return;
+  if (passed) {
+    log_back(endpoint, address);
+  } else {
+    log_out(endpoint, address, "its check failed: " + std::string(reason), !first);
+  }
 }
 
 void Cluster::record_check(Endpoint& endpoint, bool passed, std::string_view reason, base::Duration took) {

@@ -13,6 +13,7 @@
 #include <boost/container/small_vector.hpp>
 
 #include "balancer/round_robin.hpp"
+#include "upstream/address.hpp"
 #include "upstream/endpoint.hpp"
 
 namespace lb::upstream {
@@ -102,14 +103,25 @@ class Cluster {
   // A failure that was recorded was the request's own fault.
   void take_back_failure(Endpoint& endpoint);
   void record_recovery(Endpoint& endpoint);
+  // The same at one of an endpoint's several addresses: only that one is out after failures in a row. The endpoint is
+  // down when all of its addresses, `all`, are out.
+  void record_success(Endpoint& endpoint, Address& address);
+  void record_failure(Endpoint& endpoint, Address& address, const AddressSet& all, std::string_view reason,
+                      RequestKind kind = 0);
+  void take_back_failure(Endpoint& endpoint, Address& address);
+  // One of several addresses could not be connected to.
+  void record_failure(const Endpoint& endpoint, Address& address, std::string_view reason);
   // What a check says. `reason`: why it failed, for people; `took`: how long it did. The thread of replace().
   void record_check(Endpoint& endpoint, bool passed, std::string_view reason, base::Duration took = {});
+  // The same of one of several addresses.
+  void record_check(const Endpoint& endpoint, Address& address, bool passed, std::string_view reason);
 
   // Called when exchanges have marked an endpoint down, on their thread. Set before there are any.
   void on_down(std::function<void()> call) { on_down_ = std::move(call); }
 
  private:
   std::shared_ptr<Endpoint> make_endpoint(const BackendSpec& backend);
+  void went_down(Endpoint& endpoint, std::uint32_t failures, std::string_view reason);
 
   const base::Clock& clock_;
   AvailabilityPtr availability_ = std::make_shared<Availability>();

@@ -110,6 +110,10 @@ class Endpoint {
     service_.note_success(worker, kind, now);
     record_success();
   }
+  // A request of this kind failed; for serves_others() alone.
+  void note_failure(RequestKind kind) noexcept {
+    service_.note_failure(kind, !row_goes_on_.exchange(true, std::memory_order_relaxed));
+  }
   // Whether others than requests of this kind are served well, and none but those fail.
   [[nodiscard]] bool serves_others(RequestKind kind, base::TimePoint now) const noexcept {
     return service_.serves_others(kind, now);
@@ -119,7 +123,7 @@ class Endpoint {
 
   // An exchange failed through the endpoint's fault.
   [[nodiscard]] Change record_failure(std::uint32_t failures_max, RequestKind kind = 0) noexcept {
-    service_.note_failure(kind, !row_goes_on_.exchange(true, std::memory_order_relaxed));
+    note_failure(kind);
     const std::uint32_t failures = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
     return failures >= failures_max ? mark(HealthState::down) : Change::none;
   }

@@ -110,6 +110,9 @@ net::Awaitable<void> HealthMonitor::check_one(const std::shared_ptr<Endpoint>& e
   const base::TimePoint began = wheel_.now();
   const CheckResult result = co_await checker_.check(endpoint, deadline);
   if (stopped_ || endpoint->is_removed() || endpoint->is_disabled()) co_return;
+  for (const CheckResult::Part& part : result.parts) {
+    cluster_.record_check(*endpoint, *part.address, part.passed, part.reason);
+  }
   if (result.verdict == CheckResult::Verdict::unknown) {
     base::log(base::LogLevel::warning, "cannot check " + endpoint->url() + ": " + result.reason);
   } else {

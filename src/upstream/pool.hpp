@@ -9,18 +9,34 @@
 
 #include "base/limits.hpp"
 #include "http1/client_connection.hpp"
+#include "upstream/address.hpp"
 #include "upstream/endpoint.hpp"
 
 namespace lb::upstream {
 
-// Makes connections.
+// Makes connections, and says to which of an endpoint's addresses.
 template <class T>
-concept Transport =
-    net::Stream<typename T::Stream> && requires(T transport, const Endpoint& endpoint, base::Deadline deadline) {
-      {
-        transport.connect(endpoint, deadline)
-      } -> std::same_as<net::Awaitable<base::Result<std::unique_ptr<typename T::Stream>>>>;
-    };
+concept Transport = net::Stream<typename T::Stream> &&
+                    requires(T transport, const Endpoint& endpoint, base::Deadline deadline, AddressChoice& choice) {
+                      // Whose turn it is, but for the one with this id as long as there are others.
+                      { transport.choose(endpoint, std::uint32_t{}) } -> std::same_as<AddressChoice>;
+                      // To the chosen address; should that fail, to the others: `choice` becomes what was reached, or
+                      // none.
+                      {
+                        transport.connect(endpoint, choice, deadline)
+                      } -> std::same_as<net::Awaitable<base::Result<std::unique_ptr<typename T::Stream>>>>;
+                      // All of them now; null if the endpoint has less than two.
+                      { transport.addresses(endpoint) } -> std::same_as<const AddressSet*>;
+                      // Whether connections to the address are still worth keeping.
+                      { transport.has(endpoint, std::uint32_t{}) } -> std::same_as<bool>;
+                    };
+
+// Of transports whose endpoints are no names.
+struct NoAddresses {
+  [[nodiscard]] static AddressChoice choose(const Endpoint& /*endpoint*/, std::uint32_t /*but_not*/) { return {}; }
+  [[nodiscard]] static const AddressSet* addresses(const Endpoint& /*endpoint*/) noexcept { return nullptr; }
+  [[nodiscard]] static bool has(const Endpoint& /*endpoint*/, std::uint32_t /*id*/) noexcept { return true; }
+};
 
 struct PoolSettings {
   std::size_t idle_connections_max = 0;  // for each endpoint
@@ -39,10 +55,11 @@ class Pool {
   Pool(net::DeadlineWheel& wheel, const PoolSettings& settings)
       : wheel_(wheel), settings_(settings), sweep_(wheel, &Pool::sweep_due, this) {}
 
-  // The connection that idled last, or none. The backend has neither closed it nor said anything on it, as far as was
-  // looked. It may still be closed while the request is on its way.
-  [[nodiscard]] std::unique_ptr<Connection> take(const Endpoint& endpoint, Look look = Look::at_the_socket) {
-    auto& idle = idle_of(endpoint.slot());
+  // The connection to the address that idled last, or none. The backend has neither closed it nor said anything on it,
+  // as far as was looked. It may still be closed while the request is on its way.
+  [[nodiscard]] std::unique_ptr<Connection> take(const Endpoint& endpoint, Look look = Look::at_the_socket,
+                                                 std::uint32_t address = 0) {
+    auto& idle = idle_of(endpoint.slot(), address);
     while (!idle.empty()) {
       Idle candidate = std::move(idle.back());
       idle.pop_back();
@@ -56,9 +73,10 @@ class Pool {
   }
 
   // Keeps a connection whose exchange has ended well (Reuse::at_once).
-  void put(const Endpoint& endpoint, std::unique_ptr<Connection> connection) {
-    auto& idle = idle_of(endpoint.slot());
-    if (closed_ || endpoint.is_removed() || endpoint.is_disabled() || idle.size() >= settings_.idle_connections_max)
+  void put(const Endpoint& endpoint, std::unique_ptr<Connection> connection, std::uint32_t address = 0) {
+    auto& idle = idle_of(endpoint.slot(), address);
+    if (closed_ || endpoint.is_removed() || endpoint.is_disabled() ||
+        idle_count(endpoint) >= settings_.idle_connections_max)
       return;  // closes it
     connection->rest();
     connection->stream().read_ahead();
@@ -71,12 +89,18 @@ class Pool {
 
   // Closes the idle connections to an endpoint.
   void drop_idle(const Endpoint& endpoint) noexcept {
-    if (endpoint.slot() < idle_.size()) idle_[endpoint.slot()].clear();
+    if (endpoint.slot() < shelves_.size()) shelves_[endpoint.slot()].clear();
+  }
+
+  // Closes those to addresses that the endpoint of this slot has not any more.
+  void keep_only(std::uint32_t slot, const AddressSet& addresses) noexcept {
+    if (slot >= shelves_.size()) return;
+    std::erase_if(shelves_[slot], [&](const Shelf& shelf) { return !addresses.has(shelf.address); });
   }
 
   // Closes all idle connections.
   void drop_idle() noexcept {
-    for (auto& idle : idle_) idle.clear();
+    for (auto& shelves : shelves_) shelves.clear();
   }
 
   // The same, and keeps none from now on.
@@ -86,7 +110,10 @@ class Pool {
   }
 
   [[nodiscard]] std::size_t idle_count(const Endpoint& endpoint) const noexcept {
-    return endpoint.slot() < idle_.size() ? idle_[endpoint.slot()].size() : 0;
+    std::size_t count = 0;
+    if (endpoint.slot() >= shelves_.size()) return count;
+    for (const Shelf& shelf : shelves_[endpoint.slot()]) count += shelf.idle.size();
+    return count;
   }
 
  private:
@@ -95,9 +122,19 @@ class Pool {
     base::TimePoint since;
   };
 
-  std::vector<Idle>& idle_of(std::uint32_t slot) {
-    if (slot >= idle_.size()) idle_.resize(slot + 1);
-    return idle_[slot];
+  struct Shelf {
+    std::uint32_t address;
+    std::vector<Idle> idle;
+  };
+
+  // A shelf for each address that has had a connection: nearly always one.
+  std::vector<Idle>& idle_of(std::uint32_t slot, std::uint32_t address) {
+    if (slot >= shelves_.size()) shelves_.resize(slot + 1);
+    std::vector<Shelf>& shelves = shelves_[slot];
+    for (Shelf& shelf : shelves) {
+      if (shelf.address == address) return shelf.idle;
+    }
+    return shelves.emplace_back(Shelf{address, {}}).idle;
   }
 
   static void sweep_due(void* self) noexcept { static_cast<Pool*>(self)->sweep(); }
@@ -106,18 +143,20 @@ class Pool {
   void sweep() noexcept {
     sweeping_ = false;
     const base::TimePoint oldest = wheel_.now() - settings_.idle_timeout;
-    for (auto& idle : idle_) {
-      std::size_t expired = 0;
-      while (expired < idle.size() && idle[expired].since <= oldest) ++expired;
-      idle.erase(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(expired));
-      sweeping_ = sweeping_ || !idle.empty();
+    for (auto& shelves : shelves_) {
+      for (auto& [address, idle] : shelves) {
+        std::size_t expired = 0;
+        while (expired < idle.size() && idle[expired].since <= oldest) ++expired;
+        idle.erase(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(expired));
+        sweeping_ = sweeping_ || !idle.empty();
+      }
     }
     if (sweeping_) sweep_.arm(wheel_.after(settings_.idle_timeout / 2));
   }
 
   net::DeadlineWheel& wheel_;
   const PoolSettings& settings_;
-  std::vector<std::vector<Idle>> idle_;  // by slot
+  std::vector<std::vector<Shelf>> shelves_;  // by slot
   net::DeadlineWheel::Entry sweep_;
   bool sweeping_ = false;
   bool closed_ = false;

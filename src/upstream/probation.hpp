@@ -29,14 +29,16 @@ class Probation {
       : wheel_(wheel), pool_(pool), due_(wheel, &Probation::end_due, this) {}
 
   // `members` keep the endpoint. The connection's exchange has ended well, but for what may follow.
-  void put(const MembersPtr& members, const Endpoint& endpoint, std::unique_ptr<Connection> connection) {
+  void put(const MembersPtr& members, const Endpoint& endpoint, std::unique_ptr<Connection> connection,
+           std::uint32_t address) {
     Conduct& conduct = conduct_of(endpoint);
     const bool trusted = !conduct.spoke && conduct.silent >= base::kProbationsPassed;
-    if (trusted && ++conduct.trusted % base::kProbationSample != 0) return pool_.put(endpoint, std::move(connection));
+    if (trusted && ++conduct.trusted % base::kProbationSample != 0)
+      return pool_.put(endpoint, std::move(connection), address);
     if (waiting_.size() >= base::kProbationsMax) return;  // closes it
     connection->rest();
     connection->stream().read_ahead();
-    waiting_.push_back({members, &endpoint, std::move(connection), wheel_.after(base::kProbationTime)});
+    waiting_.push_back({members, &endpoint, std::move(connection), address, wheel_.after(base::kProbationTime)});
     if (waiting_.size() == 1) due_.arm(waiting_.front().until);
   }
 
@@ -48,6 +50,7 @@ class Probation {
     MembersPtr members;
     const Endpoint* endpoint;
     std::unique_ptr<Connection> connection;
+    std::uint32_t address;
     base::Deadline until;
   };
   // Of the endpoint whose slot it is.
@@ -77,7 +80,7 @@ class Probation {
       if (found == net::Probe::readable) conduct.spoke = true;
       if (found != net::Probe::quiet) continue;
       ++conduct.silent;
-      pool_.put(*one.endpoint, std::move(one.connection));
+      pool_.put(*one.endpoint, std::move(one.connection), one.address);
     }
     if (!waiting_.empty()) due_.arm(waiting_.front().until);
   }

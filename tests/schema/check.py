@@ -31,7 +31,7 @@ VALUES = [
     "64K", "1KiB2B", "::", "127.0.0.1", "fe80::1%eth0", "localhost", "http://a:80", "a", "[::1]:81", "https://a",
     "http://a/b", "http://a?b", "http://u@a", "http://a:x", "http://a b", "GET", "get", "ABCDEFGHIJKLMNOPQRSTU", "/",
     "/healthz?a=%20", "/a b", "/a#b", "200", "200-299, 401", "2xx", "200-", "99", "600", "tcp", "http", "htpp", "info",
-    "warn", "off", "json", "x" * 1024, "x" * 1025,
+    "warn", "off", "json", "x" * 1024, "x" * 1025, ["127.0.0.1:53", "[::1]:53", "::1"], ["a"], [1],
 ]
 
 
@@ -46,7 +46,7 @@ def keys(schema=SCHEMA, path=()):
     for name, below in schema["properties"].items():
         if below["type"] == "object":
             yield from keys(below, (*path, name))
-        elif below["type"] == "array":
+        elif below["type"] == "array" and "properties" in below["items"]:
             yield from keys(below["items"], (*path, name))
         else:
             yield (*path, name), below
@@ -169,7 +169,7 @@ class Schema(unittest.TestCase):
         wanted = {}
         for path, schema in keys():
             valid = jsonschema.Draft202012Validator(schema).is_valid
-            values = (7, "7s", "7KiB", "127.0.0.1", "::1", "http", "off", "text", "OPTIONS", "204", "/x", "shop:1", "http://[::1]:81")
+            values = (7, "7s", "7KiB", ["127.0.0.1:54"], "127.0.0.1", "::1", "http", "off", "text", "OPTIONS", "204", "/x", "shop:1", "http://[::1]:81")
             wanted[path] = next(value for value in values if valid(value) and value != schema.get("default"))
         wanted["backends", "url"] = "http://[::1]:81"
         wanted["health", "body"] = '\u0000 "\\" \u00e4 \U0001f600'

@@ -35,8 +35,8 @@ Backend& backend_of(const Backends& backends, const upstream::Endpoint& endpoint
   return **found;
 }
 
-net::Awaitable<base::Result<std::unique_ptr<test::MemoryStream>>> Transport::connect(const upstream::Endpoint& endpoint,
-                                                                                     base::Deadline deadline) {
+net::Awaitable<base::Result<std::unique_ptr<test::MemoryStream>>> Transport::connect(
+    const upstream::Endpoint& endpoint, upstream::AddressChoice& /*choice*/, base::Deadline deadline) {
   Backend& backend = backend_of(backends_, endpoint);
   if (starved_) {
     stage_.starved = stage_.step;

@@ -7,6 +7,7 @@
 #include "net/pause.hpp"
 #include "sim/backend.hpp"
 #include "upstream/checker.hpp"
+#include "upstream/pool.hpp"
 
 namespace lb::sim {
 
@@ -15,13 +16,14 @@ using Backends = std::vector<std::unique_ptr<Backend>>;
 // By their names, as a resolver does it.
 [[nodiscard]] Backend& backend_of(const Backends& backends, const upstream::Endpoint& endpoint);
 
-class Transport {
+class Transport : public upstream::NoAddresses {
  public:
   using Stream = test::MemoryStream;
 
   Transport(Stage& stage, const Backends& backends) : stage_(stage), backends_(backends) {}
 
   [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<Stream>>> connect(const upstream::Endpoint& endpoint,
+                                                                              upstream::AddressChoice& choice,
                                                                               base::Deadline deadline);
   // No connect finds a descriptor.
   void set_starved(bool starved) noexcept { starved_ = starved; }

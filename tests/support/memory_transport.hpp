@@ -10,11 +10,11 @@
 
 #include "net/pause.hpp"
 #include "support/memory_stream.hpp"
-#include "upstream/endpoint.hpp"
+#include "upstream/pool.hpp"
 
 namespace lb::test {
 
-class MemoryTransport {
+class MemoryTransport : public upstream::NoAddresses {
  public:
   using Stream = MemoryStream;
 
@@ -38,6 +38,7 @@ class MemoryTransport {
   }
 
   [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<MemoryStream>>> connect(const upstream::Endpoint& endpoint,
+                                                                                    upstream::AddressChoice& /*choice*/,
                                                                                     base::Deadline deadline) {
     Backend& backend = backends_[endpoint.slot()];
     ++backend.attempts;

@@ -128,10 +128,6 @@ int check(const config::Config& config) {
   if (count == 0) return EXIT_SUCCESS;
   app::BackendCheck backends(config);
   print(stdout, app::render(backends.run()));
-  if (backends.still_busy()) {
-    std::fflush(stdout);
-    std::_Exit(EXIT_SUCCESS);
-  }
   return EXIT_SUCCESS;
 }
 

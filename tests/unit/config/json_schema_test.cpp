@@ -46,6 +46,7 @@ TEST(ConfigJsonSchema, patterns_are_not_narrower_than_the_checks) {
            {"health.path", {"/", "/!\"$%&'()*+,-./09:;<=>?@AZ[\\]^_`az{|}~"}},
            {"health.host", {"", "a", "shop.example.", "a_b:8080", "[::1]", "[::1]:81", "10.0.0.1:00080"}},
            {"health.status", {"200", "100-599", " 200 ,\t404-404 ", "200,201,202-203"}},
+           {"resolver.servers", {"127.0.0.1", "10.0.0.1:00053", "[::1]", "[2001:db8::1]:53", "::ffff:1.2.3.4"}},
            {"backends.url",
             {"a", "a:1", "http://a", "HTTP://A.B-c_d.:00080/", "http://[::ffff:1.2.3.4]:1/", "10.0.0.1", "http:80"}},
        }) {

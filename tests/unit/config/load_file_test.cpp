@@ -107,13 +107,15 @@ TEST(ConfigExampleFile, says_every_key_with_its_default) {
       const KeySpec* key = find_key(key_path);
       ASSERT_NE(key, nullptr) << key_path;
       const bool is_number = key->type == KeyType::kUnsigned;
-      const std::string quote = is_number ? "" : "\"";
+      const bool is_list = key->type == KeyType::kList;
+      const std::string quote = is_number || is_list ? "" : "\"";
       if (!key->required) {
         EXPECT_EQ(value_text(*key, config.value()), default_text(*key)) << key_path;
-        EXPECT_EQ(line.substr(equals + 3), quote + default_text(*key) + quote) << key_path;
+        const std::string text = is_list ? "[" + default_text(*key) + "]" : default_text(*key);
+        EXPECT_EQ(line.substr(equals + 3), quote + text + quote) << key_path;
       }
       // The first time a key is shown, the comment above it (or above its section) says the range.
-      if (seen.insert(key_path).second && key->type != KeyType::kString && key->type != KeyType::kEnum &&
+      if (seen.insert(key_path).second && key->type != KeyType::kString && key->type != KeyType::kEnum && !is_list &&
           key->max != kUnbounded) {
         Config ends;
         ends.backends.emplace_back();

@@ -11,90 +11,70 @@
 
 #include <gtest/gtest.h>
 
+#include "support/name_server.hpp"
 #include "support/on_worker.hpp"
 
 namespace lb::upstream {
 namespace {
 
 using base::Duration;
+using support::NameServer;
+using Says = NameServer::Says;
 
-net::Tcp::endpoint at(const std::string& address, std::uint16_t port) {
+net::Tcp::endpoint at(const std::string& address, std::uint16_t port = 80) {
   return {net::asio::ip::make_address(address), port};
 }
 
-class UpstreamResolver : public testing::Test {
- protected:
-  net::Addresses resolve(const std::string& host, std::uint16_t port, Duration time = Duration(10'000)) {
-    return test::run_on(worker,
-                        resolver.resolve(worker.executor(), worker.wheel(), host, port, worker.wheel().after(time)));
-  }
-  Resolver resolver;
-  net::Worker worker{base::system_clock()};
-};
-
-TEST_F(UpstreamResolver, addresses_are_taken_as_they_are_without_a_lookup) {
-  EXPECT_EQ(resolve("192.0.2.7", 81), net::Addresses{at("192.0.2.7", 81)});
-  EXPECT_EQ(resolve("2001:db8::1", 443), net::Addresses{at("2001:db8::1", 443)});
-  EXPECT_EQ(resolver.pending(), 0U);
-}
-
-TEST_F(UpstreamResolver, a_name_gives_each_of_its_addresses_once) {
-  const net::Addresses found = resolve("localhost", 8080);
-  ASSERT_FALSE(found.empty());
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    EXPECT_TRUE(found[i].address().is_loopback());
-    EXPECT_EQ(found[i].port(), 8080);
-    for (std::size_t k = 0; k < i; ++k) EXPECT_NE(found[i], found[k]);
-  }
-}
-
-TEST_F(UpstreamResolver, a_name_that_is_none_gives_nothing) {
-  EXPECT_TRUE(resolve("nowhere.invalid", 80).empty());
-}
-
-// Goal: the deadline ends the wait; what the lookup finds afterwards does no harm. Method: a deadline that has passed.
-TEST_F(UpstreamResolver, a_deadline_that_has_passed_ends_the_wait) {
-  const auto begun = base::system_clock().now();
-  const net::Addresses found = resolve("localhost", 80, Duration(-1'000));
-  EXPECT_LT(base::system_clock().now() - begun, Duration(5'000));
-  EXPECT_LE(found.size(), 16U);
-  for (int turn = 0; turn < 1'000 && resolver.pending() > 0; ++turn) {
-    worker.io().restart();
-    worker.io().run_one_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_EQ(resolver.pending(), 0U);
+net::Addresses places_of(const AddressSet& set) {
+  net::Addresses places;
+  for (const AddressPtr& address : set.list) places.push_back(address->where);
+  return places;
 }
 
 class UpstreamAddressBook : public testing::Test {
  protected:
   using Published = std::vector<std::pair<std::uint32_t, net::Addresses>>;
+  using Ask = AddressBook::Ask;
 
-  net::Addresses look_up(const std::shared_ptr<Endpoint>& endpoint) {
-    return test::run_on(worker, book.look_up(endpoint, worker.wheel().after(Duration(10'000))));
+  AddressSetPtr set_of(const std::shared_ptr<Endpoint>& endpoint, Ask ask = Ask::again) {
+    return test::run_on(worker, book.look_up(endpoint, worker.wheel().after(Duration(10'000)), ask));
+  }
+  net::Addresses look_up(const std::shared_ptr<Endpoint>& endpoint, Ask ask = Ask::again) {
+    return places_of(*set_of(endpoint, ask));
   }
   static std::shared_ptr<Endpoint> endpoint(const std::string& host, std::uint32_t slot) {
     return std::make_shared<Endpoint>(BackendSpec{"http://" + host, host}, slot);
   }
+  // Turns the loop until so many changes were published.
+  void wait_for(std::size_t count) {
+    const support::Deadline deadline = support::within();
+    while (published.size() < count && support::now() < deadline) test::turn_loop(worker);
+    ASSERT_EQ(published.size(), count);
+  }
 
+  NameServer names;
   net::Worker worker{base::system_clock()};
-  Resolver resolver;
+  Resolver resolver{
+      worker.executor(), worker.wheel(), {.servers = {names.address()}, .timeout = Duration(100), .attempts = 2}};
   Published published;
-  AddressBook book{
-      worker.executor(), worker.wheel(), worker.tasks(), resolver,
-      [this](std::uint32_t slot, const net::Addresses& addresses) { published.emplace_back(slot, addresses); }};
+  AddressBook book{worker.executor(), worker.wheel(), resolver,
+                   [this](std::uint32_t slot, const AddressSetPtr& addresses) {
+                     published.emplace_back(slot, places_of(*addresses));
+                   }};
 };
 
 TEST_F(UpstreamAddressBook, addresses_are_published_when_they_change) {
   const auto one = endpoint("192.0.2.1", 0);
-  EXPECT_EQ(look_up(one), net::Addresses{at("192.0.2.1", 80)});
-  EXPECT_EQ(look_up(one), net::Addresses{at("192.0.2.1", 80)});
-  const auto other = endpoint("192.0.2.2", 5);
-  EXPECT_EQ(look_up(other), net::Addresses{at("192.0.2.2", 80)});
-  EXPECT_EQ(published, (Published{{0, {at("192.0.2.1", 80)}}, {5, {at("192.0.2.2", 80)}}}));
+  EXPECT_EQ(look_up(one), net::Addresses{at("192.0.2.1")});
+  EXPECT_EQ(look_up(one), net::Addresses{at("192.0.2.1")});
+  const auto other = endpoint("2001:db8::1", 5);
+  EXPECT_EQ(look_up(other), net::Addresses{at("2001:db8::1")});
+  EXPECT_EQ(published, (Published{{0, {at("192.0.2.1")}}, {5, {at("2001:db8::1")}}}));
+  EXPECT_EQ(resolver.in_flight(), 0U);
 }
 
 TEST_F(UpstreamAddressBook, a_name_that_never_resolved_has_no_address) {
-  EXPECT_TRUE(look_up(endpoint("nowhere.invalid", 0)).empty());
+  EXPECT_TRUE(look_up(endpoint("nowhere.test", 0)).empty());
   EXPECT_TRUE(published.empty());
 }
 
@@ -103,8 +83,8 @@ TEST_F(UpstreamAddressBook, a_slot_that_is_used_again_publishes_nothing_first) {
   auto gone = endpoint("192.0.2.1", 0);
   EXPECT_EQ(look_up(gone).size(), 1U);
   gone.reset();
-  EXPECT_TRUE(look_up(endpoint("nowhere.invalid", 0)).empty());
-  EXPECT_EQ(published, (Published{{0, {at("192.0.2.1", 80)}}, {0, {}}}));
+  EXPECT_TRUE(look_up(endpoint("nowhere.test", 0)).empty());
+  EXPECT_EQ(published, (Published{{0, {at("192.0.2.1")}}, {0, {}}}));
 }
 
 // Goal: the same where the new endpoint stands at the very place in memory where the old one stood. Method: both are
@@ -119,25 +99,90 @@ TEST_F(UpstreamAddressBook, an_endpoint_at_a_former_ones_place_in_memory_is_anot
     const auto gone = build("192.0.2.1");
     EXPECT_EQ(look_up(gone).size(), 1U);
   }
-  EXPECT_TRUE(look_up(build("nowhere.invalid")).empty());
+  EXPECT_TRUE(look_up(build("nowhere.test")).empty());
   ASSERT_EQ(published.size(), 2U);
   EXPECT_TRUE(published[1].second.empty());
 }
 
-// Goal: connecting has failed: the name is looked up again, once a second at most. Method: an address, whose lookup
-// publishes it the first time; then another endpoint in its slot, which makes each further lookup visible.
+// Goal: connecting has failed: the name is looked up again, once a second at most.
 TEST_F(UpstreamAddressBook, refresh_looks_a_name_up_again_at_most_once_a_second) {
-  const auto one = endpoint("localhost", 0);
+  names.set("web.test", {.v4 = {"192.0.2.1"}});
+  const auto one = endpoint("web.test", 0);
   for (int i = 0; i < 5; ++i) book.refresh(one);
-  EXPECT_EQ(worker.tasks().size(), 1U) << "one lookup for five failures";
-  for (int turn = 0; turn < 1'000 && worker.tasks().size() > 0; ++turn) {
-    worker.io().restart();
-    worker.io().run_one_for(std::chrono::milliseconds(10));
-  }
-  EXPECT_EQ(worker.tasks().size(), 0U);
-  EXPECT_EQ(published.size(), 1U);
+  wait_for(1);
+  EXPECT_EQ(names.questions("web.test"), 1U);
   book.refresh(one);
-  EXPECT_EQ(worker.tasks().size(), 0U);
+  EXPECT_EQ(resolver.in_flight(), 0U);
+}
+
+// Goal: nobody asks, and the name is followed all the same. Method: a TTL of none, which counts as a second.
+TEST_F(UpstreamAddressBook, a_name_is_looked_up_again_when_its_time_is_over) {
+  names.set("web.test", {.v4 = {"192.0.2.1"}, .ttl = 0});
+  const auto one = endpoint("web.test", 0);
+  const auto begun = support::now();
+  EXPECT_EQ(look_up(one).size(), 1U);
+  names.set("web.test", {.v4 = {"192.0.2.2"}, .ttl = 60});
+  EXPECT_EQ(look_up(one, Ask::if_unknown), net::Addresses{at("192.0.2.1")}) << "it is known, and its time is not over";
+  wait_for(2);
+  EXPECT_GE(support::now() - begun, Duration(990));
+  EXPECT_EQ(published.back(), (std::pair<std::uint32_t, net::Addresses>{0, {at("192.0.2.2")}}));
+}
+
+TEST_F(UpstreamAddressBook, an_endpoint_that_was_removed_is_not_followed) {
+  names.set("web.test", {.v4 = {"192.0.2.1"}, .ttl = 0});
+  const auto one = endpoint("web.test", 0);
+  EXPECT_EQ(look_up(one).size(), 1U);
+  one->remove();
+  const support::Deadline deadline = support::within(Duration(1'300));
+  while (support::now() < deadline) test::turn_loop(worker);
+  EXPECT_EQ(names.questions("web.test"), 1U);
+}
+
+// Goal: whatever a server that fails says, the last good answer stays.
+TEST_F(UpstreamAddressBook, the_last_good_answer_stays_while_the_server_fails) {
+  names.set("web.test", {.v4 = {"192.0.2.1"}, .v6 = {"2001:db8::1"}});
+  const auto one = endpoint("web.test", 0);
+  const net::Addresses both{at("192.0.2.1"), at("2001:db8::1")};
+  EXPECT_EQ(look_up(one), both);
+  for (const Says says : {Says::failure, Says::nothing, Says::no_such_name}) {
+    names.set("web.test", {.says = says});
+    EXPECT_EQ(look_up(one), both);
+  }
+  names.set("web.test", {});
+  EXPECT_EQ(look_up(one), both) << "a name without addresses is a mistake more often than a wish";
+  names.set("web.test", {.v4 = {"192.0.2.7"}, .says_of_v6 = Says::failure});
+  EXPECT_EQ(look_up(one), (net::Addresses{at("192.0.2.7"), at("2001:db8::1")})) << "each family for itself";
+  names.set("web.test", {.v4 = {"192.0.2.7"}});
+  EXPECT_EQ(look_up(one), net::Addresses{at("192.0.2.7")});
+}
+
+// Goal: an address that stays is the same one, with its health; another order of the same addresses is no change.
+TEST_F(UpstreamAddressBook, addresses_that_stay_keep_what_is_known_of_them) {
+  names.set("web.test", {.v4 = {"192.0.2.1", "192.0.2.2"}});
+  const auto one = endpoint("web.test", 0);
+  const AddressSetPtr before = set_of(one);
+  names.set("web.test", {.v4 = {"192.0.2.2", "192.0.2.1"}});
+  EXPECT_EQ(set_of(one), before);
+  names.set("web.test", {.v4 = {"192.0.2.2", "192.0.2.3"}});
+  const AddressSetPtr after = set_of(one);
+  ASSERT_EQ(after->list.size(), 2U);
+  EXPECT_EQ(after->list[0], before->list[1]);
+  EXPECT_NE(after->list[1]->id, before->list[0]->id);
+  EXPECT_FALSE(after->has(before->list[0]->id));
+}
+
+// Goal: with addresses from before, a silent server leaves half of the time for using them.
+TEST_F(UpstreamAddressBook, a_silent_server_takes_half_of_the_time_at_most) {
+  resolver.configure({.servers = {names.address()}, .timeout = Duration(60'000), .attempts = 1});
+  names.set("web.test", {.v4 = {"192.0.2.1"}});
+  const auto one = endpoint("web.test", 0);
+  EXPECT_EQ(look_up(one).size(), 1U);
+  names.set("web.test", {.says = Says::nothing});
+  const auto begun = support::now();
+  const auto found = test::run_on(worker, book.look_up(one, worker.wheel().after(Duration(400))));
+  EXPECT_EQ(found->list.size(), 1U);
+  EXPECT_GE(support::now() - begun, Duration(190));
+  EXPECT_LT(support::now() - begun, Duration(390));
 }
 
 }  // namespace

@@ -62,6 +62,33 @@ TEST_F(UpstreamPool, each_endpoint_has_its_own_connections) {
   EXPECT_NE(pool.take(first), nullptr);
 }
 
+TEST_F(UpstreamPool, each_address_of_an_endpoint_has_its_own_connections) {
+  pool.put(first, made(), 1);
+  pool.put(first, made(), 2);
+  pool.put(first, made(), 2);
+  EXPECT_EQ(pool.idle_count(first), 3U);
+  pool.put(first, made(), 1);
+  EXPECT_TRUE(is_closed(3)) << "the cap is for the endpoint";
+  EXPECT_EQ(pool.take(first, Look::at_the_socket, 3), nullptr);
+  EXPECT_NE(pool.take(first, Look::at_the_socket, 1), nullptr);
+  EXPECT_EQ(pool.take(first, Look::at_the_socket, 1), nullptr);
+  EXPECT_EQ(pool.idle_count(first), 2U);
+}
+
+// Goal: connections to an address that a name has left are closed; those of other addresses and endpoints stay.
+TEST_F(UpstreamPool, connections_to_an_address_that_is_gone_are_closed) {
+  pool.put(first, made(), 1);
+  pool.put(first, made(), 2);
+  pool.put(second, made(), 1);
+  AddressSet left;
+  left.list.push_back(std::make_shared<Address>(2, net::Tcp::endpoint()));
+  pool.keep_only(first.slot(), left);
+  pool.keep_only(7, left);
+  EXPECT_TRUE(is_closed(0));
+  EXPECT_FALSE(is_closed(1));
+  EXPECT_FALSE(is_closed(2));
+}
+
 TEST_F(UpstreamPool, one_that_the_backend_has_closed_is_discarded) {
   pool.put(first, made());
   pool.put(first, made());
