@@ -80,6 +80,9 @@ class Control {
   virtual ~Control() = default;
 
   [[nodiscard]] virtual Snapshot snapshot() const = 0;
+  // One that somebody still reads and that is not older than kSnapshotAge, or a new one: however many read slowly, only
+  // so many are kept.
+  [[nodiscard]] std::shared_ptr<const Snapshot> shared_snapshot();
   // Why no traffic should be sent here; empty: it may be.
   [[nodiscard]] virtual std::string not_ready() const = 0;
 
@@ -91,8 +94,9 @@ class Control {
   [[nodiscard]] virtual net::Awaitable<Outcome> check(std::string url) = 0;
   [[nodiscard]] virtual net::Awaitable<Outcome> reload() = 0;
 
-  // What those share who listen to GET /events: made by the first, gone with the last.
-  [[nodiscard]] std::weak_ptr<EventFeed>& event_feed() noexcept { return event_feed_; }
+  // What those share who listen to GET /events: made by the first, and kept, for a page that is loaded again goes on
+  // where it was.
+  [[nodiscard]] std::shared_ptr<EventFeed>& event_feed() noexcept { return event_feed_; }
 
   // The worker of the control thread.
   [[nodiscard]] virtual net::Worker& worker() noexcept = 0;
@@ -100,7 +104,9 @@ class Control {
   virtual std::size_t post_to_workers(std::function<void(const telemetry::Recorder&)> ask) = 0;
 
  private:
-  std::weak_ptr<EventFeed> event_feed_;
+  std::shared_ptr<EventFeed> event_feed_;
+  std::weak_ptr<const Snapshot> shared_;
+  base::TimePoint shared_at_{};
 };
 
 // How long the workers are waited for: one that does not answer by then is stopped, or in great trouble.

@@ -5,6 +5,8 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "admin/json_text.hpp"
+#include "admin/limits.hpp"
 #include "admin/rates.hpp"
 #include "admin/request_json.hpp"
 #include "admin/status.hpp"
@@ -25,10 +27,15 @@ struct WorkerNews {
 };
 
 // JSON has no line ends outside of its strings, and escapes them inside: one line holds it.
-std::string event(std::string_view name, const json::object& data) {
+EventFeed::Text event(std::string_view name, const json::object& data) {
   std::string text = "event: ";
   text.append(name).append("\ndata: ").append(json::serialize(data)).append("\n\n");
-  return text;
+  return std::make_shared<const std::string>(std::move(text));
+}
+
+// With numbers as short as they can be: there are many.
+std::string history_event(const json::object& data) {
+  return "event: history\ndata: " + json_text(data) + "\n\n";
 }
 
 }  // namespace
@@ -48,9 +55,15 @@ net::Awaitable<void> EventFeed::refresh() {
 }
 
 void EventFeed::refresh_status() {
+  const bool first = !before_;
+  const base::Duration pause = std::chrono::duration_cast<base::Duration>(now() - refreshed_);
+  refreshed_ = now();
   Snapshot snapshot = control_.snapshot();
   json::object status = status_json(snapshot);
-  add_rates(status, before_ ? &*before_ : nullptr, snapshot);
+  add_rates(status, before_ && pause <= kRatesAge ? &*before_ : nullptr, snapshot);
+  // Whole seconds in which nobody listened.
+  if (!first && pause >= 2 * kPeriod) history_.skip(static_cast<std::uint64_t>(pause / kPeriod) - 1);
+  history_.add(status);
   status_ = event("status", status);
   ++status_number_;
   before_ = std::move(snapshot);
@@ -77,28 +90,47 @@ net::Awaitable<void> EventFeed::refresh_requests() {
   }
 }
 
-std::string EventFeed::news(Told& told) const {
-  std::string text;
-  if (told.status != status_number_) text = status_;
+std::vector<EventFeed::Text> EventFeed::news(Told& told) const {
+  std::vector<Text> texts;
+  if (told.status != status_number_) texts.push_back(status_);
   for (const RequestEvent& one : requests_) {
-    if (one.number > told.request) text += one.text;
+    if (one.number > told.request) texts.push_back(one.text);
   }
   told = {status_number_, request_number_};
-  return text;
+  return texts;
+}
+
+net::Awaitable<void> tell_history(const History& history, Outlet& outlet) {
+  if (history.end() < 2) co_return;
+  const std::uint64_t end = history.end() - 1;
+  const std::string server = history_event({{"server", history.server(end)}});
+  co_await outlet.write(server);
+  const std::vector<std::string> urls = history.backends();
+  for (std::size_t first = 0; first < urls.size() && outlet.open(); first += kHistoryBackendsAtOnce) {
+    json::object some;
+    for (std::size_t i = first; i < std::min(first + kHistoryBackendsAtOnce, urls.size()); ++i) {
+      json::object lists = history.backend(urls[i], end);
+      if (!lists.empty()) some[urls[i]] = std::move(lists);
+    }
+    const std::string text = history_event({{"backends", std::move(some)}});
+    co_await outlet.write(text);
+  }
 }
 
 net::Awaitable<void> stream_events(Control& control, const Request&, Outlet& outlet) {
-  std::shared_ptr<EventFeed> feed = control.event_feed().lock();
-  if (!feed) control.event_feed() = feed = std::make_shared<EventFeed>(control);
+  std::shared_ptr<EventFeed>& kept = control.event_feed();
+  if (!kept) kept = std::make_shared<EventFeed>(control);
+  const std::shared_ptr<EventFeed> feed = kept;
   EventFeed::Told told;
   co_await outlet.write("retry: 1000\n\n");
+  if (feed->due()) co_await feed->refresh();
+  co_await tell_history(feed->history(), outlet);
   while (outlet.open()) {
     if (feed->due()) co_await feed->refresh();
-    const std::string news = feed->news(told);
-    if (!news.empty()) {
-      co_await outlet.write(news);
-    } else {
-      co_await outlet.wait(feed->next_look());
+    const std::vector<EventFeed::Text> news = feed->news(told);
+    if (news.empty()) co_await outlet.wait(feed->next_look());
+    for (const EventFeed::Text& text : news) {
+      if (outlet.open()) co_await outlet.write(*text);
     }
   }
 }

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "admin/control.hpp"
+#include "admin/history.hpp"
 #include "admin/message.hpp"
 #include "admin/outlet.hpp"
 
 namespace lb::admin {
 
-// What all listeners are told, made once a second for all of them: by whichever looks first. Made by the first
-// listener, gone with the last. Control thread.
+// What all listeners are told, made once a second for all of them: by whichever looks first. While nobody listens
+// nothing is made. Control thread.
 class EventFeed {
  public:
   // What one listener has been told already.
@@ -34,13 +35,17 @@ class EventFeed {
   // When to look again.
   [[nodiscard]] base::Deadline next_look() const noexcept;
   // The events that this listener does not know yet, in their own format; empty: none. One who was slow misses what is
-  // not kept any more.
-  [[nodiscard]] std::string news(Told& told) const;
+  // not kept any more. The listeners share them: a slow one holds no copy of its own.
+  using Text = std::shared_ptr<const std::string>;
+  [[nodiscard]] std::vector<Text> news(Told& told) const;
+
+  // For one who has been told nothing yet: the points before the newest status, which it is told of next.
+  [[nodiscard]] const History& history() const noexcept { return history_; }
 
  private:
   struct RequestEvent {
     std::uint64_t number = 0;
-    std::string text;
+    Text text;
   };
 
   [[nodiscard]] base::TimePoint now() const noexcept { return control_.worker().wheel().now(); }
@@ -49,16 +54,21 @@ class EventFeed {
 
   Control& control_;
   base::TimePoint due_{};
+  base::TimePoint refreshed_{};
   bool busy_ = false;
   std::optional<Snapshot> before_;
   std::uint64_t status_number_ = 0;
-  std::string status_;
+  Text status_;
+  History history_;
   std::vector<std::uint64_t> asked_;  // by worker: its newest request that is known
   std::uint64_t request_number_ = 0;
   std::deque<RequestEvent> requests_;
 };
 
-// The route. Until the client leaves or the server stops.
+// Events "history", of which each tells of the server or of some backends.
+[[nodiscard]] net::Awaitable<void> tell_history(const History& history, Outlet& outlet);
+
+// The route. Until the client leaves, the server stops or its token changes.
 [[nodiscard]] net::Awaitable<void> stream_events(Control& control, const Request& request, Outlet& outlet);
 
 }  // namespace lb::admin

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.hpp"
 #include "telemetry/histogram.hpp"
@@ -16,8 +17,6 @@ namespace lb::admin {
 // One family after the other: all samples of one stand together. Names are without the prefix of the program.
 class Exposition {
  public:
-  explicit Exposition(std::size_t expected_bytes) { text_.reserve(expected_bytes); }
-
   // Begins a family. `type`: "counter", "gauge" or "histogram".
   void family(std::string_view name, std::string_view type, std::string_view help);
   // Of the family that was begun. `labels`: as label() makes them; empty: none.
@@ -28,7 +27,9 @@ class Exposition {
   // Cumulated, at 1, 2 and 5 of each power of ten: fewer series than there are buckets, and round numbers.
   void sample(const telemetry::Distribution& latency, std::string_view labels = {});
 
-  [[nodiscard]] std::string take() { return std::move(text_); }
+  // What was written since the last time.
+  [[nodiscard]] std::size_t size() const noexcept { return text_.size(); }
+  [[nodiscard]] std::string take() { return std::exchange(text_, {}); }
 
  private:
   void begin(std::string_view suffix, std::string_view labels, std::string_view more_name, std::string_view more_value);

@@ -1,10 +1,11 @@
 #include "admin/metrics.hpp"
 
 #include <array>
-#include <functional>
+#include <utility>
 #include <vector>
 
 #include "admin/exposition.hpp"
+#include "admin/limits.hpp"
 
 namespace lb::admin {
 namespace {
@@ -14,9 +15,6 @@ using upstream::Administration;
 
 constexpr std::array<std::string_view, telemetry::kStatusClasses> kClasses = {"other", "1xx", "2xx",
                                                                               "3xx",   "4xx", "5xx"};
-// What a server and each of its backends take, roughly.
-constexpr std::size_t kBytesOfServer = 8 * 1024;
-constexpr std::size_t kBytesPerBackend = 14 * 1024;
 
 template <class Enum, std::size_t N>
 void samples_by_name(Exposition& out, const std::array<std::uint64_t, N>& counts, std::string_view labels,
@@ -73,95 +71,113 @@ void write_clients(Exposition& out, const Snapshot& now) {
   out.sample(clients.retries_denied);
 }
 
-class Backends {
+// A family of samples of each backend.
+struct Family {
+  std::string_view name;
+  std::string_view type;
+  std::string_view help;
+  void (*write)(Exposition& out, const BackendSnapshot& backend, std::string_view labels);
+};
+
+// One sample: the number that `Value` makes of the backend.
+template <auto Value>
+void number(Exposition& out, const BackendSnapshot& backend, std::string_view labels) {
+  out.sample(static_cast<std::uint64_t>(Value(backend)), labels);
+}
+
+template <telemetry::Distribution BackendTotals::* Which>
+void histogram(Exposition& out, const BackendSnapshot& backend, std::string_view labels) {
+  out.sample(backend.totals.*Which, labels);
+}
+
+void write_administration(Exposition& out, const BackendSnapshot& backend, std::string_view labels) {
+  const Administration is = backend.endpoint->administration();
+  for (const Administration state : {Administration::active, Administration::draining, Administration::disabled}) {
+    out.sample(is == state ? 1 : 0, labels, "state", to_string(state));
+  }
+}
+
+void write_attempts(Exposition& out, const BackendSnapshot& backend, std::string_view labels) {
+  samples_by_name<telemetry::AttemptResult>(out, backend.totals.results, labels, "result");
+}
+
+void write_answers(Exposition& out, const BackendSnapshot& backend, std::string_view labels) {
+  samples_by_class(out, backend.totals.answers, labels);
+}
+
+void write_connections(Exposition& out, const BackendSnapshot& backend, std::string_view labels) {
+  out.sample(backend.totals.connections_reused, labels, "kind", "reused");
+  out.sample(backend.totals.connections_opened, labels, "kind", "opened");
+}
+
+using One = BackendSnapshot;
+constexpr std::array kFamilies = {
+    Family{"backend_up", "gauge", "1 unless the backend is down.",
+           number<[](const One& one) { return one.endpoint->is_up(); }>},
+    Family{"backend_administration", "gauge", "What the operator wants of the backend: 1 at that state.",
+           write_administration},
+    Family{"backend_state_changes_total", "counter", "Changes between up and down.",
+           number<[](const One& one) { return one.endpoint->last_change().count; }>},
+    Family{"backend_weight", "gauge", "Share of the traffic relative to the others.",
+           number<[](const One& one) { return one.weight; }>},
+    Family{"backend_connections_limit", "gauge", "Requests that it may serve at once; 0: no limit.",
+           number<[](const One& one) { return one.connections_max; }>},
+    Family{"backend_in_flight", "gauge", "Attempts under way.",
+           number<[](const One& one) { return one.totals.in_flight; }>},
+    Family{"backend_attempts_total", "counter", "Attempts that have ended, by result.", write_attempts},
+    Family{"backend_responses_total", "counter", "Answers of the backend that went to clients, by status class.",
+           write_answers},
+    Family{"backend_connections_total", "counter",
+           "Connections that attempts used: reused ones came from the pool, opened ones were made.", write_connections},
+    Family{"backend_request_body_bytes_total", "counter", "Bytes of request bodies sent to the backend.",
+           number<[](const One& one) { return one.totals.request_body_bytes; }>},
+    Family{"backend_response_body_bytes_total", "counter", "Bytes of the bodies of its answers.",
+           number<[](const One& one) { return one.totals.response_body_bytes; }>},
+    Family{"backend_connect_duration_seconds", "histogram", "Connecting to the backend, without the name lookup.",
+           histogram<&BackendTotals::connect>},
+    Family{"backend_first_byte_duration_seconds", "histogram",
+           "From the beginning of an attempt to the head of its answer.", histogram<&BackendTotals::first_byte>},
+    Family{"backend_attempt_duration_seconds", "histogram",
+           "From the beginning of an attempt to the last byte of its answer.", histogram<&BackendTotals::total>},
+};
+
+class MetricsPieces final : public Pieces {
  public:
-  Backends(Exposition& out, const Snapshot& now) : out_(out), backends_(now.backends) {
-    for (const BackendSnapshot& backend : backends_) labels_.push_back(label("backend", backend.endpoint->url()));
+  explicit MetricsPieces(std::shared_ptr<const Snapshot> snapshot) : snapshot_(std::move(snapshot)) {
+    write_process(out_, *snapshot_);
+    write_clients(out_, *snapshot_);
   }
 
-  // `write(backend, labels)` is called for each.
-  template <class Write>
-  void family(std::string_view name, std::string_view type, std::string_view help, Write write) {
-    out_.family(name, type, help);
-    for (std::size_t i = 0; i < backends_.size(); ++i) write(backends_[i], labels_[i]);
-  }
-  // One sample for each: the number that `value(backend)` is.
-  template <class Value>
-  void numbers(std::string_view name, std::string_view type, std::string_view help, Value value) {
-    family(name, type, help, [&](const BackendSnapshot& backend, const std::string& labels) {
-      out_.sample(static_cast<std::uint64_t>(value(backend)), labels);
-    });
-  }
-  void histogram(std::string_view name, std::string_view help, telemetry::Distribution BackendTotals::* which) {
-    family(name, "histogram", help, [&](const BackendSnapshot& backend, const std::string& labels) {
-      out_.sample(backend.totals.*which, labels);
-    });
+  bool next(std::string& out) override {
+    while (family_ < kFamilies.size() && out_.size() < kPieceBytes) write_some();
+    out += out_.take();
+    return family_ < kFamilies.size();
   }
 
  private:
-  Exposition& out_;
-  const std::vector<BackendSnapshot>& backends_;
-  std::vector<std::string> labels_;
+  void write_some() {
+    const Family& family = kFamilies[family_];
+    const std::vector<BackendSnapshot>& backends = snapshot_->backends;
+    if (backend_ == 0) out_.family(family.name, family.type, family.help);
+    while (backend_ < backends.size() && out_.size() < kPieceBytes) {
+      const BackendSnapshot& backend = backends[backend_++];
+      family.write(out_, backend, label("backend", backend.endpoint->url()));
+    }
+    if (backend_ < backends.size()) return;
+    backend_ = 0;
+    ++family_;
+  }
+
+  std::shared_ptr<const Snapshot> snapshot_;
+  Exposition out_;
+  std::size_t family_ = 0;   // the next one
+  std::size_t backend_ = 0;  // of it
 };
-
-void write_backend_states(Exposition& out, Backends& backends) {
-  backends.numbers("backend_up", "gauge", "1 unless the backend is down.",
-                   [](const BackendSnapshot& one) { return one.endpoint->is_up(); });
-  backends.family("backend_administration", "gauge", "What the operator wants of the backend: 1 at that state.",
-                  [&](const BackendSnapshot& one, const std::string& labels) {
-                    const Administration is = one.endpoint->administration();
-                    for (const Administration state :
-                         {Administration::active, Administration::draining, Administration::disabled}) {
-                      out.sample(is == state ? 1 : 0, labels, "state", to_string(state));
-                    }
-                  });
-  backends.numbers("backend_state_changes_total", "counter", "Changes between up and down.",
-                   [](const BackendSnapshot& one) { return one.endpoint->last_change().count; });
-  backends.numbers("backend_weight", "gauge", "Share of the traffic relative to the others.",
-                   [](const BackendSnapshot& one) { return one.weight; });
-  backends.numbers("backend_connections_limit", "gauge", "Requests that it may serve at once; 0: no limit.",
-                   [](const BackendSnapshot& one) { return one.connections_max; });
-  backends.numbers("backend_in_flight", "gauge", "Attempts under way.",
-                   [](const BackendSnapshot& one) { return one.totals.in_flight; });
-}
-
-void write_backend_counts(Exposition& out, Backends& backends) {
-  backends.family("backend_attempts_total", "counter", "Attempts that have ended, by result.",
-                  [&](const BackendSnapshot& one, const std::string& labels) {
-                    samples_by_name<telemetry::AttemptResult>(out, one.totals.results, labels, "result");
-                  });
-  backends.family("backend_responses_total", "counter", "Answers of the backend that went to clients, by status class.",
-                  [&](const BackendSnapshot& one, const std::string& labels) {
-                    samples_by_class(out, one.totals.answers, labels);
-                  });
-  backends.family("backend_connections_total", "counter",
-                  "Connections that attempts used: reused ones came from the pool, opened ones were made.",
-                  [&](const BackendSnapshot& one, const std::string& labels) {
-                    out.sample(one.totals.connections_reused, labels, "kind", "reused");
-                    out.sample(one.totals.connections_opened, labels, "kind", "opened");
-                  });
-  backends.numbers("backend_request_body_bytes_total", "counter", "Bytes of request bodies sent to the backend.",
-                   [](const BackendSnapshot& one) { return one.totals.request_body_bytes; });
-  backends.numbers("backend_response_body_bytes_total", "counter", "Bytes of the bodies of its answers.",
-                   [](const BackendSnapshot& one) { return one.totals.response_body_bytes; });
-  backends.histogram("backend_connect_duration_seconds", "Connecting to the backend, without the name lookup.",
-                     &BackendTotals::connect);
-  backends.histogram("backend_first_byte_duration_seconds",
-                     "From the beginning of an attempt to the head of its answer.", &BackendTotals::first_byte);
-  backends.histogram("backend_attempt_duration_seconds",
-                     "From the beginning of an attempt to the last byte of its answer.", &BackendTotals::total);
-}
 
 }  // namespace
 
-std::string metrics_text(const Snapshot& snapshot) {
-  Exposition out(kBytesOfServer + snapshot.backends.size() * kBytesPerBackend);
-  write_process(out, snapshot);
-  write_clients(out, snapshot);
-  Backends backends(out, snapshot);
-  write_backend_states(out, backends);
-  write_backend_counts(out, backends);
-  return out.take();
+std::unique_ptr<Pieces> metrics_pieces(std::shared_ptr<const Snapshot> snapshot) {
+  return std::make_unique<MetricsPieces>(std::move(snapshot));
 }
 
 }  // namespace lb::admin

@@ -93,11 +93,12 @@ Answer json_answer(unsigned status, const json::object& object) {
 
 Answer answer_of(Control& control, const Outcome& outcome) {
   if (!outcome.ok()) return refusal(outcome.status, outcome.text);
-  const Snapshot snapshot = control.snapshot();
-  for (const BackendSnapshot& backend : snapshot.backends) {
+  auto snapshot = std::make_shared<const Snapshot>(control.snapshot());  // of after the order
+  for (const BackendSnapshot& backend : snapshot->backends) {
     if (backend.endpoint->url() == outcome.url) return json_answer(outcome.status, backend_json(backend));
   }
-  return json_answer(outcome.status, {{"message", outcome.text}, {"backends", backends_json(snapshot)}});
+  const json::object said{{"message", outcome.text}};
+  return {.status = outcome.status, .content_type = kJson, .pieces = backends_pieces(said, std::move(snapshot))};
 }
 
 net::Awaitable<Answer> administer(Control& control, const Request& request, Administration wanted) {

@@ -16,12 +16,12 @@ class Outlet {
   Outlet& operator=(const Outlet&) = delete;
   virtual ~Outlet() = default;
 
-  // False once the client has left or the server stops: then the route has to return.
+  // False once the client has left, the server stops or its token has changed: then the route has to return.
   [[nodiscard]] virtual bool open() const noexcept = 0;
   // Returns at the deadline, or as soon as it is no longer open.
   [[nodiscard]] virtual net::Awaitable<void> wait(base::Deadline deadline) = 0;
-  // All of it, as fast as the client takes it; it is no longer open if that took none for too long. The text stays
-  // where it is until this returns.
+  // All of it, as fast as the client takes it; it is no longer open if that took too long. Others on this thread have
+  // their turn before it returns. The text stays where it is until then.
   [[nodiscard]] virtual net::Awaitable<void> write(std::string_view text) = 0;
 };
 

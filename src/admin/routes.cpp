@@ -1,11 +1,11 @@
 #include "admin/routes.hpp"
 
 #include <array>
+#include <memory>
 #include <optional>
 
 #include "admin/dashboard.hpp"
 #include "admin/events.hpp"
-#include "admin/json_text.hpp"
 #include "admin/metrics.hpp"
 #include "admin/openapi.hpp"
 #include "admin/operations.hpp"
@@ -28,11 +28,12 @@ net::Awaitable<Answer> readyz(Control& control, const Request&) {
 }
 
 net::Awaitable<Answer> status(Control& control, const Request&) {
-  co_return Answer{.content_type = kJson, .body = json_text(status_json(control.snapshot())) + "\n"};
+  const std::shared_ptr<const Snapshot> now = control.shared_snapshot();
+  co_return Answer{.content_type = kJson, .pieces = backends_pieces(server_json(*now), now)};
 }
 
 net::Awaitable<Answer> metrics(Control& control, const Request&) {
-  co_return Answer{.content_type = kMetricsType, .body = metrics_text(control.snapshot())};
+  co_return Answer{.content_type = kMetricsType, .pieces = metrics_pieces(control.shared_snapshot())};
 }
 
 net::Awaitable<Answer> openapi(Control&, const Request&) {

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "admin/session.hpp"
-#include "base/limits.hpp"
+#include "admin/limits.hpp"
 #include "base/log.hpp"
 
 namespace lb::admin {
@@ -22,6 +21,7 @@ std::string Server::listen(const std::string& address, std::uint16_t port) {
   auto sockets = net::ListenSockets::open(address, port, 1);
   if (!sockets) return "the admin interface " + sockets.error();
   const net::Tcp::endpoint local = sockets->local();
+  port_ = local.port();
   listener_ = std::make_unique<net::Listener<net::TcpAcceptor>>(
       worker_, sockets->release(0), [this] { return connections_ < 2 * base::kAdminConnectionsMax; },
       [this](std::unique_ptr<net::TcpStream> stream, const net::Tcp::endpoint&) {
@@ -34,26 +34,34 @@ std::string Server::listen(const std::string& address, std::uint16_t port) {
   return {};
 }
 
+void Server::set_token(std::string token) {
+  if (token == token_) return;
+  token_ = std::move(token);
+  for (Session* const session : admitted_) session->end_stream();
+}
+
 net::Awaitable<void> Server::serve(std::unique_ptr<net::TcpStream> stream) {
-  const bool admitted = connections_ < base::kAdminConnectionsMax || give_up_one_that_waits();
+  const bool admitted = admitted_.size() < base::kAdminConnectionsMax || give_up_one_that_waits();
   ++connections_;
   {
-    Session session(worker_, control_, states_, token_, std::move(stream));
+    Session session({worker_, control_, states_, token_, places_}, std::move(stream));
     if (admitted) {
-      const auto place = admitted_.insert(admitted_.end(), &session);
+      admitted_.push_back(&session);
       co_await session.run();
-      admitted_.erase(place);
+      admitted_.remove(&session);
     } else {
-      co_await session.turn_away();
+      co_await session.serve_probe();
     }
   }
   --connections_;
 }
 
 bool Server::give_up_one_that_waits() noexcept {
-  const auto waits = std::ranges::find_if(admitted_, [](const Session* session) { return session->gives_way(); });
-  if (waits == admitted_.end()) return false;
-  (*waits)->abort();
+  const auto first = std::ranges::min_element(admitted_, {}, [](const Session* session) { return session->rank(); });
+  if (first == admitted_.end() || !(*first)->gives_way()) return false;
+  Session* const session = *first;
+  admitted_.erase(first);
+  session->abort();
   return true;
 }
 

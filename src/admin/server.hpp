@@ -8,14 +8,13 @@
 #include <string>
 
 #include "admin/control.hpp"
+#include "admin/session.hpp"
 #include "http1/request_state.hpp"
 #include "net/listen_sockets.hpp"
 #include "net/listener.hpp"
 #include "net/tcp_acceptor.hpp"
 
 namespace lb::admin {
-
-class Session;
 
 // Control thread, or before it runs.
 class Server {
@@ -28,8 +27,10 @@ class Server {
   // A sentence for the user about what the machine refused; empty: it listens. Once.
   [[nodiscard]] std::string listen(const std::string& address, std::uint16_t port);
   [[nodiscard]] bool listening() const noexcept { return listener_ != nullptr && !stopped_; }
-  // What every request has to show from now on, but for those to open paths; empty: nothing.
-  void set_token(std::string token) { token_ = std::move(token); }
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  // What every request has to show from now on, but for those to open paths; empty: nothing. Streams that were opened
+  // with another one end.
+  void set_token(std::string token);
 
   // Gives the port up; connections go on.
   void stop_listening();
@@ -39,8 +40,9 @@ class Server {
 
  private:
   net::Awaitable<void> serve(std::unique_ptr<net::TcpStream> stream);
-  // Ends the oldest connection that has no request under way, so that those who hold connections and ask nothing cannot
-  // keep an operator out. False: there is none.
+  // Ends a connection that its client keeps waiting, so that those who hold connections and ask nothing, or trickle,
+  // cannot keep an operator out: of those that idle between requests the one that does so for the longest time, else
+  // of the slow ones. False: there is none.
   bool give_up_one_that_waits() noexcept;
 
   net::Worker& worker_;
@@ -48,8 +50,10 @@ class Server {
   http1::Settings settings_;
   http1::RequestStates<net::TcpStream> states_;
   std::string token_;
+  Places places_;
+  std::uint16_t port_ = 0;
   std::unique_ptr<net::Listener<net::TcpAcceptor>> listener_;
-  std::list<Session*> admitted_;  // oldest first
+  std::list<Session*> admitted_;  // but for those that were given up
   std::size_t connections_ = 0;
   bool stopped_ = false;
 };

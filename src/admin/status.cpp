@@ -4,7 +4,11 @@
 #include <cmath>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "admin/json_text.hpp"
+#include "admin/limits.hpp"
 #include "base/rfc3339.hpp"
 
 namespace lb::admin {
@@ -57,6 +61,32 @@ json::object reloads_json(const Snapshot& snapshot) {
   return out;
 }
 
+class BackendsPieces final : public Pieces {
+ public:
+  BackendsPieces(const json::object& object, std::shared_ptr<const Snapshot> snapshot)
+      : snapshot_(std::move(snapshot)), text_(json_text(object)) {
+    text_.pop_back();  // its brace
+    text_ += object.empty() ? "\"backends\":[" : ",\"backends\":[";
+  }
+
+  bool next(std::string& out) override {
+    const std::vector<BackendSnapshot>& backends = snapshot_->backends;
+    while (backend_ < backends.size() && text_.size() < kPieceBytes) {
+      if (backend_ > 0) text_ += ',';
+      text_ += json_text(backend_json(backends[backend_++]));
+    }
+    const bool more = backend_ < backends.size();
+    if (!more) text_ += "]}\n";
+    out += std::exchange(text_, {});
+    return more;
+  }
+
+ private:
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::string text_;
+  std::size_t backend_ = 0;  // the next one
+};
+
 }  // namespace
 
 json::object latency_json(const telemetry::Distribution& latency) {
@@ -92,14 +122,7 @@ json::object backend_json(const BackendSnapshot& backend) {
   return out;
 }
 
-json::array backends_json(const Snapshot& snapshot) {
-  json::array out;
-  out.reserve(snapshot.backends.size());
-  for (const BackendSnapshot& backend : snapshot.backends) out.push_back(backend_json(backend));
-  return out;
-}
-
-json::object status_json(const Snapshot& snapshot) {
+json::object server_json(const Snapshot& snapshot) {
   const telemetry::ClientTotals& clients = snapshot.clients;
   json::object out;
   out["version"] = LB_VERSION;
@@ -122,8 +145,20 @@ json::object status_json(const Snapshot& snapshot) {
   out["retries"] = json::object{{"by_reason", by_name<telemetry::AttemptResult>(clients.retries)},
                                 {"denied", clients.retries_denied}};
   out["latency_ms"] = latency_json(clients.total);
-  out["backends"] = backends_json(snapshot);
   return out;
+}
+
+json::object status_json(const Snapshot& snapshot) {
+  json::object out = server_json(snapshot);
+  json::array backends;
+  backends.reserve(snapshot.backends.size());
+  for (const BackendSnapshot& backend : snapshot.backends) backends.push_back(backend_json(backend));
+  out["backends"] = std::move(backends);
+  return out;
+}
+
+std::unique_ptr<Pieces> backends_pieces(const json::object& object, std::shared_ptr<const Snapshot> snapshot) {
+  return std::make_unique<BackendsPieces>(object, std::move(snapshot));
 }
 
 }  // namespace lb::admin

@@ -1,6 +1,7 @@
 #include "net/connector.hpp"
 
 #include <cerrno>
+#include <poll.h>
 #include <utility>
 
 namespace lb::net {
@@ -16,6 +17,10 @@ struct ConnectTimer {
 
   static void fire(void* context) noexcept {
     auto& self = *static_cast<ConnectTimer*>(context);
+    // The thread may have been held up for longer than the deadline, while the kernel has got an answer: that one
+    // counts, and comes as soon as the loop looks.
+    pollfd answered{.fd = self.socket.native_handle(), .events = POLLOUT, .revents = 0};
+    if (::poll(&answered, 1, 0) == 1) return;
     self.expired = true;
     boost::system::error_code ignored;
     self.socket.close(ignored);

@@ -92,6 +92,27 @@ async function the_tail_can_be_paused(scene) {
   expectEqual('requests shown', await page.locator('#tail > li').count(), 2);
 }
 
+// Goal: the two minutes that the page shows survive that it is loaded again. Method: the points of its lines, before and
+// after.
+async function a_page_that_is_loaded_again_keeps_its_lines(scene) {
+  const one = await scene.backend();
+  const balancer = await scene.balancer();
+  const page = await scene.open(balancer);
+  await untilState(page, one, 'up');
+  scene.send(balancer);
+  // The first point is where the line begins; each further one adds an L.
+  const points = async (line) => ((await line.getAttribute('d') || '').match(/L/g) || []).length;
+  const lines = () => [page.locator('#figure-requests .line.rate'), row(page, one).locator('.line.rate')];
+  for (const line of lines()) await until('some seconds are drawn', async () => await points(line) >= 6);
+  const before = await Promise.all(lines().map(points));
+  await page.reload();
+  await untilState(page, one, 'up');
+  for (const [i, line] of lines().entries()) {
+    const after = await until('it is drawn again', () => points(line), 3000);
+    expect(after >= before[i] - 2, `${after} points after ${before[i]}`);
+  }
+}
+
 // Goal: old figures are never taken for new ones, and the page comes back by itself.
 async function it_says_that_it_is_disconnected_and_comes_back(scene) {
   const one = await scene.backend();
@@ -128,6 +149,7 @@ module.exports = {
   a_killed_backend_turns_red_with_its_reason,
   a_hostile_request_line_stays_text,
   the_tail_can_be_paused,
+  a_page_that_is_loaded_again_keeps_its_lines,
   it_says_that_it_is_disconnected_and_comes_back,
   a_thousand_backends_are_found_by_name,
 };

@@ -64,6 +64,13 @@ class BackendRow {
     this.series.p99.push(now.p99_ms);
   }
 
+  recall(past) {
+    this.series.rate.recall(past.requests_per_second);
+    this.series.errors.recall(past.errors_per_second);
+    this.series.p50.recall(past.p50_ms);
+    this.series.p99.recall(past.p99_ms);
+  }
+
   build() {
     const text = (name) => element('span', {class: name});
     this.mark = stateMark();
@@ -170,6 +177,7 @@ class BackendRow {
 class BackendList {
   constructor(act) {
     this.act = act;
+    this.past = new Map();  // by URL: what came before the first status
     this.rows = new Map();
     this.order = [];
     this.shown = kRowsStep;
@@ -194,16 +202,22 @@ class BackendList {
     const left = new Set(this.rows.keys());
     backends.forEach((status, index) => {
       let row = this.rows.get(status.url);
-      if (!row) this.rows.set(status.url, row = new BackendRow(status.url, this.act));
+      if (!row) {
+        this.rows.set(status.url, row = new BackendRow(status.url, this.act));
+        row.recall(this.past.get(status.url) || {});
+      }
       left.delete(status.url);
       row.update(status, index, second);
     });
+    this.past.clear();
     for (const url of left) {
       this.rows.get(url).node?.remove();
       this.rows.delete(url);
     }
     this.draw();
   }
+
+  recall(backends) { for (const [url, past] of Object.entries(backends)) this.past.set(url, past); }
 
   // Seconds of which nothing is known.
   skip(seconds) {

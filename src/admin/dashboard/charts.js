@@ -16,6 +16,9 @@ class Series {
     if (this.values.length > kSeconds) this.values.shift();
   }
 
+  // What was there before this page was loaded.
+  recall(values) { for (const value of values || []) this.push(value); }
+
   max() {
     let most = 0;
     for (const value of this.values) if (value !== null && value > most) most = value;

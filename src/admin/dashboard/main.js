@@ -74,6 +74,14 @@ class Head {
     this.series.clients.push(status.clients?.connections);
   }
 
+  recall(past) {
+    this.series.requests.recall(past.per_second);
+    this.series.errors.recall(past.errors_per_second);
+    this.series.p50.recall(past.p50_ms);
+    this.series.p99.recall(past.p99_ms);
+    this.series.clients.recall(past.connections);
+  }
+
   skip(seconds) { for (let i = 0; i < seconds; ++i) this.push({}); }
 
   update(status, clock) {
@@ -140,8 +148,16 @@ const list = new BackendList(act);
 const tail = new Tail();
 let lastAt = 0;  // ms, of the last event
 
+// A page that was cut off has its own past; one that is loaded anew is told of it.
+function recall(past) {
+  if (lastAt !== 0) return;
+  if (past.server) head.recall(past.server);
+  if (past.backends) list.recall(past.backends);
+}
+
 function onEvent(name, data) {
   if (name === 'request') return tail.add(data);
+  if (name === 'history') return recall(data);
   if (name !== 'status') return;
   const clock = Date.now();
   const missed = lastAt === 0 ? 0 : Math.min(kSeconds, Math.round((clock - lastAt) / 1000) - 1);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
 #include "base/limits.hpp"
@@ -70,8 +71,16 @@ void refresh(TwoWorkers& control, EventFeed& feed) {
   test::run_on(control.worker(), refreshed(feed));
 }
 
+std::string joined(const std::vector<EventFeed::Text>& texts) {
+  std::string all;
+  for (const EventFeed::Text& text : texts) all += *text;
+  return all;
+}
+
 // The ids of the requests that are told of, and "status" for each status.
-std::vector<std::string> told(std::string_view news) {
+std::vector<std::string> told(const std::vector<EventFeed::Text>& texts) {
+  const std::string all = joined(texts);
+  std::string_view news = all;
   std::vector<std::string> found;
   while (!news.empty()) {
     const std::size_t end = news.find("\n\n");
@@ -98,7 +107,7 @@ TEST(AdminEvents, tell_each_request_once_the_oldest_first) {
   control.refuse(1, "c");
   refresh(control, feed);
   EXPECT_EQ(told(feed.news(listener)), (Names{"status", "a", "b", "c"}));
-  EXPECT_EQ(feed.news(listener), "");
+  EXPECT_TRUE(feed.news(listener).empty());
   control.refuse(0, "d");
   refresh(control, feed);
   EXPECT_EQ(told(feed.news(listener)), (Names{"status", "d"}));
@@ -144,6 +153,48 @@ TEST(AdminEvents, are_bounded_a_second_and_in_memory) {
   }
   EventFeed::Told late;
   EXPECT_EQ(told(feed.news(late)).size(), 1 + base::kRequestEventsKept);
+}
+
+// Keeps what is written.
+class Written final : public Outlet {
+ public:
+  std::string text;
+
+  [[nodiscard]] bool open() const noexcept override { return true; }
+  net::Awaitable<void> wait(base::Deadline) override { co_return; }
+  net::Awaitable<void> write(std::string_view more) override {
+    text += more;
+    co_return;
+  }
+};
+
+net::Awaitable<bool> history_told(EventFeed& feed, Written& written) {
+  co_await tell_history(feed.history(), written);
+  co_return true;
+}
+
+// Goal: one who comes later is told of what was before the status that it is told of next; seconds in which nobody
+// listened are there as such.
+TEST(AdminEvents, the_history_goes_up_to_the_newest_status) {
+  TwoWorkers control;
+  EventFeed feed(control);
+  const auto connections = [&] {
+    Written written;
+    test::run_on(control.worker(), history_told(feed, written));
+    if (written.text.empty()) return std::string("none");
+    const std::string_view data = std::string_view(written.text).substr(written.text.find("data: ") + 6);
+    return json::serialize(json::parse(std::string(data.substr(0, data.find('\n')))).at_pointer("/server/connections"));
+  };
+  EXPECT_EQ(connections(), "none");
+  refresh(control, feed);
+  EXPECT_EQ(connections(), "none");
+  refresh(control, feed);
+  EXPECT_EQ(connections(), "[0]");
+  refresh(control, feed);
+  EXPECT_EQ(connections(), "[0,0]");
+  control.clock().turn(base::Duration(3000));
+  refresh(control, feed);
+  EXPECT_EQ(connections(), "[0,0,0,null,null,null]");
 }
 
 }  // namespace

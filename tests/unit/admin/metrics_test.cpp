@@ -1,18 +1,28 @@
 #include "admin/metrics.hpp"
 
 #include <map>
+#include <memory>
 #include <regex>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "admin/exposition.hpp"
+#include "admin/limits.hpp"
 #include "unit/admin/snapshots.hpp"
 
 namespace lb::admin {
 namespace {
+
+std::string metrics_text(Snapshot snapshot) {
+  const auto pieces = metrics_pieces(std::make_shared<const Snapshot>(std::move(snapshot)));
+  std::string text;
+  while (pieces->next(text)) continue;
+  return text;
+}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -73,7 +83,7 @@ TEST(AdminMetrics, histograms_are_cumulated) {
   for (const int micros : {50, 100, 150, 300, 7'000, 80'000'000}) histogram.record(telemetry::Micros(micros));
   telemetry::Distribution distribution;
   histogram.add_to(distribution);
-  Exposition out(0);
+  Exposition out;
   out.family("x_seconds", "histogram", "X.");
   out.sample(distribution, "a=\"b\"");
   const std::string text = out.take();
@@ -107,6 +117,24 @@ TEST(AdminMetrics, counts_of_workers_are_added_up) {
         "load_balancer_start_time_seconds 86000.000000\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   }
+}
+
+// Goal: whatever the number of backends, no more than a piece is made at a time, and the whole is as if there were one.
+TEST(AdminMetrics, of_many_backends_come_in_small_pieces) {
+  Snapshot many = test::snapshot();
+  for (int i = 0; i < 200; ++i) many.backends.push_back(test::backend_snapshot("http://c:" + std::to_string(i + 1), 1));
+  const auto pieces = metrics_pieces(std::make_shared<const Snapshot>(many));
+  std::string text;
+  std::size_t count = 0;
+  for (bool more = true; more; ++count) {
+    std::string piece;
+    more = pieces->next(piece);
+    EXPECT_LE(piece.size(), 2 * kPieceBytes);
+    text += piece;
+  }
+  EXPECT_GT(count, 20U);
+  const std::string few = metrics_text(test::snapshot());
+  for (const std::string& line : lines_of(few)) EXPECT_NE(text.find(line + "\n"), std::string::npos) << line;
 }
 
 }  // namespace

@@ -1,8 +1,12 @@
 #include "admin/status.hpp"
 
+#include <memory>
+#include <string>
+
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
 
+#include "admin/json_text.hpp"
 #include "unit/admin/snapshots.hpp"
 
 namespace lb::admin {
@@ -47,6 +51,22 @@ TEST(AdminStatus, latencies_are_in_milliseconds) {
   EXPECT_GT(p50, 2);
   EXPECT_LE(p50, 3);
   EXPECT_EQ(p50 * 1000, static_cast<int>(p50 * 1000 + 0.5));
+}
+
+// Goal: what is sent in pieces is the same document.
+TEST(AdminStatus, in_pieces_is_the_same) {
+  Snapshot many = test::snapshot();
+  for (int i = 0; i < 100; ++i) many.backends.push_back(test::backend_snapshot("http://c:" + std::to_string(i + 1), 1));
+  for (const std::size_t backends : {0U, 1U, 2U, 102U}) {
+    Snapshot some = many;
+    some.backends.resize(backends);
+    const auto pieces = backends_pieces(server_json(some), std::make_shared<const Snapshot>(some));
+    std::string text;
+    std::size_t count = 1;
+    while (pieces->next(text)) ++count;
+    EXPECT_EQ(text, json_text(status_json(some)) + "\n") << backends;
+    EXPECT_EQ(count > 2, backends > 100);
+  }
 }
 
 }  // namespace
