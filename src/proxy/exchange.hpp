@@ -186,6 +186,8 @@ class Exchange {
   std::uint32_t failed_address_ = 0;  // the last one
   unsigned attempts_ = 0;             // that count
   unsigned forwarded_count_ = 0;      // of those, the ones that reached a backend
+  unsigned attempt_number_ = 0;       // of all, from 1
+  unsigned interims_passed_ = 0;      // the attempt whose interim answers the client has; 0: none
   unsigned pauses_ = 0;
   bool fresh_connection_ = false;  // the pooled one was stale
   bool starved_ = false;           // the process was out of descriptors

@@ -70,7 +70,7 @@ base::Result<void> Exchange<T>::prepare() {
   blame_.clear();
   at_fault_ = false;
   binds_connection_ = http::authenticates_connection(request.fields);
-  attempts_ = forwarded_count_ = pauses_ = failed_address_ = 0;
+  attempts_ = forwarded_count_ = pauses_ = failed_address_ = attempt_number_ = interims_passed_ = 0;
   fresh_connection_ = starved_ = last_resort_ = client_gone_ = aborted_ = false;
   error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
   const auto written = http::write_forwarded_request(request, client_->framing(), options, client_->client_address(),
@@ -194,6 +194,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
 template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstream::Pick& pick) {
   begin_attempt(pick);
+  ++attempt_number_;
   std::unique_ptr<Upstream> connection;
   if (!fresh_connection_) connection = take_idle(pick);
   reused_ = connection != nullptr;

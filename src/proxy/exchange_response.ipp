@@ -42,12 +42,15 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_answer(Upstream
 template <upstream::Transport T>
 net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_interim(Upstream& backend) {
   const bool agreed = backend.response().status == 100;
-  const bool wanted = version_ == http::Version::http_1_1 && (!agreed || forwarded_.expect_continue);
+  // Those of an attempt that failed stand for themselves: another one's would say it all again.
+  const bool said_before = interims_passed_ != 0 && interims_passed_ != attempt_number_;
+  const bool wanted = version_ == http::Version::http_1_1 && (!agreed || forwarded_.expect_continue) && !said_before;
   answer_head_.clear();
   if (wanted) http::write_forwarded_response(backend.response(), {}, answer_head_);
   backend.consume_head();
   if (agreed) continue_gate_.wake();
   if (!wanted) co_return Outcome::answered;
+  interims_passed_ = attempt_number_;
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
   const auto written = co_await client_->write(buffers);

@@ -116,8 +116,9 @@ def serves(scene: Scene, kind: Kind) -> None:
         until(lambda: sum(len(backend.requests()) for backend in backends) >= client.count, "the logs are complete")
         for backend in backends:
             ports = {fields[0] for fields in backend.requests()}
-            # One until the HEAD, which ends it: some backends send the body that their answer speaks of. And one behind.
-            expect_equal(f"connections for {len(backend.requests())} requests to {backend.name}", len(ports), 2)
+            # One until the HEAD, behind which it is watched for a while: some backends send the body that their answer
+            # speaks of. And one meanwhile; by then the first is back.
+            expect(len(ports) <= 3, f"{len(ports)} connections for {len(backend.requests())} requests to {backend.name}")
         expect_equal("requests in both logs", sum(len(backend.requests()) for backend in backends), client.count)
 
 

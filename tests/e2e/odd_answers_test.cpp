@@ -103,6 +103,33 @@ TEST(OddAnswer, that_means_one_thing_passes) {
   });
 }
 
+// Goal: what nginx and HAProxy both read and the RFCs have a rule for is read by that rule, and what the client gets
+// says one thing; where the backend contradicted itself its connection is not used again. Method: lengths, codings,
+// options and trailers.
+TEST(OddAnswer, that_the_rfcs_have_a_rule_for_passes) {
+  const std::string two = "Content-Length: 2\r\n";
+  const std::string coding = "Transfer-Encoding: chunked\r\n";
+  const std::string chunks = "2\r\nok\r\n0\r\n\r\n";
+  const std::string counted = answer("200 OK", two, "ok");
+  const std::string coded = answer("200 OK", coding, chunks);
+  expect_passed({
+      {"CL: a tab behind it", answer("200 OK", "Content-Length: 2\t\r\n", "ok"), counted},
+      {"CL.CL: equal", answer("200 OK", two + two, "ok"), counted},
+      {"CL: list of equals", answer("200 OK", "Content-Length: 2, 2,02\r\n", "ok"), counted},
+      {"CL.TE", answer("200 OK", two + coding, chunks), coded, Next::new_connection},
+      {"TE.CL", answer("200 OK", coding + two, chunks), coded, Next::new_connection},
+      {"TE in HTTP/1.0", "HTTP/1.0 200 OK\r\n" + kDate + "Connection: keep-alive\r\n" + coding + "\r\n" + chunks, coded,
+       Next::new_connection},
+      {"Connection: Transfer-Encoding", answer("200 OK", "Connection: Transfer-Encoding\r\n" + coding, chunks), coded},
+      {"Connection: Content-Length", answer("200 OK", "Connection: content-length\r\n" + two, "ok"), counted},
+      {"Connection: Host, Expect", answer("200 OK", "Connection: Host, Expect\r\n" + two, "ok"), counted},
+      {"trailers that must not be there",
+       answer("200 OK", coding, "2\r\nok\r\n0\r\nContent-Length: 3\r\nX: y\r\nHost: z\r\n\r\n"),
+       answer("200 OK", coding, "2\r\nok\r\n0\r\nX: y\r\n\r\n")},
+      {"304 with both", answer("304 Not Modified", two + coding), answer("304 Not Modified", ""), Next::new_connection},
+  });
+}
+
 // Goal: interim answers have no body, whatever they say, and never end an exchange. Method: 102, 103 and one without a
 // name, with a length, in HTTP/1.0, and several of them.
 TEST(OddAnswer, interim_answers_never_have_a_body) {

@@ -272,7 +272,8 @@ class Balancer:
             raise
         where = self.log().split(" listening on ")[1].split(",")[0]
         self.port = int(where.rpartition(":")[2])
-        self.descriptors_at_rest = self.descriptors()
+        # Its workers open theirs when they begin to run, which on a busy machine is after the port is open.
+        self.descriptors_at_rest = wait_steady(self.descriptors)
 
     def log(self):
         return self.log_path.read_text(encoding="utf-8", errors="replace")
