@@ -53,7 +53,9 @@ Server::Server(config::Config config, Options options)
       monitor_(control_.executor(), control_.wheel(), control_.tasks(), cluster_, checker_,
                make_health_settings(config_.health), std::random_device()()),
       predecessor_(control_.executor(), control_.wheel()),
-      successor_(control_.executor(), control_.wheel(), control_.tasks(), [this] { on_taken_over(); }),
+      successor_(
+          control_.executor(), control_.wheel(), control_.tasks(), [this] { return what_is_left(); },
+          [this] { on_taken_over(); }),
       watch_(control_.executor(), control_.wheel(), control_.tasks(), options_.watched_file,
              [this] { request_reload("the file has changed"); }),
       signals_(control_.executor()),
@@ -207,6 +209,7 @@ net::Awaitable<bool> Server::open_listeners() {
               : taken.problem.empty()    ? "there is no process to take over from"
                                          : "cannot take over from the process that serves this port: " + taken.problem);
   }
+  if (!taken.left.empty()) co_await inherit(taken.left);
   // A predecessor may still hold the port of the admin interface: that one is opened later.
   if (taken.descriptors.empty() && config_.admin.port != 0) {
     problem_ = admin_.listen(config_.admin.address, config_.admin.port);

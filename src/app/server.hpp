@@ -62,6 +62,10 @@ class Server {
   [[nodiscard]] net::Awaitable<bool> open_listeners();
   void listen_on(net::ListenSockets& sockets);
 
+  // Take-over.
+  [[nodiscard]] std::string what_is_left() const;
+  net::Awaitable<void> inherit(std::string text);
+
   // Where the backends are.
   void publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
   [[nodiscard]] std::shared_ptr<upstream::Endpoint> endpoint_in(std::uint32_t slot) const;

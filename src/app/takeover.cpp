@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <fcntl.h>
 #include <span>
@@ -11,6 +12,8 @@
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
@@ -22,7 +25,8 @@ namespace {
 constexpr std::size_t kDescriptorsPerMessage = 64;  // the kernel takes up to 253
 constexpr std::size_t kDescriptorsMax = 4096;       // more than there can be workers
 constexpr char kMore = 'M';                         // descriptors, and another message follows
-constexpr char kLast = 'L';                         // descriptors, the last ones
+constexpr char kLast = 'L';                         // descriptors, the last ones; a text follows with its length
+constexpr std::size_t kTextBytesMax = 1024 * 1024;  // about 1 KiB for each backend
 constexpr char kServing = 'S';                      // the successor serves
 // Each side waits this long for the other's next word. The successor may be looking names up before it serves.
 constexpr base::Duration kPatience{10'000};
@@ -131,7 +135,7 @@ net::Awaitable<Predecessor::Taken> Predecessor::take_listeners(std::string addre
   // Whoever squats on the name is believed nothing.
   if (!is_trusted(socket_.native_handle())) co_return Taken{{}, "it is another user's"};
   Taken taken;
-  taken.problem = co_await receive_all(taken.descriptors);
+  taken.problem = co_await receive_all(taken);
   const auto good = [port](int descriptor) { return listens_at(descriptor, port); };
   if (taken.problem.empty() && !std::ranges::all_of(taken.descriptors, good)) {
     taken.problem = "what it gave does not listen on this port";
@@ -144,7 +148,8 @@ net::Awaitable<Predecessor::Taken> Predecessor::take_listeners(std::string addre
 }
 
 // What went wrong, or nothing.
-net::Awaitable<std::string> Predecessor::receive_all(std::vector<int>& descriptors) {
+net::Awaitable<std::string> Predecessor::receive_all(Taken& taken) {
+  std::vector<int>& descriptors = taken.descriptors;
   for (char word = kMore; word == kMore;) {
     const auto [code] = co_await socket_.async_wait(net::asio::socket_base::wait_read, net::use_result);
     if (code) co_return "it did not answer in time";
@@ -152,6 +157,17 @@ net::Awaitable<std::string> Predecessor::receive_all(std::vector<int>& descripto
     if (word != kMore && word != kLast) co_return "it did not give all of its sockets";
     if (descriptors.empty() || descriptors.size() > kDescriptorsMax) co_return "it gave no sockets, or too many";
   }
+  co_return co_await receive_text(taken.left);
+}
+
+net::Awaitable<std::string> Predecessor::receive_text(std::string& text) {
+  std::uint32_t size = 0;
+  const auto [cut, bytes] =
+      co_await net::asio::async_read(socket_, net::asio::buffer(&size, sizeof size), net::use_result);
+  if (cut || bytes != sizeof size || size > kTextBytesMax) co_return "it does not say what it leaves";
+  text.resize(size);
+  const auto [cut_short, came] = co_await net::asio::async_read(socket_, net::asio::buffer(text), net::use_result);
+  if (cut_short || came != size) co_return "it does not say all that it leaves";
   co_return std::string();
 }
 
@@ -171,10 +187,11 @@ void Predecessor::stop() noexcept {
 }
 
 Successor::Successor(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks,
-                     std::function<void()> on_taken)
+                     std::function<std::string()> leave, std::function<void()> on_taken)
     : executor_(executor),
       wheel_(wheel),
       tasks_(tasks),
+      leave_(std::move(leave)),
       on_taken_(std::move(on_taken)),
       acceptor_(std::move(executor)) {}
 
@@ -240,6 +257,12 @@ net::Awaitable<bool> Successor::hand_over(Socket& socket) {
     if (!send_descriptors(socket.native_handle(), part, sent == descriptors_.size() ? kLast : kMore)) co_return false;
   }
   const ClosingTimer timer(wheel_, socket);
+  std::string text = leave_();
+  if (text.size() > kTextBytesMax) text.clear();
+  const auto size = static_cast<std::uint32_t>(text.size());
+  text.insert(0, reinterpret_cast<const char*>(&size), sizeof size);  // NOLINT: both sides are one machine's
+  const auto [unsent, sent] = co_await net::asio::async_write(socket, net::asio::buffer(text), net::use_result);
+  if (unsent) co_return false;
   char word = 0;
   const auto [code, bytes] = co_await socket.async_read_some(net::asio::buffer(&word, 1), net::use_result);
   co_return !code && word == kServing;

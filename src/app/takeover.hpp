@@ -25,6 +25,7 @@ class Predecessor {
   struct Taken {
     std::vector<int> descriptors;  // the caller's; empty: none
     std::string problem;           // why none came although somebody is there
+    std::string left;              // what else it leaves; see app/inheritance.hpp
   };
 
   Predecessor(net::Executor executor, net::DeadlineWheel& wheel) : wheel_(wheel), socket_(std::move(executor)) {}
@@ -41,7 +42,8 @@ class Predecessor {
  private:
   using Protocol = net::asio::local::stream_protocol;
 
-  net::Awaitable<std::string> receive_all(std::vector<int>& descriptors);
+  net::Awaitable<std::string> receive_all(Taken& taken);
+  net::Awaitable<std::string> receive_text(std::string& text);
 
   net::DeadlineWheel& wheel_;
   net::asio::basic_stream_socket<Protocol, net::Executor> socket_;
@@ -52,8 +54,9 @@ class Successor {
  public:
   using Protocol = net::asio::local::stream_protocol;
 
-  // `on_taken` is called when a successor serves.
-  Successor(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks, std::function<void()> on_taken);
+  // `leave` says what a successor gets besides the sockets; `on_taken` is called when it serves.
+  Successor(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks,
+            std::function<std::string()> leave, std::function<void()> on_taken);
 
   // Waits for a successor, who gets copies of these. Nothing happens where the name is taken: a successor is a
   // convenience that must not keep a server from starting.
@@ -70,6 +73,7 @@ class Successor {
   net::Executor executor_;
   net::DeadlineWheel& wheel_;
   net::TaskGroup& tasks_;
+  std::function<std::string()> leave_;
   std::function<void()> on_taken_;
   net::asio::basic_socket_acceptor<Protocol, net::Executor> acceptor_;
   std::vector<int> descriptors_;  // our own copies

@@ -62,6 +62,10 @@ class RoundRobin {
 
   // The endpoint whose turn it is.
   [[nodiscard]] std::uint32_t next() const noexcept { return schedule_[position_.load(std::memory_order_relaxed)]; }
+  // From now on it is the turn of this one.
+  void continue_at(std::uint32_t endpoint) noexcept {
+    position_.store(positions_[first_[endpoint]], std::memory_order_relaxed);
+  }
   // The position in the schedule, for for_each_from().
   [[nodiscard]] std::uint32_t position() const noexcept { return position_.load(std::memory_order_relaxed); }
   // Calls visit(index) for the endpoints in the order of their turns from a position on, candidates or not, once around

@@ -193,6 +193,13 @@ void Cluster::went_down(Endpoint& endpoint, std::uint32_t failures, std::string_
   if (on_down_) on_down_();
 }
 
+void Cluster::inherit_down(Endpoint& endpoint, const std::string& reason) {
+  if (endpoint.inherit_down() != Change::went_down) return;
+  endpoint.note_change(HealthState::down, clock_.wall_now(), reason);
+  base::log(LogLevel::warning, endpoint.url() + " [down] (" + reason.substr(0, reason.find(':')) + ")");
+  if (on_down_) on_down_();
+}
+
 void Cluster::record_recovery(Endpoint& endpoint) {
   if (endpoint.record_recovery() != Change::came_up) return;
   endpoint.note_change(HealthState::up, clock_.wall_now(), "a request to it succeeded");

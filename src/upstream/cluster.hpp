@@ -55,6 +55,8 @@ class Members {
   [[nodiscard]] const std::vector<std::shared_ptr<Endpoint>>& endpoints() const noexcept { return endpoints_; }
   // The position that would be picked next.
   [[nodiscard]] std::uint32_t next() const noexcept { return order_.next(); }
+  // From now on it is the turn of the one at this position in `endpoints`.
+  void continue_at(std::uint32_t index) noexcept { order_.continue_at(index); }
 
  private:
   enum class Known : std::uint8_t { inactive, down, up };  // of an endpoint: which candidates it belongs to
@@ -103,6 +105,8 @@ class Cluster {
   // A failure that was recorded was the request's own fault.
   void take_back_failure(Endpoint& endpoint);
   void record_recovery(Endpoint& endpoint);
+  // The process before this one had marked it down, for this reason. The thread of replace().
+  void inherit_down(Endpoint& endpoint, const std::string& reason);
   // The same at one of an endpoint's several addresses: only that one is out after failures in a row. The endpoint is
   // down when all of its addresses, `all`, are out.
   void record_success(Endpoint& endpoint, Address& address);

@@ -133,6 +133,9 @@ class Endpoint {
   // An exchange that was tried although the endpoint was down has succeeded.
   [[nodiscard]] Change record_recovery() noexcept { return mark(HealthState::up); }
 
+  // It was down in the process before this one.
+  [[nodiscard]] Change inherit_down() noexcept { return mark(HealthState::down); }
+
   // A check's result. The first one decides alone: there is nothing yet that it could be weighed against. One thread.
   [[nodiscard]] Change record_check(bool passed, const Thresholds& thresholds) noexcept;
 
