@@ -25,7 +25,7 @@ class Predecessor {
   struct Taken {
     std::vector<int> descriptors;  // the caller's; empty: none
     std::string problem;           // why none came although somebody is there
-    std::string left;              // what else it leaves; see app/inheritance.hpp
+    std::string left{};            // what else it leaves; see app/inheritance.hpp
   };
 
   Predecessor(net::Executor executor, net::DeadlineWheel& wheel) : wheel_(wheel), socket_(std::move(executor)) {}
