@@ -74,7 +74,9 @@ TEST(Names, that_move_are_followed_under_steady_traffic) {
   const auto replicas = make_replicas(2);
   NameServer names;
   names.set("web.test", {.v4 = {"127.0.0.1"}, .ttl = 1});
-  Balancer balancer({.toml = names.toml() + backend_at("web.test", replicas[0]->port()), .threads = 2});
+  Balancer balancer(
+      {.toml = names.toml("[pool]\nidle_timeout = \"60s\"\n") + backend_at("web.test", replicas[0]->port()),
+       .threads = 2});
   Load load(balancer.port(), {.kept = 3});
   ASSERT_TRUE(load.wait_for_answers(50));
   EXPECT_EQ(replicas[1]->requests(), 0U);
@@ -177,6 +179,21 @@ TEST(Names, keep_their_addresses_while_the_server_fails) {
   names.set("web.test", {.v4 = {"127.0.0.2"}, .ttl = 1});
   EXPECT_TRUE(wait_until([&] { return letters(balancer, 1) == "b"; }));
   EXPECT_NE(balancer.log().find("web.test is found again"), std::string::npos);
+}
+
+// Goal: other name servers take effect by a reload. Method: the first ones know no such name.
+TEST(Names, are_asked_of_the_servers_that_a_reload_names) {
+  const auto replicas = make_replicas(1);
+  NameServer before;
+  NameServer after;
+  after.set("web.test", {.v4 = {"127.0.0.1"}});
+  const std::string url = "http://web.test:" + std::to_string(replicas[0]->port());
+  ConfigFile file(before.toml() + table_of(url));
+  const Balancer balancer(file.flags());
+  EXPECT_EQ(ask_once(balancer, get()).status(), 502);
+  reload(balancer, file, after.toml() + table_of(url));
+  EXPECT_TRUE(balancer.wait_for_log(url + " [up]")) << balancer.log();
+  EXPECT_EQ(letters(balancer, 1), "a");
 }
 
 // Goal: a backend whose name appears after the start comes up by itself, without a round of checks.
