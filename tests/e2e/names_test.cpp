@@ -90,6 +90,35 @@ TEST(Names, that_move_are_followed_under_steady_traffic) {
   EXPECT_EQ(load.failures(), 0U) << load.first_failure();
 }
 
+// Goal: an exchange under way on an address that is gone ends by itself, and its connection is not kept. Method: an
+// answer is held back until other requests go to the new address.
+TEST(Names, that_move_let_exchanges_end_and_keep_none_of_their_connections) {
+  Gate answered;
+  Gate closed;
+  ScriptedBackend former([&](ScriptedBackend::Connection& connection) {
+    while (connection.read_request()) {
+      if (connection.number() == 1 && !answered.wait()) return;
+      if (!connection.send(ok("a"))) return;
+    }
+    if (connection.number() == 1) closed.open();
+  });
+  const Replica newer(2, former.port(), 'b');
+  if (!newer.listening()) GTEST_SKIP() << "the port is taken on 127.0.0.2";
+  NameServer names;
+  names.set("web.test", {.v4 = {"127.0.0.1"}, .ttl = 1});
+  Balancer balancer(
+      {.toml = names.toml("[pool]\nidle_timeout = \"60s\"\n") + backend_at("web.test", former.port()), .threads = 1});
+  Client client(balancer);
+  ASSERT_TRUE(client.send(get()));
+  ASSERT_TRUE(former.wait_for_requests(1));
+  names.set("web.test", {.v4 = {"127.0.0.2"}, .ttl = 1});
+  ASSERT_TRUE(wait_until([&] { return letters(balancer, 1) == "b"; })) << balancer.log();
+  answered.open();
+  EXPECT_EQ(client.read_response().body, "a");
+  EXPECT_TRUE(closed.wait(within(Duration(10'000)))) << "the connection was kept";
+  EXPECT_EQ(client.ask(get()).body, "b");
+}
+
 // Goal: the addresses of a name share in the traffic one after the other, on one kept connection and on many, over all
 // workers. Found: 90, 0, 0, for the connection that had idled last was taken, whatever its address.
 TEST(Names, of_several_addresses_take_turns) {
