@@ -106,8 +106,10 @@ inline constexpr Duration kLookupTimeMax{120'000};
 inline constexpr Duration kOtherFamilyTime{500};
 // A name is looked up again at most this often because connecting to it fails.
 inline constexpr Duration kRefreshEvery{1000};
-// Addresses of one name that are used.
+// Addresses of one name that are used: the first, in order, of those that are looked at, so that they are the same ones
+// whatever the order of the answer.
 inline constexpr std::size_t kAddressesMax = 16;
+inline constexpr std::size_t kAnswerAddressesMax = 256;
 // How long an address that could not be connected to comes after the others of its name.
 inline constexpr Duration kAddressAvoided{10'000};
 // What an HTTP health check reads of an answer.
@@ -162,6 +164,7 @@ inline constexpr Duration kAdminPortWait{10'000};
 inline constexpr std::size_t kRequestEventsMax = 50;
 inline constexpr std::size_t kRequestEventsKept = 200;
 
+static_assert(kAddressesMax <= kAnswerAddressesMax);
 static_assert(kRequestEventsMax <= kRecentNotableMax);
 static_assert(kChunkLineBytesMax < kSmallBlockBytes);
 static_assert(kTrailerBytesMax <= kSmallBlockBytes);

@@ -36,9 +36,11 @@ std::string server_problem(std::string_view text) {
   return rest.empty() || (rest.starts_with(':') && is_port(rest.substr(1))) ? "" : "has no port behind its address";
 }
 
-// As the library wants them: IPv6 in brackets.
-std::string in_brackets(std::string server) {
-  return std::ranges::count(server, ':') > 1 && !server.starts_with('[') ? '[' + server + ']' : server;
+// As the library wants them: IPv6 in brackets, which c-ares 1.18 takes with a port only.
+std::string with_port(std::string server) {
+  if (std::ranges::count(server, ':') > 1 && !server.starts_with('[')) server = '[' + server + ']';
+  const bool has_port = server.starts_with('[') ? !server.ends_with(']') : server.find(':') != std::string::npos;
+  return has_port ? server : server + ":53";
 }
 
 Value get_servers(const Config& config) {
@@ -50,7 +52,7 @@ Value get_servers(const Config& config) {
 void set_servers(Config& config, const Value& value) {
   config.resolver.servers.clear();
   for (const std::string& server : items_of(std::get<std::string>(value))) {
-    config.resolver.servers.push_back(in_brackets(server));
+    config.resolver.servers.push_back(with_port(server));
   }
 }
 

@@ -64,7 +64,7 @@ void collect(ares_addrinfo* result, Answer& answer, std::int64_t& ttl) {
     if (node->ai_family != AF_INET && node->ai_family != AF_INET6) continue;
     auto& list = node->ai_family == AF_INET6 ? answer.v6.addresses : answer.v4.addresses;
     const address found = address_of(*node);
-    if (list.size() < base::kAddressesMax && std::ranges::find(list, found) == list.end()) list.push_back(found);
+    if (list.size() < base::kAnswerAddressesMax && std::ranges::find(list, found) == list.end()) list.push_back(found);
     ttl = std::min(ttl, std::int64_t{node->ai_ttl});
   }
   for (const auto* alias = result->cnames; alias != nullptr; alias = alias->next) {

@@ -74,7 +74,9 @@ TEST(Names, that_move_are_followed_under_steady_traffic) {
   const auto replicas = make_replicas(2);
   NameServer names;
   names.set("web.test", {.v4 = {"127.0.0.1"}, .ttl = 1});
-  Balancer balancer({.toml = names.toml() + backend_at("web.test", replicas[0]->port()), .threads = 2});
+  Balancer balancer(
+      {.toml = names.toml("[pool]\nidle_timeout = \"60s\"\n") + backend_at("web.test", replicas[0]->port()),
+       .threads = 2});
   Load load(balancer.port(), {.kept = 3});
   ASSERT_TRUE(load.wait_for_answers(50));
   EXPECT_EQ(replicas[1]->requests(), 0U);
@@ -86,6 +88,35 @@ TEST(Names, that_move_are_followed_under_steady_traffic) {
   EXPECT_EQ(replicas[0]->requests(), before);
   load.stop();
   EXPECT_EQ(load.failures(), 0U) << load.first_failure();
+}
+
+// Goal: an exchange under way on an address that is gone ends by itself, and its connection is not kept. Method: an
+// answer is held back until other requests go to the new address.
+TEST(Names, that_move_let_exchanges_end_and_keep_none_of_their_connections) {
+  Gate answered;
+  Gate closed;
+  ScriptedBackend former([&](ScriptedBackend::Connection& connection) {
+    while (connection.read_request()) {
+      if (connection.number() == 1 && !answered.wait()) return;
+      if (!connection.send(ok("a"))) return;
+    }
+    if (connection.number() == 1) closed.open();
+  });
+  const Replica newer(2, former.port(), 'b');
+  if (!newer.listening()) GTEST_SKIP() << "the port is taken on 127.0.0.2";
+  NameServer names;
+  names.set("web.test", {.v4 = {"127.0.0.1"}, .ttl = 1});
+  Balancer balancer(
+      {.toml = names.toml("[pool]\nidle_timeout = \"60s\"\n") + backend_at("web.test", former.port()), .threads = 1});
+  Client client(balancer);
+  ASSERT_TRUE(client.send(get()));
+  ASSERT_TRUE(former.wait_for_requests(1));
+  names.set("web.test", {.v4 = {"127.0.0.2"}, .ttl = 1});
+  ASSERT_TRUE(wait_until([&] { return letters(balancer, 1) == "b"; })) << balancer.log();
+  answered.open();
+  EXPECT_EQ(client.read_response().body, "a");
+  EXPECT_TRUE(closed.wait(within(Duration(10'000)))) << "the connection was kept";
+  EXPECT_EQ(client.ask(get()).body, "b");
 }
 
 // Goal: the addresses of a name share in the traffic one after the other, on one kept connection and on many, over all
@@ -177,6 +208,21 @@ TEST(Names, keep_their_addresses_while_the_server_fails) {
   names.set("web.test", {.v4 = {"127.0.0.2"}, .ttl = 1});
   EXPECT_TRUE(wait_until([&] { return letters(balancer, 1) == "b"; }));
   EXPECT_NE(balancer.log().find("web.test is found again"), std::string::npos);
+}
+
+// Goal: other name servers take effect by a reload. Method: the first ones know no such name.
+TEST(Names, are_asked_of_the_servers_that_a_reload_names) {
+  const auto replicas = make_replicas(1);
+  NameServer before;
+  NameServer after;
+  after.set("web.test", {.v4 = {"127.0.0.1"}});
+  const std::string url = "http://web.test:" + std::to_string(replicas[0]->port());
+  ConfigFile file(before.toml() + table_of(url));
+  const Balancer balancer(file.flags());
+  EXPECT_EQ(ask_once(balancer, get()).status(), 502);
+  reload(balancer, file, after.toml() + table_of(url));
+  EXPECT_TRUE(balancer.wait_for_log(url + " [up]")) << balancer.log();
+  EXPECT_EQ(letters(balancer, 1), "a");
 }
 
 // Goal: a backend whose name appears after the start comes up by itself, without a round of checks.

@@ -31,10 +31,10 @@ TEST(ConfigResolver, good_values) {
 }
 
 TEST(ConfigResolver, servers_are_kept_as_the_library_wants_them) {
-  const auto loaded = load_resolver(R"(servers = ["127.0.0.1", "::1", "[::1]:54", "10.0.0.2:53"])");
+  const auto loaded = load_resolver(R"(servers = ["127.0.0.1", "::1", "[::1]", "[::1]:54", "10.0.0.2:5353"])");
   ASSERT_TRUE(loaded);
   EXPECT_EQ(loaded.value().resolver.servers,
-            (std::vector<std::string>{"127.0.0.1", "[::1]", "[::1]:54", "10.0.0.2:53"}));
+            (std::vector<std::string>{"127.0.0.1:53", "[::1]:53", "[::1]:53", "[::1]:54", "10.0.0.2:5353"}));
 }
 
 TEST(ConfigResolver, defaults) {

@@ -1,5 +1,6 @@
 #include "upstream/address_book.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -169,6 +170,20 @@ TEST_F(UpstreamAddressBook, addresses_that_stay_keep_what_is_known_of_them) {
   EXPECT_EQ(after->list[0], before->list[1]);
   EXPECT_NE(after->list[1]->id, before->list[0]->id);
   EXPECT_FALSE(after->has(before->list[0]->id));
+}
+
+// Goal: of a name with more addresses than are used they are the same ones each time. Method: twenty, in an order of
+// their own each time.
+TEST_F(UpstreamAddressBook, of_many_addresses_the_same_ones_are_used_each_time) {
+  std::vector<std::string> many;
+  for (int i = 1; i <= 20; ++i) many.push_back("192.0.2." + std::to_string(i));
+  const auto one = endpoint("web.test", 0);
+  names.set("web.test", {.v4 = many});
+  const AddressSetPtr before = set_of(one);
+  EXPECT_EQ(before->list.size(), 16U);
+  std::ranges::reverse(many);
+  names.set("web.test", {.v4 = many});
+  EXPECT_EQ(set_of(one), before);
 }
 
 // Goal: with addresses from before, a silent server leaves half of the time for using them.
