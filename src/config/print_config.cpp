@@ -41,6 +41,8 @@ std::string toml_string(std::string_view text) {
 
 std::string key_line(const KeySpec& key, const Config& config, const std::string& path, const Origins& origins) {
   std::string value = value_text(key, config);
+  // What a file holds is named by that file: both together would be refused when they are read again.
+  if (key.path == "admin.token" && !config.admin.token_file.empty()) value.clear();
   if (key.shown != nullptr && !value.empty()) value = key.shown(value);  // this ends in reports of problems
   std::string line =
       std::string(key.name()) + " = " + (key.type == KeyType::kUnsigned ? value : toml_string(value)) + ' ';
