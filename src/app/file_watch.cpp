@@ -54,7 +54,7 @@ std::string FileWatch::start(std::string seen) {
 // A folder that is watched already stays so: adding it again does nothing. False, with errno set, if it is not there.
 bool FileWatch::watch_folders() noexcept {
   constexpr std::uint32_t kEvents =
-      IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
+      IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
   std::error_code failure;
   const std::filesystem::path target = std::filesystem::canonical(path_, failure);
   if (!failure) ::inotify_add_watch(events_.native_handle(), target.parent_path().c_str(), kEvents);
@@ -74,12 +74,23 @@ net::Awaitable<void> FileWatch::run() {
     co_await watch_again();
     std::string now = co_await settled_fingerprint();
     if (stopped_) co_return;
-    // Gone for a moment, as some editors do it: the event of its return follows.
+    say_whether_gone(now.empty());
+    // While it is gone nothing changes: the event of its return follows.
     if (!now.empty() && now != seen_) {
       seen_ = std::move(now);
       on_change_();
     }
     go_on = co_await read_events();
+  }
+}
+
+// Not for a moment, as some editors do it.
+void FileWatch::say_whether_gone(bool gone) {
+  if (std::exchange(gone_, gone) == gone) return;
+  if (gone) {
+    base::log(base::LogLevel::warning, path_ + " is gone; what was read stays in force until it is back");
+  } else {
+    base::log(base::LogLevel::info, path_ + " is back");
   }
 }
 

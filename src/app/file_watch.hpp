@@ -33,6 +33,7 @@ class FileWatch {
   net::Awaitable<void> run();
   net::Awaitable<bool> read_events();
   net::Awaitable<std::string> settled_fingerprint();
+  void say_whether_gone(bool gone);
   net::Awaitable<void> watch_again();
   [[nodiscard]] bool watch_folders() noexcept;
 
@@ -45,6 +46,7 @@ class FileWatch {
   net::DeadlineWheel& wheel_;
   net::Pause settling_;
   std::array<char, 4096> buffer_{};
+  bool gone_ = false;  // the file, and that was said
   bool stopped_ = false;
 };
 

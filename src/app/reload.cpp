@@ -8,7 +8,7 @@
 #include "app/settings.hpp"
 #include "app/words.hpp"
 #include "base/log.hpp"
-#include "config/url.hpp"
+#include "config/admin_check.hpp"
 
 namespace lb::app {
 namespace {
@@ -35,8 +35,9 @@ void keep_fixed_keys(const config::Config& before, config::Config& now) {
   now.server.threads = before.server.threads;
   now.admin.address = before.admin.address;
   now.admin.port = before.admin.port;
-  // The new file may be right to have no token, for the address that it names; the one that is open is another.
-  if (now.admin.token.empty() && now.admin.port != 0 && !config::is_loopback_address(now.admin.address)) {
+  // The new file may be right to have no token, or a short one, for the address that it names; the one that is open is
+  // another.
+  if (now.admin.port != 0 && !config::is_enough_for(now.admin.address, now.admin.token)) {
     base::log(LogLevel::warning, "admin.token stays as it was: " + now.admin.address + " is not loopback");
     now.admin.token = before.admin.token;
   }

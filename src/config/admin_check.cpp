@@ -17,6 +17,10 @@ std::string origin_of(const Origins& origins, const std::string& path) {
 
 }  // namespace
 
+bool is_enough_for(const std::string& address, const std::string& token) {
+  return is_loopback_address(address) || token.size() >= kTokenBytesMin;
+}
+
 std::optional<ConfigError> check_admin(const Config& config, const Origins& origins) {
   const Admin& admin = config.admin;
   if (admin.port == 0) return std::nullopt;
@@ -26,6 +30,12 @@ std::optional<ConfigError> check_admin(const Config& config, const Origins& orig
                                   origin_of(origins, "admin.address") +
                                   ", where other machines could drain your backends; write [admin] token = \"...\" "
                                   "with what openssl rand -hex 24 prints"};
+  }
+  if (!is_enough_for(admin.address, admin.token)) {
+    return ConfigError{.key = "admin.token",
+                       .message = "is shorter than " + std::to_string(kTokenBytesMin) +
+                                  " characters, for others to guess: admin.address is " + in_quotes(admin.address) +
+                                  origin_of(origins, "admin.address") + "; take what openssl rand -hex 24 prints"};
   }
   const Server& server = config.server;
   const bool share_an_address =

@@ -88,6 +88,7 @@ struct Admin {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0: there is no admin interface
   std::string token;       // that requests have to show; empty: none, which only loopback allows
+  std::string token_file;  // that the token was read from; empty: it was not
 };
 
 struct Config {

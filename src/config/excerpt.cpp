@@ -42,11 +42,12 @@ std::size_t begin_of_address(std::string_view before) {
 // Where the value of admin.token begins, however it is written; the line's end if there is none.
 std::size_t begin_of_token(std::string_view line) {
   constexpr std::string_view kName = "token";
-  const std::size_t name = line.find(kName);
-  if (name == std::string_view::npos) return line.size();
-  const std::size_t sign = line.find_first_not_of("\"' \t", name + kName.size());
-  if (sign == std::string_view::npos || (line[sign] != '=' && line[sign] != ':')) return line.size();
-  return std::min(line.find_first_not_of(" \t", sign + 1), line.size());
+  for (std::size_t name = line.find(kName); name != std::string_view::npos; name = line.find(kName, name + 1)) {
+    const std::size_t sign = line.find_first_not_of("\"' \t", name + kName.size());
+    if (sign == std::string_view::npos || (line[sign] != '=' && line[sign] != ':')) continue;
+    return std::min(line.find_first_not_of(" \t", sign + 1), line.size());
+  }
+  return line.size();
 }
 
 // User names and passwords that reach into the window, and the token.

@@ -89,6 +89,12 @@ std::optional<ConfigError> line_problem(std::string_view line) {
   const std::string_view code = line.substr(0, comment_begin(line));
   const auto* const foreign = std::find_if_not(code.begin(), code.end(), is_ascii);
   if (foreign != code.end()) {
+    const std::string_view rest = code.substr(static_cast<std::size_t>(foreign - code.begin()));
+    if (rest.starts_with("\xE2\x80\x98") || rest.starts_with("\xE2\x80\x99") || rest.starts_with("\xE2\x80\x9C") ||
+        rest.starts_with("\xE2\x80\x9D") || rest.starts_with("\xE2\x80\x9E")) {
+      return ConfigError{.column = static_cast<unsigned>(foreign - code.begin()) + 1,
+                         .message = "this quote is one of printed text, which word processors put in; write \" or '"};
+    }
     return ConfigError{.column = static_cast<unsigned>(foreign - code.begin()) + 1,
                        .message = "only comments may contain characters beyond ASCII; host names have an xn-- form"};
   }

@@ -1,11 +1,13 @@
 #include "config/flags.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <string_view>
 #include <utility>
 
 #include "config/admin_check.hpp"
+#include "config/admin_token.hpp"
 #include "config/flag_table.hpp"
 #include "config/load.hpp"
 #include "config/nearest_name.hpp"
@@ -283,6 +285,9 @@ Checked<Config> load_configuration(const CommandLine& command_line, Origins* ori
     if (std::optional<std::string> message = assign_text(*override.key, override.text, config)) {
       return ConfigError{.key = std::string(override.key->path), .message = std::move(*message)};
     }
+  }
+  if (std::optional<ConfigError> problem = read_token(config, *origins, std::getenv(kTokenVariable))) {
+    return std::move(*problem);
   }
   // Whoever only asks for the status opens no port.
   const std::optional<ConfigError> problem = command_line.status ? std::nullopt : check_admin(config, *origins);

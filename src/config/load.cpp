@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 // The library asserts preconditions that a hostile text breaks ("[~", marzer/tomlplusplus issue 294); past them it
@@ -344,8 +345,8 @@ Checked<Config> load_text(std::string_view text, std::string_view file_name, Ori
   if (!result) {
     const std::string_view problem = result.error().description();
     const toml::source_position where = result.error().source().begin;
-    const std::string hint = syntax_hint(problem, line_of(text, where.line), where.column);
-    return at_place({.line = where.line, .column = where.column, .message = printable(problem) + hint});
+    std::string message = syntax_message(problem, line_of(text, where.line), where.column);
+    return at_place({.line = where.line, .column = where.column, .message = std::move(message)});
   }
   return Reader(text, file_name, origins).read(result.table());
 }

@@ -49,6 +49,8 @@ std::string toml_value(const KeySpec& key, const std::string& value) {
 
 std::string key_line(const KeySpec& key, const Config& config, const std::string& path, const Origins& origins) {
   std::string value = value_text(key, config);
+  // What a file holds is named by that file: both together would be refused when they are read again.
+  if (key.path == "admin.token" && !config.admin.token_file.empty()) value.clear();
   if (key.shown != nullptr && !value.empty()) value = key.shown(value);  // this ends in reports of problems
   std::string line = std::string(key.name()) + " = " + toml_value(key, value) + ' ';
   line.resize(std::max(line.size(), kOriginColumn), ' ');

@@ -43,10 +43,6 @@ std::string status_problem(std::string_view text) {
 std::string any_text(std::string_view text) {
   return text.size() <= kTextBytesMax ? "" : "is too long";
 }
-std::string file_problem(std::string_view text) {
-  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  return std::ranges::none_of(text, is_control) ? "" : "is not the path of a file";
-}
 std::string url_problem(std::string_view text) {
   return parse_backend_url(text).problem;
 }
@@ -60,7 +56,6 @@ constexpr std::string_view kPathPattern = R"(^/[!"$-~]*$)";
 constexpr std::string_view kHostPattern = R"(^((\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?)?$)";
 constexpr std::string_view kStatusPattern =
     "^[ \\t]*[1-5][0-9]{2}(-[1-5][0-9]{2})?[ \\t]*(,[ \\t]*[1-5][0-9]{2}(-[1-5][0-9]{2})?[ \\t]*)*$";
-constexpr std::string_view kFilePattern = R"(^[^\x00-\x1f\x7f]*$)";
 constexpr std::string_view kUrlPattern = R"(^([Hh][Tt][Tt][Pp]://)?(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?/?$)";
 
 // One URL fills three fields; the weight stays, the keys of a table have no order.

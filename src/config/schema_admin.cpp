@@ -8,17 +8,6 @@ namespace {
 
 constexpr std::size_t kTokenBytesMax = 256;
 
-// What RFC 6750 section 2.1 lets stand behind "Bearer".
-std::string token_problem(std::string_view text) {
-  const std::string_view body = text.substr(0, text.find_last_not_of('=') + 1);
-  const auto is_allowed = [](char c) {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           std::string_view("-._~+/").find(c) != std::string_view::npos;
-  };
-  const bool token = !body.empty() && text.size() <= kTokenBytesMax && std::ranges::all_of(body, is_allowed);
-  return text.empty() || token ? "" : "is not a token";
-}
-
 // A secret does not belong into messages, which end in logs.
 std::string hidden(std::string_view) {
   return "***";
@@ -30,6 +19,22 @@ constexpr std::string_view kTokenPattern = "^([A-Za-z0-9._~+/-]+=*)?$";
 
 std::string address_problem(std::string_view text) {
   return is_ip_address(text) ? "" : "is not an IP address";
+}
+
+std::string file_problem(std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  return std::ranges::none_of(text, is_control) ? "" : "is not the path of a file";
+}
+
+// What RFC 6750 section 2.1 lets stand behind "Bearer".
+std::string token_problem(std::string_view text) {
+  const std::string_view body = text.substr(0, text.find_last_not_of('=') + 1);
+  const auto is_allowed = [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._~+/").find(c) != std::string_view::npos;
+  };
+  const bool token = !body.empty() && text.size() <= kTokenBytesMax && std::ranges::all_of(body, is_allowed);
+  return text.empty() || token ? "" : "is not a token";
 }
 
 void add_admin_keys(std::vector<KeySpec>& keys) {
@@ -50,10 +55,14 @@ void add_admin_keys(std::vector<KeySpec>& keys) {
       "admin.token", "a text of at most 256 letters, digits and -._~+/, such as openssl rand -hex 24 prints",
       token_problem, kTokenPattern,
       "What requests to the admin interface have to show as Authorization: Bearer TOKEN; required where it listens on "
-      "anything but loopback.");
+      "anything but loopback, and of 16 characters at least there.");
   token.max = kTokenBytesMax;
   token.shown = hidden;
   keys.push_back(token);
+  keys.push_back(text<[](auto& c) -> auto& { return c.admin.token_file; }>(
+      "admin.token_file", R"(the path of a file, or "" for none)", file_problem, kFilePattern,
+      "A file that holds the token instead, such as a secret of a container or a credential of systemd; it is read "
+      "again with the configuration."));
 }
 
 }  // namespace lb::config

@@ -13,8 +13,11 @@ namespace lb::config {
 
 // Wider than the check below, for JSON Schema: editors have only this.
 inline constexpr std::string_view kAddressPattern = "^[0-9A-Fa-f:.]+(%[0-9A-Za-z._-]+)?$";
+inline constexpr std::string_view kFilePattern = R"(^[^\x00-\x1f\x7f]*$)";
 // Empty, or what is wrong.
 [[nodiscard]] std::string address_problem(std::string_view text);
+[[nodiscard]] std::string file_problem(std::string_view text);
+[[nodiscard]] std::string token_problem(std::string_view text);
 
 // The rows of [admin], and of [resolver].
 void add_admin_keys(std::vector<KeySpec>& keys);

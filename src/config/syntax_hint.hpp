@@ -1,4 +1,4 @@
-// What the TOML library cannot know: which mistakes people make in this file.
+// What is wrong where the file is no TOML, in the words of its writer rather than the library's.
 #pragma once
 
 #include <cstddef>
@@ -7,8 +7,7 @@
 
 namespace lb::config {
 
-// For a line on which the library has found a problem: `; text needs quotes: level = "info"`, or nothing. `column`: of
-// the problem, from 1.
-std::string syntax_hint(std::string_view problem, std::string_view line, std::size_t column);
+// `problem`: what the library says about that line and column, from 1.
+std::string syntax_message(std::string_view problem, std::string_view line, std::size_t column);
 
 }  // namespace lb::config

@@ -7,9 +7,9 @@
 
 namespace lb::config {
 
-// The units a message offers; decimal sizes (KB, MB, GB) are understood too.
+// The units a message offers.
 inline constexpr std::string_view kDurationUnits = "ms, s, m, h";
-inline constexpr std::string_view kSizeUnits = "B, KiB, MiB, GiB";
+inline constexpr std::string_view kSizeUnits = "B, KiB, MiB, GiB, KB, MB, GB";
 
 // `problem` is empty if `amount` is valid; otherwise it continues a sentence that began with the text: `has no unit`.
 struct Amount {

@@ -1,5 +1,6 @@
 // Who the admin interface answers, and what it withstands.
 #include <csignal>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,6 +74,34 @@ TEST(AdminGuard, takes_a_new_token_at_once) {
   reload(balancer, file, kQuiet + "[admin]\ntoken = \"abc\"\n" + tables_of({&a}));
   EXPECT_EQ(client.ask(ask).status(), 401);
   EXPECT_EQ(client.ask(head("GET /status", "Host: localhost\r\nAuthorization: Bearer abc\r\n")).status(), 200);
+}
+
+// Goal: the token may stand in a file, named by a flag, so that flags alone are enough; a new one is in force after
+// SIGHUP, and one that cannot be read changes nothing.
+TEST(AdminGuard, reads_its_token_from_a_file) {
+  ScriptedBackend a(always(ok("a")));
+  const TemporaryDirectory directory;
+  const std::string path = directory.write("token", "the-first-token-1234\n");
+  ConfigFile file(kQuiet + tables_of({&a}));
+  Balancer balancer(file.flags({"-admin-address", "0.0.0.0", "-admin-token-file", path}), Balancer::Admin::on);
+  const auto status_with = [&](const std::string& token) {
+    return admin_get(balancer, "/status", "Authorization: Bearer " + token + "\r\n").status();
+  };
+  EXPECT_EQ(admin_get(balancer, "/status").status(), 401);
+  EXPECT_EQ(status_with("the-first-token-1234"), 200);
+  static_cast<void>(directory.write("token", "the-second-token-1234\n"));
+  std::size_t from = balancer.log().size();
+  balancer.signal(SIGHUP);
+  ASSERT_TRUE(balancer.wait_for_log(kInForce, from));
+  EXPECT_EQ(status_with("the-first-token-1234"), 401);
+  EXPECT_EQ(status_with("the-second-token-1234"), 200);
+  std::filesystem::remove(path);
+  from = balancer.log().size();
+  balancer.signal(SIGHUP);
+  ASSERT_TRUE(balancer.wait_for_log("the configuration was refused", from));
+  EXPECT_NE(balancer.log().find("-admin-token-file: \"" + path + "\": there is no such file", from), std::string::npos);
+  EXPECT_EQ(status_with("the-second-token-1234"), 200);
+  EXPECT_EQ(balancer.log().find("-token-1234"), std::string::npos) << "it is a secret";
 }
 
 // Goal: no page of another site can ask or order anything through a browser on this machine. Method: what a browser
@@ -263,21 +292,26 @@ TEST(AdminGuard, a_port_that_is_taken_ends_the_start) {
   const Finished open = run_binary({"-backends", taken.url(), "-admin-port", "1", "-admin-address", "0.0.0.0"});
   EXPECT_EQ(open.status, 2);
   EXPECT_NE(open.err.find("admin.token: is required"), std::string::npos) << open.err;
+  const TemporaryDirectory directory;
+  const Finished guessable = run_binary({"-backends", taken.url(), "-admin-port", "1", "-admin-address", "0.0.0.0",
+                                         "-admin-token-file", directory.write("token", "0123456789abcde")});
+  EXPECT_EQ(guessable.status, 2);
+  EXPECT_NE(guessable.err.find("admin.token: is shorter than 16 characters"), std::string::npos) << guessable.err;
 }
 
 // Goal: a change of address or port on reload says that it takes a restart, and a token cannot get lost by it.
 TEST(AdminGuard, address_and_port_take_a_restart) {
   ScriptedBackend a(always(ok("a")));
-  ConfigFile file(kQuiet + "[admin]\naddress = \"0.0.0.0\"\ntoken = \"abc\"\n" + tables_of({&a}));
+  ConfigFile file(kQuiet + "[admin]\naddress = \"0.0.0.0\"\ntoken = \"abcdefghijklmnop\"\n" + tables_of({&a}));
   Balancer balancer(file.flags(), Balancer::Admin::on);
   const std::size_t from = balancer.log().size();
-  reload(balancer, file, kQuiet + "[admin]\naddress = \"127.0.0.1\"\n" + tables_of({&a}));
+  reload(balancer, file, kQuiet + "[admin]\naddress = \"127.0.0.1\"\ntoken = \"abc\"\n" + tables_of({&a}));
   const std::string said = balancer.log().substr(from);
   EXPECT_NE(said.find("admin.address has changed: that takes a restart"), std::string::npos) << said;
   EXPECT_EQ(said.find("admin.port has changed"), std::string::npos) << said;
   EXPECT_NE(said.find("admin.token stays as it was"), std::string::npos) << said;
   EXPECT_EQ(admin_get(balancer, "/status").status(), 401);
-  EXPECT_EQ(admin_get(balancer, "/status", "Authorization: Bearer abc\r\n").status(), 200);
+  EXPECT_EQ(admin_get(balancer, "/status", "Authorization: Bearer abcdefghijklmnop\r\n").status(), 200);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // -check tries each backend once and says how that went; a backend that is down is no mistake in the configuration.
+#include <filesystem>
 #include <regex>
 #include <string>
 #include <string_view>
@@ -49,6 +50,29 @@ TEST(CheckBackends, each_is_tried_and_shown_with_weight_address_and_result) {
   EXPECT_TRUE(
       table.ends_with("\nwarning: 2 of 4 backends did not pass the check; the configuration is valid all the same\n"))
       << table;
+}
+
+// Goal: an access log that could not be written is found before the start, and trying leaves nothing behind.
+TEST(CheckBackends, the_access_log_is_tried_without_a_trace) {
+  ScriptedBackend good(always(ok("good")));
+  const TemporaryDirectory directory;
+  const std::string kept = directory.write("kept.log", "a line\n");
+  const std::string folder = kept.substr(0, kept.rfind('/'));
+  const auto run = [&](const std::string& file) {
+    const std::string toml = "[log]\naccess = \"text\"\naccess_file = \"" + file + "\"\n" + tables_of({&good});
+    return run_binary({"-check", "-config", directory.write("x.toml", toml)});
+  };
+  for (const std::string& wrong : {folder + "/nowhere/access.log", folder, kept + "/access.log"}) {
+    const Finished refused = run(wrong);
+    EXPECT_EQ(refused.status, 1) << wrong;
+    EXPECT_NE(refused.err.find("log.access_file: cannot open \"" + wrong + "\" for writing: "), std::string::npos)
+        << refused.err;
+  }
+  EXPECT_EQ(run(kept).status, 0);
+  EXPECT_EQ(run(folder + "/new.log").status, 0);
+  EXPECT_EQ(run("/dev/stdout").status, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/new.log"));
+  EXPECT_EQ(std::filesystem::file_size(kept), 7U);
 }
 
 TEST(CheckBackends, nothing_is_warned_of_when_all_answer) {

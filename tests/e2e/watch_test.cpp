@@ -62,6 +62,23 @@ TEST_F(Watch, a_file_that_is_written_renamed_over_or_made_anew) {
   }
 }
 
+// Goal: a file that is removed changes nothing, and the log says so; and that it is back, changed or not.
+TEST_F(Watch, a_file_that_is_removed_is_told_of) {
+  ConfigFile file(to_a);
+  Balancer balancer(file.flags({"-watch"}));
+  fs::rename(file.path(), file.path() + ".away");
+  ASSERT_TRUE(balancer.wait_for_log(file.path() + " is gone; what was read stays in force")) << balancer.log();
+  EXPECT_EQ(letters(balancer, 1), "a");
+  fs::rename(file.path() + ".away", file.path());
+  ASSERT_TRUE(balancer.wait_for_log(file.path() + " is back")) << balancer.log();
+  const std::size_t from = balancer.log().size();
+  fs::remove(file.path());
+  ASSERT_TRUE(balancer.wait_for_log(file.path() + " is gone", from)) << balancer.log();
+  write_file(file.path(), to_b);
+  ASSERT_TRUE(balancer.wait_for_log(file.path() + " is back", from)) << balancer.log();
+  expect_in_force(balancer, "b");
+}
+
 // Goal: a mounted ConfigMap: the file is a link into ..data, which is a link that is exchanged for one to another
 // folder by a rename. Method: two exchanges, the old folder deleted after each.
 TEST_F(Watch, links_that_are_exchanged) {

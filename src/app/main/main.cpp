@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "app/check_backends.hpp"
+#include "app/check_log_file.hpp"
 #include "app/demo.hpp"
 #include "app/server.hpp"
 #include "app/status_client.hpp"
@@ -125,6 +126,12 @@ int check(const config::Config& config) {
   const std::size_t count = config.backends.size();
   print(stdout, "The configuration is valid: " + std::to_string(count) + (count == 1 ? " backend.\n" : " backends.\n"));
   std::fflush(stdout);  // what follows may take a while
+  const std::string problem =
+      config.access_log_file.empty() ? std::string() : app::log_file_problem(config.access_log_file);
+  if (!problem.empty()) {
+    print(stderr, "log.access_file: " + problem + "\n");
+    return kExitRefused;
+  }
   if (count == 0) return EXIT_SUCCESS;
   app::BackendCheck backends(config);
   print(stdout, app::render(backends.run()));

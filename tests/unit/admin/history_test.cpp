@@ -1,6 +1,9 @@
 #include "admin/history.hpp"
 
+#include <initializer_list>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <boost/json.hpp>
 #include <gtest/gtest.h>

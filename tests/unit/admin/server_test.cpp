@@ -2,10 +2,13 @@
 #include "admin/server.hpp"
 
 #include <array>
+#include <cerrno>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/ip/tcp.hpp>

@@ -13,7 +13,7 @@ namespace {
 
 Config with_admin(const std::string& address, std::uint16_t port, const std::string& token) {
   Config config;
-  config.admin = {.address = address, .port = port, .token = token};
+  config.admin = {.address = address, .port = port, .token = token, .token_file = {}};
   return config;
 }
 
@@ -21,6 +21,7 @@ TEST(AdminCheck, anything_but_loopback_takes_a_token) {
   for (const char* address : {"127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"}) {
     EXPECT_TRUE(is_loopback_address(address)) << address;
     EXPECT_FALSE(check_admin(with_admin(address, 1, ""), {})) << address;
+    EXPECT_FALSE(check_admin(with_admin(address, 1, "t"), {})) << address;
   }
   for (const char* address : {"0.0.0.0", "::", "10.0.0.1", "128.0.0.1", "fe80::1%eth0", "::ffff:10.0.0.1", "::2"}) {
     EXPECT_FALSE(is_loopback_address(address)) << address;
@@ -28,7 +29,11 @@ TEST(AdminCheck, anything_but_loopback_takes_a_token) {
     ASSERT_TRUE(problem) << address;
     EXPECT_EQ(problem->key, "admin.token");
     EXPECT_NE(problem->message.find("(my.toml:7)"), std::string::npos) << problem->message;
-    EXPECT_FALSE(check_admin(with_admin(address, 1, "t"), {}));
+    EXPECT_FALSE(check_admin(with_admin(address, 1, std::string(16, 't')), {}));
+    const auto short_one = check_admin(with_admin(address, 1, std::string(15, 't')), {});
+    ASSERT_TRUE(short_one) << address;
+    EXPECT_NE(short_one->message.find("is shorter than 16 characters"), std::string::npos) << short_one->message;
+    EXPECT_EQ(short_one->message.find("ttt"), std::string::npos) << "it is not shown";
     EXPECT_FALSE(check_admin(with_admin(address, 0, ""), {})) << "it does not listen";
   }
 }

