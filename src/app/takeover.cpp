@@ -25,7 +25,8 @@ namespace {
 constexpr std::size_t kDescriptorsPerMessage = 64;  // the kernel takes up to 253
 constexpr std::size_t kDescriptorsMax = 4096;       // more than there can be workers
 constexpr char kMore = 'M';                         // descriptors, and another message follows
-constexpr char kLast = 'L';                         // descriptors, the last ones; a text follows with its length
+constexpr char kLast = 'L';                         // descriptors, the last ones
+constexpr char kLastBeforeText = 'T';               // the same, and a text follows, with its length in front
 constexpr std::size_t kTextBytesMax = 1024 * 1024;  // about 1 KiB for each backend
 constexpr char kServing = 'S';                      // the successor serves
 // Each side waits this long for the other's next word. The successor may be looking names up before it serves.
@@ -150,13 +151,15 @@ net::Awaitable<Predecessor::Taken> Predecessor::take_listeners(std::string addre
 // What went wrong, or nothing.
 net::Awaitable<std::string> Predecessor::receive_all(Taken& taken) {
   std::vector<int>& descriptors = taken.descriptors;
-  for (char word = kMore; word == kMore;) {
+  char word = kMore;
+  while (word == kMore) {
     const auto [code] = co_await socket_.async_wait(net::asio::socket_base::wait_read, net::use_result);
     if (code) co_return "it did not answer in time";
     word = receive_descriptors(socket_.native_handle(), descriptors);
-    if (word != kMore && word != kLast) co_return "it did not give all of its sockets";
+    if (word != kMore && word != kLast && word != kLastBeforeText) co_return "it did not give all of its sockets";
     if (descriptors.empty() || descriptors.size() > kDescriptorsMax) co_return "it gave no sockets, or too many";
   }
+  if (word == kLast) co_return std::string();
   co_return co_await receive_text(taken.left);
 }
 
@@ -254,7 +257,8 @@ net::Awaitable<bool> Successor::hand_over(Socket& socket) {
     const std::size_t count = std::min(kDescriptorsPerMessage, descriptors_.size() - sent);
     const auto part = std::span(descriptors_).subspan(sent, count);
     sent += count;
-    if (!send_descriptors(socket.native_handle(), part, sent == descriptors_.size() ? kLast : kMore)) co_return false;
+    if (!send_descriptors(socket.native_handle(), part, sent == descriptors_.size() ? kLastBeforeText : kMore))
+      co_return false;
   }
   const ClosingTimer timer(wheel_, socket);
   std::string text = leave_();

@@ -49,7 +49,7 @@ class ClientConnection {
     answered_ = answered_ || !reader().input().empty();
     if (!read) co_return read;
     const auto cut = reader().parser().cut_response(reader().head_text(), state_->head);
-    if (!cut) co_return base::Error{base::ErrorKind::malformed, base::Side::upstream, cut.error().detail};
+    if (!cut) co_return base::Error{cut.error().kind, base::Side::upstream, cut.error().detail};
     const auto framing = http::response_framing(state_->head, method_);
     if (!framing) co_return base::Error{framing.error().kind, base::Side::upstream, framing.error().detail};
     state_->framing = *framing;

@@ -66,7 +66,7 @@ TEST(AdminTakeover, what_was_ordered_and_learned_goes_with_the_port) {
   ScriptedBackend light(always(ok("light")));
   Balancer first({.backends = {&drained, &broken, &heavy, &light}, .toml = "[health]\nfailures = 1\n", .admin = true});
   EXPECT_EQ(admin_post(first, "/backends/drain", by_url(drained.url())).status(), 200);
-  EXPECT_EQ(admin_post(first, "/backends/weight", by_url(heavy.url(), ",\"weight\":2")).status(), 200);
+  EXPECT_EQ(admin_post(first, "/backends/weight", by_url(heavy.url(), "\"weight\": 2")).status(), 200);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(ask_once(first, get()).status(), 200);
   ASSERT_TRUE(first.wait_for_log(broken.url() + " [down] (1 retries failed)"));
   const std::string admin_port = std::to_string(free_port());

@@ -1,4 +1,5 @@
 // Deadlines and bounds towards clients and backends: each with its own answer or cut.
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -257,7 +258,7 @@ TEST(Limits, idle_connection_makes_way_over_the_limit_and_busy_ones_do_not) {
 TEST(Limits, idle_connection_of_another_worker_makes_way) {
   ScriptedBackend backend(always(ok("ok")));
   Balancer balancer({.backends = {&backend}, .toml = "[server.limits]\nconnections = 2\n", .threads = 4});
-  std::vector<Client> clients;
+  std::deque<Client> clients;
   for (int i = 0; i < 20; ++i) EXPECT_EQ(clients.emplace_back(balancer).ask(get()).body, "ok") << i;
 }
 

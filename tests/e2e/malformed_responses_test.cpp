@@ -72,7 +72,7 @@ const std::vector<Case> kBroken = {
     {"chunked twice", answer_with("Transfer-Encoding: chunked, chunked\r\n", "0\r\n\r\n")},
     {"list of lengths that differ", answer_with("Content-Length: 3, 2\r\n", "abc")},
     {"length and coding, of a body that is not coded",
-     answer_with("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "abc")},
+     answer_with("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "xyz")},
     {"103 with two lengths", "HTTP/1.1 103 Early Hints\r\nContent-Length: 1, 2\r\n\r\n" + ok("after all")},
     {"bare LF", "HTTP/1.1 200 OK\nContent-Length: 0\n\n"},
     {"bare CR in a value", answer_with("X: a\rb\r\nContent-Length: 0\r\n")},

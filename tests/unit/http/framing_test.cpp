@@ -179,12 +179,16 @@ TEST(HttpFraming, responses_end_where_the_rfc_says) {
   }
 }
 
-TEST(HttpFraming, a_chunked_answer_in_http_1_0_is_malformed) {
+// RFC 9112 section 6.1: it may be processed, and the connection is not to be used again.
+TEST(HttpFraming, a_chunked_answer_in_http_1_0_is_the_last_of_its_connection) {
   ResponseHead head;
   head.status = 200;
   head.version = Version::http_1_0;
   head.fields = fields_of({{"Transfer-Encoding", "chunked"}});
-  EXPECT_FALSE(response_framing(head, Method::get));
+  const auto framing = response_framing(head, Method::get);
+  ASSERT_TRUE(framing);
+  EXPECT_EQ(framing->kind, BodyKind::chunked);
+  EXPECT_TRUE(framing->distrusted);
 }
 
 struct OptionsCase {
