@@ -231,6 +231,14 @@ void Client::judge_failure(Request& request, std::string_view what) {
   ++stage_.ledger.figures.judged_failures;
   const auto counted = std::ranges::count_if(request.attempts, counts);
   if (static_cast<std::size_t>(counted) >= stage_.attempts_min) return;
+  // One that has failed alike at two backends is tried no further, though others may have served it.
+  const bool at_two = std::ranges::any_of(request.attempts, [&](const Attempt& attempt) {
+    return counts(attempt) && attempt.backend != request.attempts.front().backend;
+  });
+  if (at_two && stage_.at_fault->value() > stage_.at_fault_excused) {
+    ++stage_.at_fault_excused;
+    return;
+  }
   for (const auto& backend : backends_) {
     if (!backend->could_serve_since(request.begun)) continue;
     stage_.journal.violate("/r", request.id, " failed with ", what, " after ", request.attempts.size(),

@@ -24,6 +24,7 @@ Simulation::Simulation(std::uint64_t seed, Tracing tracing)
                settings_, cluster_, transport_, recorder_, stage_.random.next()),
       monitor_(stage_.world.io.get_executor(), stage_.world.wheel, stage_.world.tasks, cluster_, checker_,
                config_.health, stage_.random.next()) {
+  stage_.at_fault = &recorder_.counters().refused[static_cast<std::size_t>(telemetry::Refusal::request_at_fault)];
   cluster_.on_down([this] { monitor_.reconsider(); });
   reloads_ = stage_.random.once_in(3);
   if (stage_.random.once_in(6)) drain_at_ = stage_.random.between(5, 150);

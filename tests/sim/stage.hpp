@@ -9,6 +9,7 @@
 #include "sim/ledger.hpp"
 #include "sim/random.hpp"
 #include "support/memory_stream.hpp"
+#include "telemetry/histogram.hpp"
 
 namespace lb::sim {
 
@@ -40,10 +41,12 @@ class Stage {
   unsigned attempts_max = 0;
   std::size_t replay_bytes_min = 0;
 
-  std::size_t step = 1;     // finer than time: what comes later has a larger one
-  bool starving = false;    // no descriptor is left for anybody
-  std::size_t starved = 0;  // the last step in which a connect found no descriptor
-  bool silent = false;      // all peers are
+  std::size_t step = 1;                          // finer than time: what comes later has a larger one
+  bool starving = false;                         // no descriptor is left for anybody
+  std::size_t starved = 0;                       // the last step in which a connect found no descriptor
+  const telemetry::Counter* at_fault = nullptr;  // requests that the proxy took for the cause of their failures
+  std::uint64_t at_fault_excused = 0;            // of those, that were judged
+  bool silent = false;                           // all peers are
   bool draining = false;
   bool ended = false;  // the grace period is over: connections were aborted
 
