@@ -87,8 +87,8 @@ inline constexpr Duration kMakeRoomTime{100};
 inline constexpr std::size_t kTurnedAwayMax = 256;
 // Descriptors for everything but connections: standard streams, event loops, sockets of health checks.
 inline constexpr std::size_t kDescriptorsReserved = 24;
-// Fewer than these that a process may open are named as the reason when it cannot start.
-inline constexpr std::size_t kDescriptorsToStart = 256;
+// With fewer that it may open a process does not start.
+inline constexpr std::size_t kDescriptorsMin = 20;
 // How long accepting rests when the process is out of descriptors.
 inline constexpr Duration kAcceptPause{100};
 // The first round of health checks, before the port opens.

@@ -103,7 +103,7 @@ TEST(Descriptors, closed_standard_ones_are_replaced) {
 // Goal: too few descriptors are one clear message and exit status 1, not an uncaught exception. Method: fewer than any
 // build needs.
 TEST(Descriptors, too_few_are_said) {
-  for (const std::string most : {"6", "8", "10"}) {
+  for (const std::string most : {"6", "12", "19"}) {
     const Shell shell = run_shell("exec 2>&1; ulimit -n " + most +
                                   "; exec timeout 20 \"$LB\" -port 0 -threads 2 -backends 127.0.0.1:1");
     EXPECT_EQ(shell.status, 1) << most << shell.out;

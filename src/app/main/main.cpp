@@ -79,14 +79,12 @@ int refuse(const std::string& problem) {
   return kExitRefused;
 }
 
-// What the system refused while everything was being set up: event queues, threads, descriptors.
-std::string cannot_start(const std::exception& problem) {
+// Too few descriptors for event queues, listeners and a single client. Empty: enough.
+std::string too_few_descriptors() {
   rlimit limit{};
-  std::string text = std::string("cannot start: ") + problem.what();
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < base::kDescriptorsToStart) {
-    text += "; this process may open " + std::to_string(limit.rlim_cur) + " files (ulimit -n), which is too few";
-  }
-  return text;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= base::kDescriptorsMin) return {};
+  return "this process may open " + std::to_string(limit.rlim_cur) + " files (ulimit -n), which is too few: it takes " +
+         std::to_string(base::kDescriptorsMin);
 }
 
 // Where somebody sees it and did not ask for none (https://no-color.org).
@@ -211,6 +209,7 @@ int main(int argc, char** argv) {
   if (command_line.status) return print_status(config.admin);
   raise_descriptor_limit();
   if (command_line.check) return check(config);
+  if (const std::string problem = too_few_descriptors(); !problem.empty()) return refuse(problem);
   keep_blocks_off_the_heap();
   base::LogLevel level = base::LogLevel::info;
   static_cast<void>(base::parse_log_level(config.log_level, level));  // the configuration was checked
@@ -220,7 +219,8 @@ int main(int argc, char** argv) {
   try {
     status = serve(command_line, std::move(config), watched_as);
   } catch (const std::exception& problem) {
-    return refuse(cannot_start(problem));
+    // What the system refused while everything was being set up: event queues, threads, descriptors.
+    return refuse(std::string("cannot start: ") + problem.what());
   }
   base::stop_logging();
   if (base::log_thread_left_alone()) std::_Exit(status);
