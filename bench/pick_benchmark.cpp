@@ -1,4 +1,5 @@
-// What picking a backend costs among few and many, all up and half of them down.
+// What picking a backend costs among few and many: all up, some down, all down, all at their limits; with equal weights
+// and with weights from 1 to 256. And what it costs to put such weights in order.
 #include <string>
 #include <vector>
 
@@ -10,22 +11,47 @@ namespace {
 
 using namespace lb;
 
-enum class Down { none, every_second };
+enum class State { all_up, half_down, all_down, one_up, all_busy };
+enum class Weights { equal, different };
 
-void pick(benchmark::State& state, Down down) {
+std::vector<upstream::BackendSpec> specs(std::int64_t count, Weights weights, std::uint32_t connections_max) {
   std::vector<upstream::BackendSpec> specs;
-  for (std::int64_t i = 0; i < state.range(0); ++i) {
+  for (std::int64_t i = 0; i < count; ++i) {
     const std::string host = "b" + std::to_string(i);
-    specs.push_back({"http://" + host, host, 80, 1, 0});
+    const unsigned weight = weights == Weights::equal ? 1 : 1 + static_cast<unsigned>(i % 256);
+    specs.push_back({"http://" + host, host, 80, weight, connections_max});
   }
-  upstream::Cluster cluster(specs, upstream::Thresholds{});
-  for (std::size_t i = 0; down == Down::every_second && i < cluster.size(); i += 2) {
-    cluster.record_check(cluster.endpoint(i), false, "made so");
+  return specs;
+}
+
+bool is_down(State state, std::size_t index, std::size_t count) {
+  return state == State::all_down || (state == State::half_down && index % 2 == 0) ||
+         (state == State::one_up && index != count / 2);
+}
+
+void pick(benchmark::State& run, State state, Weights weights) {
+  upstream::Cluster cluster(specs(run.range(0), weights, state == State::all_busy ? 1 : 0), upstream::Thresholds{});
+  for (std::size_t i = 0; i < cluster.size(); ++i) {
+    if (is_down(state, i, cluster.size())) cluster.record_check(cluster.endpoint(i), false, "made so");
+    if (state == State::all_busy) benchmark::DoNotOptimize(cluster.endpoint(i).acquire());
   }
   const upstream::Tried tried;
-  for (auto _ : state) benchmark::DoNotOptimize(cluster.members()->pick(tried));
+  for (auto _ : run) benchmark::DoNotOptimize(cluster.members()->pick(tried));
 }
-BENCHMARK_CAPTURE(pick, all_up, Down::none)->Arg(2)->Arg(100)->Arg(1000);
-BENCHMARK_CAPTURE(pick, half_down, Down::every_second)->Arg(2)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(pick, all_up, State::all_up, Weights::equal)->Arg(2)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(pick, half_down, State::half_down, Weights::equal)->Arg(2)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(pick, all_down, State::all_down, Weights::equal)->Arg(2)->Arg(1024);
+BENCHMARK_CAPTURE(pick, weighted_all_up, State::all_up, Weights::different)->Arg(1024);
+BENCHMARK_CAPTURE(pick, weighted_half_down, State::half_down, Weights::different)->Arg(1024);
+BENCHMARK_CAPTURE(pick, weighted_one_up, State::one_up, Weights::different)->Arg(1024);
+BENCHMARK_CAPTURE(pick, weighted_all_down, State::all_down, Weights::different)->Arg(1024);
+BENCHMARK_CAPTURE(pick, weighted_all_busy, State::all_busy, Weights::different)->Arg(1024);
+
+void put_in_order(benchmark::State& run) {
+  std::vector<unsigned> weights;
+  for (std::int64_t i = 0; i < run.range(0); ++i) weights.push_back(1 + static_cast<unsigned>(i % 256));
+  for (auto _ : run) benchmark::DoNotOptimize(balancer::RoundRobin(weights).next());
+}
+BENCHMARK(put_in_order)->Arg(16)->Arg(1024)->Unit(benchmark::kMillisecond);
 
 }  // namespace

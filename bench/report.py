@@ -1,6 +1,7 @@
 """From raw rounds to medians, ratios and marks; as a table for the terminal, Markdown and JSON."""
 
 import dataclasses
+import json
 import statistics
 
 from proxies import OURSELVES, PEERS
@@ -206,3 +207,15 @@ def plain(rows: list[Row]) -> list[dict]:
     return [{"workload": row.workload, "metric": row.metric, "ratio": row.ratio, "spread": row.spread,
              "yardstick": row.yardstick, "target": row.target, "mark": row.mark,
              "medians": {kind: one.median for kind, one in row.cells.items()}} for row in rows]
+
+
+def as_json(value, depth: int = 0) -> str:
+    """A line for each round and each row: what is deeper than they are, and what holds nothing else, is not broken up."""
+    entries = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    if depth == 5 or not any(isinstance(entry, (dict, list)) for entry in entries):
+        return json.dumps(value)
+    depth_of = (lambda entry: 5) if depth == 1 and isinstance(value, list) else (lambda entry: depth + 1)
+    names = [json.dumps(name) + ": " for name in value] if isinstance(value, dict) else [""] * len(entries)
+    lines = [" " * (depth + 1) + name + as_json(entry, depth_of(entry)) for name, entry in zip(names, entries)]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return opening + "\n" + ",\n".join(lines) + "\n" + " " * depth + closing

@@ -6,7 +6,6 @@ scripts/bench installs and builds what this needs, and passes its arguments on. 
 
 import argparse
 import datetime
-import json
 import os
 import pathlib
 import platform
@@ -302,7 +301,7 @@ class Run:
         everything = machine | {"rounds": self.options.rounds, "seconds": self.options.seconds,
                                 "seed": self.options.seed, "notes": self.notes, "errors": self.errors,
                                 "rows": report.plain(self.rows), "results": self.results}
-        latest.with_suffix(".json").write_text(json.dumps(everything, indent=1) + "\n", encoding="utf-8")
+        latest.with_suffix(".json").write_text(report.as_json(everything) + "\n", encoding="utf-8")
         latest.with_suffix(".svg").write_text(plot.draw(self.rows, machine), encoding="utf-8")
         print(f"Written: {latest}.md, .json, .svg")
 

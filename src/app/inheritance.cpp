@@ -32,7 +32,7 @@ std::string write(const Inheritance& left) {
     std::string reason = backend.reason;
     std::ranges::replace_if(reason, [](char c) { return c == '\t' || c == '\n'; }, ' ');
     text.append("backend\t").append(backend.url).append("\t").append(to_string(backend.administration));
-    text.append(backend.down ? "\tdown\t" : "\tup\t").append(std::to_string(backend.weight));
+    text.append(backend.failed ? "\tfailed\t" : "\t-\t").append(std::to_string(backend.weight));
     text.append("\t").append(reason).append("\n");
   }
   return text;
@@ -50,7 +50,7 @@ Inheritance read_inheritance(std::string_view text) {
     const auto administration = administration_of(cut(line, '\t'));
     if (!administration) continue;
     backend.administration = *administration;
-    backend.down = cut(line, '\t') == "down";
+    backend.failed = cut(line, '\t') == "failed";
     const std::string_view weight = cut(line, '\t');
     std::from_chars(weight.data(), weight.data() + weight.size(), backend.weight);
     backend.reason = line;

@@ -13,7 +13,7 @@ struct Inheritance {
   struct Backend {
     std::string url;
     upstream::Administration administration = upstream::Administration::active;
-    bool down = false;
+    bool failed = false;  // requests have marked it down, and its last check had passed
     unsigned weight = 0;  // by the operator's order; 0: as the file says
     std::string reason;   // of its health, for people
   };

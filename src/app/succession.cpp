@@ -20,15 +20,15 @@ std::string Server::what_is_left() const {
     const bool by_hand = in_file != file_backends_.end() && in_file->weight != backend.weight;
     left.backends.push_back({.url = endpoint.url(),
                              .administration = endpoint.administration(),
-                             .down = !endpoint.is_up(),
+                             .failed = !endpoint.is_up() && endpoint.passed_last_check(),
                              .weight = by_hand ? backend.weight : 0,
                              .reason = endpoint.last_change().reason});
   }
   return write(left);
 }
 
-// Of the backends that this process has as well. Our first check has passed judgement already; one that the predecessor
-// had marked down comes back by the next, as it would have there.
+// Of the backends that this process has as well. Our first checks are newer than the predecessor's; but what requests
+// have found out there, checks do not see: such a one comes back by the next check, as it would have there.
 net::Awaitable<void> Server::inherit(std::string text) {
   const auto turn = co_await changes_.take();
   const Inheritance left = read_inheritance(text);
@@ -42,7 +42,7 @@ net::Awaitable<void> Server::inherit(std::string text) {
     const auto index = static_cast<std::uint32_t>(found - weighted.backends.begin());
     upstream::Endpoint& endpoint = (*cluster_.members())[index];
     if (one.url == left.next) next = index;
-    if (one.down) cluster_.inherit_down(endpoint, one.reason);
+    if (one.failed) cluster_.inherit_down(endpoint, one.reason);
     if (one.administration != upstream::Administration::active) {
       endpoint.note_order(one.administration, base::system_clock().wall_now());
       endpoint.administer(one.administration);

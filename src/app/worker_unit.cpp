@@ -104,7 +104,7 @@ class WorkerUnitOf final : public WorkerUnit {
   net::Awaitable<bool> others_make_room() {
     net::Pause arrived(worker_.executor(), worker_.wheel());
     for (const auto& unit : units_) {
-      if (unit.get() == this) continue;
+      if (unit.get() == this || unit->worker().sessions().idle() == 0) continue;
       const auto answer = std::make_shared<Answer>(Answer{.awaited = &arrived});
       unit->worker().post([other = unit.get(), answer, executor = worker_.executor()] {
         const bool room = other->worker().sessions().make_room();

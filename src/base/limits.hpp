@@ -81,6 +81,8 @@ inline constexpr std::size_t kLingerBytesMax = 4 * 1024 * 1024;
 inline constexpr Duration kDrainNewConnection{1000};
 // The same for a connection whose last answer is not older than this: a busy client's next request is on its way.
 inline constexpr Duration kDrainBusyConnection{200};
+// Idle connections that are asked to make way for a new one, one after the other.
+inline constexpr std::size_t kMakeWayAskedMax = 16;
 // How long another worker is waited for that may let an idle connection go.
 inline constexpr Duration kMakeRoomTime{100};
 // Connections over the limit that are answered 503 at the same time; those beyond are closed without a word.

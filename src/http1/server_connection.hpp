@@ -94,8 +94,6 @@ class ServerConnection final : public net::Session {
   std::unique_ptr<RequestState<S>> state_;  // null inside wait_for_request() alone
   std::string client_address_;
   base::TimePoint idle_since_{};
-  bool idle_ = false;     // waits for a request
-  bool leaving_ = false;  // and waits no longer: make_way()
   bool first_request_ = true;
 };
 

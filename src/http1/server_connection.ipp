@@ -23,8 +23,6 @@ ServerConnection<S>::~ServerConnection() {
 
 template <net::Stream S>
 base::Deadline ServerConnection<S>::begin_waiting() {
-  idle_ = true;
-  leaving_ = false;
   idle_since_ = stream_->wheel().now();
   sessions_.note_idle(*this);
   // The answer that went out while the stop began did not say that it was the last one: the next request may follow.
@@ -68,7 +66,7 @@ net::Awaitable<Arrival> ServerConnection<S>::wait_for_request() {
     const bool raced = ended_by_us && stream_->probe() == net::Probe::readable;
     if (!raced) break;
   }
-  idle_ = false;
+  sessions_.note_busy(*this);
   co_return arrival;
 }
 
@@ -227,7 +225,7 @@ net::Awaitable<void> ServerConnection<S>::finish(Linger linger) {
 
 template <net::Stream S>
 void ServerConnection<S>::drain() noexcept {
-  if (!idle_) return;
+  if (!idles()) return;
   // A client that has only just connected is about to send its request and would see a failure; one that had an answer
   // on this connection knows that it may be closed (RFC 9112 section 9.3.1).
   // Right after an answer the next request may well be on its way.
@@ -243,9 +241,7 @@ void ServerConnection<S>::drain() noexcept {
 
 template <net::Stream S>
 bool ServerConnection<S>::make_way() noexcept {
-  // A request that has arrived, or is known to be arriving, is served.
-  if (!idle_ || leaving_ || stream_->probe() == net::Probe::readable) return false;
-  leaving_ = true;
+  if (stream_->probe() == net::Probe::readable) return false;
   stream_->cancel_read();
   return true;
 }

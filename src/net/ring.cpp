@@ -24,7 +24,7 @@ constexpr unsigned kCompletionEntries = 4096;
 // bytes have come until they are read, which is mostly the same turn.
 constexpr unsigned kBufferCount = 64;
 constexpr int kBufferGroup = 0;
-// Milliseconds for which the kernel may take no more entries.
+// How often the kernel may take no more entries, and mostly milliseconds for which.
 constexpr int kSubmitTriesMax = 5000;
 // Operations whose outcome nobody waits for.
 constexpr std::uint64_t kNobody = 0;
@@ -154,11 +154,11 @@ io_uring_sqe* Ring::next_entry() noexcept {
   for (int tries = 0; entry == nullptr; ++tries) {
     const int submitted = io_uring_submit_and_get_events(ring_.get());  // what has ended makes room in the kernel, too
     entry = io_uring_get_sqe(ring_.get());
-    if (entry != nullptr || submitted >= 0) continue;
+    if (entry != nullptr) continue;
     // The kernel is short of memory, or flooded with results, for a moment. Without an end to it nothing can be served,
     // and whoever supervises the process has to know.
     if (tries == kSubmitTriesMax) base::check_failed("io_uring takes no more entries", __FILE__, __LINE__);
-    static_cast<void>(::poll(nullptr, 0, 1));
+    if (submitted < 0) static_cast<void>(::poll(nullptr, 0, 1));
   }
   return entry;
 }

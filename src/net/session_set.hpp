@@ -1,7 +1,13 @@
 // The client connections of one worker, so that stopping can reach them.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
+#include <utility>
+
 #include <boost/intrusive/list.hpp>
+
+#include "base/limits.hpp"
 
 namespace lb::net {
 
@@ -17,46 +23,73 @@ class Session : public boost::intrusive::list_base_hook<boost::intrusive::link_m
   virtual void drain() noexcept = 0;
   // Ends it now, whatever is in flight.
   virtual void abort() noexcept = 0;
-  // Ends it if it waits for a request and none is arriving, to make way for another connection. False: it goes on.
+  // It idles, and ends to make way for another connection. False: a request is arriving, and it goes on.
   virtual bool make_way() noexcept = 0;
+
+  // Whether it waits for a request, as the set was told.
+  [[nodiscard]] bool idles() const noexcept { return idles_; }
+
+ private:
+  friend class SessionSet;
+  bool idles_ = false;
 };
 
-// One thread.
+// One thread, but for idle().
 class SessionSet {
  public:
-  void add(Session& session) { sessions_.push_back(session); }
-
-  // The session begins to wait for a request: it is the last that will have to make way.
+  // Busy, until it says that it idles.
+  void add(Session& session) { busy_.push_back(session); }
+  // It begins to wait for a request: of all that idle it is the last to make way.
   void note_idle(Session& session) noexcept {
     session.unlink();
-    sessions_.push_back(session);
+    idle_.push_back(session);
+    if (!std::exchange(session.idles_, true)) idle_count_.store(idle() + 1, std::memory_order_relaxed);
   }
-  // The session that has idled longest makes way. False: none idles. Those that are busy move behind the others, so
-  // that a crowd of long transfers is not looked through again each time.
+  // It waits no longer.
+  void note_busy(Session& session) noexcept {
+    if (!std::exchange(session.idles_, false)) return;
+    session.unlink();
+    busy_.push_back(session);
+    idle_count_.store(idle() - 1, std::memory_order_relaxed);
+  }
+  // How many idle. Any thread.
+  [[nodiscard]] std::size_t idle() const noexcept { return idle_count_.load(std::memory_order_relaxed); }
+
+  // The session that has idled longest makes way. False: none does. Asks a few, for those whose request is just
+  // arriving do not, and each has to look at its socket.
   bool make_room() noexcept {
-    const Session* first = nullptr;
-    while (!sessions_.empty() && &sessions_.front() != first) {
-      Session& session = sessions_.front();
-      if (first == nullptr) first = &session;
-      note_idle(session);
-      if (session.make_way()) return true;
+    std::size_t asked = 0;
+    for (Session& session : idle_) {
+      if (session.make_way()) {
+        note_busy(session);  // with its end
+        return true;
+      }
+      if (++asked == base::kMakeWayAskedMax) break;
     }
     return false;
   }
 
   void drain() noexcept {
     draining_ = true;
-    for (Session& session : sessions_) session.drain();
+    for (Sessions* sessions : {&idle_, &busy_}) {
+      for (Session& session : *sessions) session.drain();
+    }
   }
   void abort() noexcept {
     draining_ = true;
-    for (Session& session : sessions_) session.abort();
+    for (Sessions* sessions : {&idle_, &busy_}) {
+      for (Session& session : *sessions) session.abort();
+    }
   }
   // True once stopping has begun: answers say Connection: close.
   [[nodiscard]] bool draining() const noexcept { return draining_; }
 
  private:
-  boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>> sessions_;
+  using Sessions = boost::intrusive::list<Session, boost::intrusive::constant_time_size<false>>;
+
+  Sessions idle_;  // the one that has idled longest in front
+  Sessions busy_;
+  std::atomic<std::size_t> idle_count_{0};  // this thread alone writes it
   bool draining_ = false;
 };
 

@@ -92,22 +92,24 @@ class Exchange {
   [[nodiscard]] bool idempotent() const noexcept { return http::is_idempotent(method_); }
   [[nodiscard]] bool has_unusual_body() const noexcept;
 
-  // Attempts.
+  // The backend of an attempt, and its connection (exchange_backend.ipp).
   net::Awaitable<upstream::Pick> choose(upstream::Pick pick);
   upstream::Pick pick_in_turn();
   upstream::Pick pick_pinned();
   net::Awaitable<upstream::Pick> wait_for_room();
   net::Awaitable<void> pause_before_another_round(base::Deadline until);
-  net::Awaitable<Outcome> attempt(const upstream::Pick& pick);
   std::unique_ptr<Upstream> take_idle(const upstream::Pick& pick);
   void keep_idle(const upstream::Pick& pick, std::unique_ptr<Upstream> connection);
   net::Awaitable<std::unique_ptr<Upstream>> connect(const upstream::Pick& pick);
+  [[nodiscard]] base::Deadline connect_deadline(const upstream::Pick& pick) const noexcept;
+
+  // Attempts.
+  net::Awaitable<Outcome> attempt(const upstream::Pick& pick);
   [[nodiscard]] bool may_try_again(const upstream::Pick& pick);
   [[nodiscard]] bool others_left() const;
   [[nodiscard]] upstream::RequestKind kind() const noexcept { return upstream::request_kind(forwarded_.head); }
   bool blame(const upstream::Pick& pick, std::string_view reason);
   void praise(const upstream::Pick& pick);
-  [[nodiscard]] base::Deadline connect_deadline(const upstream::Pick& pick) const noexcept;
   Outcome fail(FailedAt at, const base::Error& error) noexcept;
   Outcome fail_reading_answer(Upstream& backend, const base::Error& error) noexcept;
 

@@ -125,7 +125,8 @@ bool Exchange<T>::blame(const upstream::Pick& pick, std::string_view reason) {
 
 template <upstream::Transport T>
 void Exchange<T>::praise(const upstream::Pick& pick) {
-  context_.cluster.record_success(*pick.endpoint, context_.recorder.worker(), kind(), context_.wheel.now());
+  // The time is for minutes: that of the request's beginning will do.
+  context_.cluster.record_success(*pick.endpoint, context_.recorder.worker(), kind(), started_);
   if (chosen_.address != nullptr) context_.cluster.record_success(*pick.endpoint, *chosen_.address);
 }
 

@@ -54,7 +54,8 @@ Members::Members(std::vector<std::shared_ptr<Endpoint>> endpoints, const std::ve
     const AvailabilityPtr& its = endpoint->availability();
     if (std::ranges::find(availability_, its) == availability_.end()) availability_.push_back(its);
   }
-  look_at_changes();
+  for (std::uint32_t i = 0; i < endpoints_.size(); ++i) all_.insert(i);
+  put_in_order();
 }
 
 std::uint64_t Members::changes() const noexcept {
@@ -63,12 +64,12 @@ std::uint64_t Members::changes() const noexcept {
   return sum;
 }
 
-// Moves the endpoints whose state has changed among the candidates. While one worker does so the others go on with what
-// they have: whoever is picked is looked at himself.
-void Members::look_at_changes() noexcept {
+// Moves the endpoints whose state has changed among the candidates. False: another worker is at it, or there has been a
+// change since.
+bool Members::put_in_order() noexcept {
   const std::uint64_t now = changes();
-  if (now == seen_changes_.load(std::memory_order_acquire)) return;
-  if (looking_.test_and_set(std::memory_order_acquire)) return;
+  if (now == seen_changes_.load(std::memory_order_acquire)) return true;
+  if (looking_.test_and_set(std::memory_order_acquire)) return false;
   for (std::uint32_t i = 0; i < endpoints_.size(); ++i) {
     const Endpoint& endpoint = *endpoints_[i];
     const Known is = !endpoint.is_active() ? Known::inactive : endpoint.is_up() ? Known::up : Known::down;
@@ -81,10 +82,11 @@ void Members::look_at_changes() noexcept {
   }
   seen_changes_.store(now, std::memory_order_release);
   looking_.clear(std::memory_order_release);
+  return now == changes();
 }
 
 Pick Members::pick(const Tried& tried, Among among, telemetry::RequestRecord* record) noexcept {
-  look_at_changes();
+  bool in_order = put_in_order();
   bool busy = false;
   bool last_resort = false;
   const auto eligible = [&](std::uint32_t index) {
@@ -97,7 +99,8 @@ Pick Members::pick(const Tried& tried, Among among, telemetry::RequestRecord* re
   };
   const std::uint32_t from = order_.position();
   for (;;) {
-    const auto index = order_.pick(last_resort ? down_ : up_, eligible);
+    // While one changes its state it may be among neither: then all are asked.
+    const auto index = order_.pick(!in_order ? all_ : last_resort ? down_ : up_, eligible);
     if (index) {
       Endpoint* const endpoint = endpoints_[*index].get();
       // Another worker may have taken the last place meanwhile.
@@ -106,11 +109,14 @@ Pick Members::pick(const Tried& tried, Among among, telemetry::RequestRecord* re
       if (record != nullptr) record_passed_over(from, tried, last_resort ? nullptr : endpoint, *record);
       return {endpoint, last_resort, limited, false};
     }
-    if (busy || last_resort) {
+    if (!busy && !last_resort) {
+      last_resort = true;
+    } else if (!busy && in_order && changes() != seen_changes_.load(std::memory_order_acquire)) {
+      in_order = last_resort = false;
+    } else {
       if (record != nullptr) record_passed_over(from, tried, nullptr, *record);
       return {nullptr, false, false, busy};
     }
-    last_resort = true;
   }
 }
 

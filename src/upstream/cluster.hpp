@@ -61,7 +61,7 @@ class Members {
  private:
   enum class Known : std::uint8_t { inactive, down, up };  // of an endpoint: which candidates it belongs to
 
-  void look_at_changes() noexcept;
+  bool put_in_order() noexcept;
   [[nodiscard]] std::uint64_t changes() const noexcept;
   void record_passed_over(std::uint32_t from, const Tried& tried, const Endpoint* picked,
                           telemetry::RequestRecord& record) const noexcept;
@@ -69,6 +69,7 @@ class Members {
   std::vector<std::shared_ptr<Endpoint>> endpoints_;
   std::vector<AvailabilityPtr> availability_;  // those of the endpoints: one, unless they were made one by one
   balancer::RoundRobin order_;
+  balancer::RoundRobin::Candidates all_{order_};
   balancer::RoundRobin::Candidates up_{order_};
   balancer::RoundRobin::Candidates down_{order_};  // active, and to be tried as a last resort
   std::vector<Known> known_;                       // whoever holds looking_ touches it and changes the candidates

@@ -35,7 +35,7 @@ class Probation {
     const bool trusted = !conduct.spoke && conduct.silent >= base::kProbationsPassed;
     if (trusted && ++conduct.trusted % base::kProbationSample != 0)
       return pool_.put(endpoint, std::move(connection), address);
-    if (waiting_.size() >= base::kProbationsMax) return;  // closes it
+    if (closed_ || waiting_.size() >= base::kProbationsMax) return;  // closes it
     connection->rest();
     connection->stream().read_ahead();
     waiting_.push_back({members, &endpoint, std::move(connection), address, wheel_.after(base::kProbationTime)});
@@ -43,7 +43,10 @@ class Probation {
   }
 
   // Closes those that wait, and lets none wait from now on.
-  void close() noexcept { waiting_.clear(); }
+  void close() noexcept {
+    closed_ = true;
+    waiting_.clear();
+  }
 
  private:
   struct Waiting {
@@ -90,6 +93,7 @@ class Probation {
   std::deque<Waiting> waiting_;
   std::vector<Conduct> conducts_;  // by slot
   net::DeadlineWheel::Entry due_;
+  bool closed_ = false;
 };
 
 }  // namespace lb::upstream

@@ -1,5 +1,6 @@
 """How scripts/bench reads its tools, and what it makes of the figures: errors are never a good result."""
 
+import json
 import pathlib
 import sys
 import unittest
@@ -145,6 +146,14 @@ class Output(unittest.TestCase):
         self.assertIn("load-balancer: no figure", picture)
         self.assertIn("3.00 →", picture)
         self.assertIn("A &amp; B", picture)
+
+    def test_file_of_results_is_the_same_data_with_a_line_for_each_round(self):
+        everything = {"notes": ["a", "b"], "rows": [{"ratio": 1.5, "spread": [1, 2]}, {"ratio": None}],
+                      "results": {"1k": {"load-balancer": {"closed": [{"errors": [], "x": 1}, {"errors": [], "x": 2}]}}}}
+        text = report.as_json(everything)
+        self.assertEqual(everything, json.loads(text))
+        self.assertIn('{"errors": [], "x": 1},\n', text)
+        self.assertIn('{"ratio": 1.5, "spread": [1, 2]},\n', text)
 
 
 if __name__ == "__main__":

@@ -100,14 +100,7 @@ Descriptor connect_local_v6(std::uint16_t port) {
 
 std::uint16_t free_port() {
   const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);  // NOLINT: the sockets interface asks for this cast
-  EXPECT_EQ(::bind(socket.get(), generic, size), 0);
-  EXPECT_EQ(::getsockname(socket.get(), generic, &size), 0);
-  return ntohs(address.sin_port);
+  return bind_to_loopback(socket);
 }
 
 Message ask_once(const Balancer& balancer, std::string_view request, Kind kind) {

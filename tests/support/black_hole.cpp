@@ -20,13 +20,8 @@ sockaddr_in local_address(std::uint16_t port) {
 }  // namespace
 
 BlackHole::BlackHole() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  sockaddr_in address = local_address(0);
-  socklen_t size = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);  // NOLINT: the sockets interface asks for this cast
-  EXPECT_EQ(::bind(listener_.get(), generic, size), 0);
+  port_ = bind_to_loopback(listener_);
   EXPECT_EQ(::listen(listener_.get(), 0), 0);
-  EXPECT_EQ(::getsockname(listener_.get(), generic, &size), 0);
-  port_ = ntohs(address.sin_port);
 }
 
 // The kernel queues one connection more than listen() allows and drops the requests of all others; nothing is ever

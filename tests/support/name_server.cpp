@@ -40,14 +40,7 @@ void append_record(std::string& out, std::uint16_t type, std::uint32_t ttl, std:
 }  // namespace
 
 NameServer::NameServer() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)), wake_(::eventfd(0, EFD_CLOEXEC)) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);  // NOLINT: the sockets interface asks for this cast
-  EXPECT_EQ(::bind(socket_.get(), generic, size), 0);
-  EXPECT_EQ(::getsockname(socket_.get(), generic, &size), 0);
-  port_ = ntohs(address.sin_port);
+  port_ = bind_to_loopback(socket_);
   thread_ = std::thread([this] { serve(); });
 }
 

@@ -6,9 +6,12 @@
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 namespace lb::support {
 namespace {
@@ -260,6 +263,17 @@ void Wire::interrupt() {
 
 void Wire::set_receive_buffer(int bytes) {
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+std::uint16_t bind_to_loopback(const Descriptor& socket) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);  // NOLINT: the sockets interface asks for this cast
+  EXPECT_EQ(::bind(socket.get(), generic, size), 0);
+  EXPECT_EQ(::getsockname(socket.get(), generic, &size), 0);
+  return ntohs(address.sin_port);
 }
 
 }  // namespace lb::support

@@ -128,4 +128,7 @@ class Wire {
   Ending ending_ = Ending::open;
 };
 
+// Binds a socket of IPv4 to a free port of 127.0.0.1, and returns that.
+[[nodiscard]] std::uint16_t bind_to_loopback(const Descriptor& socket);
+
 }  // namespace lb::support

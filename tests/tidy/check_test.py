@@ -83,8 +83,7 @@ class Names(unittest.TestCase):
         for code in ["auto t = std::chrono::steady_clock::now();", "auto t = system_clock::now();",
                      "int x = rand();", "int x = std::rand ();", "srand(1);",
                      "std::this_thread::sleep_for(1s);", "usleep(1);", "co_spawn(a, b, asio::detached);",
-                     "out << std::endl;", "using namespace std;",
-                     "auto r = co_await f(a, [this] { g(); });", "co_await f([x = std::move(y)](int z) mutable { g(); });"]:
+                     "out << std::endl;", "using namespace std;"]:
             with self.subTest(code=code):
                 found = findings({"src/net/a.cpp": f"int a;\n{code}\n"})
                 self.assertEqual(1, len(found), found)
@@ -104,9 +103,21 @@ class Names(unittest.TestCase):
             'auto a = "detached"; auto b = R"x(srand(1) " detached)x"; auto c = \'"\'; int d = 10\'000;\n'
             "int operand(int); int e = operand(1); int is_detached_from = 0;\n")}))
 
+    def test_refuses_a_capturing_lambda_inside_a_co_await(self):
+        for code in ["auto r = co_await f(a, [this] { g(); });", "co_await f([x = std::move(y)](int z) mutable { g(); });",
+                     "co_await f(Options{}, [this] { g(); });", "co_await [this]() -> Awaitable<void> { g(); }();",
+                     "co_await f([x = a[0]] { g(); });", "co_await f([this](std::function<void()> h) { h(); });",
+                     "co_await f(c ? x : [this] { g(); });", "co_await f(Callback{[this] { g(); }});",
+                     "co_await f([this]<class T>(T t) { g(t); });"]:
+            with self.subTest(code=code):
+                found = findings({"src/net/a.cpp": f"int a;\n{code}\n"})
+                self.assertEqual(1, len(found), found)
+                self.assertIn("src/net/a.cpp:2: a capturing lambda inside a co_await is banned; ", found[0])
+
     def test_lets_lambdas_stand_beside_a_co_await(self):
         self.assertEqual([], findings({"src/net/a.cpp": (
-            "auto f = [this] { g(); };\nauto r = co_await h(f);\nauto [a, b] = co_await h(c[1], [] { return 1; });\n")}))
+            "auto f = [this] { g(); };\nauto r = co_await h(f);\nauto [a, b] = co_await h(c[1], [] { return 1; });\n"
+            "if (co_await f()) { run([this] { g(); }); }\n// co_await f([this] { g(); });\n")}))
 
     def test_sees_code_after_quotes(self):
         found = findings({"src/net/a.cpp": "char a = '\"';\nint b = 10'000; char c = 'x';\nsrand(1);\n"})

@@ -17,10 +17,10 @@ TEST(AppInheritance, what_is_written_is_read) {
   ASSERT_EQ(read.backends.size(), 2U);
   EXPECT_EQ(read.backends[0].url, "http://a");
   EXPECT_EQ(read.backends[0].administration, upstream::Administration::draining);
-  EXPECT_TRUE(read.backends[0].down);
+  EXPECT_TRUE(read.backends[0].failed);
   EXPECT_EQ(read.backends[0].weight, 7U);
   EXPECT_EQ(read.backends[0].reason, "3 retries failed: a b");
-  EXPECT_FALSE(read.backends[1].down);
+  EXPECT_FALSE(read.backends[1].failed);
 }
 
 // Goal: another version's text, or a cut one, does no harm. Method: every beginning of a good one, and rubbish.
@@ -31,7 +31,7 @@ TEST(AppInheritance, what_cannot_be_read_is_left_out) {
   for (std::size_t size = 0; size < text.size(); ++size) {
     EXPECT_LE(read_inheritance(text.substr(0, size)).backends.size(), 1U);
   }
-  EXPECT_TRUE(read_inheritance("backend\thttp://a\tsomehow\tup\t1\t\nnews\t\n\n\t\t\n").backends.empty());
+  EXPECT_TRUE(read_inheritance("backend\thttp://a\tsomehow\t-\t1\t\nnews\t\n\n\t\t\n").backends.empty());
 }
 
 }  // namespace

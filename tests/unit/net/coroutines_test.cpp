@@ -172,29 +172,36 @@ struct Client final : Session {
   void drain() noexcept override { log += 'd'; }
   void abort() noexcept override { log += 'a'; }
   bool make_way() noexcept override {
-    if (idle) log += name;
-    return std::exchange(idle, false);
+    if (!request_arrives) log += name;
+    return !request_arrives;
   }
   std::string& log;
   char name = '?';
-  bool idle = false;
+  bool request_arrives = false;
 };
 
-// Goal: whoever has idled longest makes way first; the busy ones are passed over. Method: three that idle in turn.
+// Goal: whoever has idled longest makes way first, once; the busy ones do not, nor one whose request is arriving.
+// Method: four of them, of which three idle in turn.
 TEST_F(NetCoroutines, the_session_that_has_idled_longest_makes_way) {
   SessionSet sessions;
   Client one(log);
   Client two(log);
   Client busy(log);
+  Client arriving(log);
   one.name = '1';
   two.name = '2';
-  for (Client* client : {&busy, &one, &two}) sessions.add(*client);
-  one.idle = two.idle = true;
-  sessions.note_idle(one);
+  arriving.request_arrives = true;
+  for (Client* client : {&busy, &one, &two, &arriving}) sessions.add(*client);
+  EXPECT_FALSE(sessions.make_room()) << "none idles";
+  for (Client* client : {&arriving, &two, &one}) sessions.note_idle(*client);
+  EXPECT_EQ(sessions.idle(), 3U);
   EXPECT_TRUE(sessions.make_room());
   EXPECT_TRUE(sessions.make_room());
   EXPECT_EQ(log, "21");
-  EXPECT_FALSE(sessions.make_room()) << "none idles, and the search ends";
+  EXPECT_FALSE(sessions.make_room());
+  EXPECT_EQ(sessions.idle(), 1U);
+  sessions.note_busy(two);
+  EXPECT_EQ(sessions.idle(), 1U) << "it was counted out already";
 }
 
 TEST_F(NetCoroutines, stopping_reaches_the_sessions_that_live) {

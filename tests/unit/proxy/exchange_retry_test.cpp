@@ -213,5 +213,24 @@ TEST(ProxyExchangeRetry, a_failed_connect_asks_for_a_fresh_lookup_of_that_name) 
   EXPECT_EQ(asked, std::vector<std::uint32_t>{0});
 }
 
+// Goal: an outage does not multiply itself: a request that reaches nobody knocks at so many backends and no more,
+// whether they are up or tried as a last resort. Method: fifty that refuse, of each method; then all are down.
+TEST(ProxyExchangeRetry, a_request_that_reaches_nobody_knocks_at_a_few_backends) {
+  constexpr std::size_t kBackends = 50;
+  Proxy proxy(kBackends, test_settings(), 1);
+  for (std::size_t i = 0; i < kBackends; ++i) proxy.transport.backend(i).answer = Answer::refuse;
+  const auto knocks = [&] {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < kBackends; ++i) sum += proxy.transport.backend(i).attempts;
+    return sum;
+  };
+  for (std::size_t request = 1; request <= 20; ++request) {
+    MemoryStream& client = proxy.request(request % 2 == 0 ? kGet : kPost);
+    proxy.pass(Duration(10'000));
+    EXPECT_EQ(status_of_text(client.take()), "502");
+    EXPECT_EQ(knocks(), request * base::kKnocksMax);
+  }
+}
+
 }  // namespace
 }  // namespace lb::proxy
