@@ -77,12 +77,12 @@ net::Awaitable<void> EventFeed::refresh_requests() {
   };
   std::vector<WorkerNews> answers = co_await ask_workers<WorkerNews>(control_, ask);
   std::vector<std::pair<std::size_t, RecentRequest>> fresh;  // with the worker of each
-  for (WorkerNews& news : answers) {
+  for (const WorkerNews& news : answers) {
     if (asked_.size() <= news.worker) asked_.resize(news.worker + 1);
     asked_[news.worker] = news.last;
-    for (RecentRequest& request : news.requests) fresh.emplace_back(news.worker, std::move(request));
+    for (const RecentRequest& request : news.requests) fresh.emplace_back(news.worker, request);
   }
-  std::ranges::stable_sort(fresh, {}, [](const auto& one) { return one.second.ended; });
+  std::ranges::stable_sort(fresh, {}, [](const auto& one) { return one.second.ended(); });
   const std::size_t skipped = fresh.size() - std::min(fresh.size(), base::kRequestEventsMax);
   for (std::size_t i = skipped; i < fresh.size(); ++i) {
     requests_.push_back({++request_number_, event("request", request_json(fresh[i].second, fresh[i].first))});

@@ -48,7 +48,7 @@ json::object passed_json(const telemetry::Passed& passed) {
 }  // namespace
 
 json::object request_json(const telemetry::RecentRequest& request, std::size_t worker) {
-  const telemetry::RequestRecord& record = request.record;
+  const telemetry::RequestRecord& record = request.record();
   json::object object;
   object["id"] = record.id;
   object["at"] = base::rfc3339(began_at(request));

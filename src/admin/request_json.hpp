@@ -15,7 +15,7 @@ namespace lb::admin {
 }
 
 [[nodiscard]] inline base::WallTime began_at(const telemetry::RecentRequest& request) noexcept {
-  return request.ended - request.record.total;
+  return request.ended() - request.record().total;
 }
 
 // `worker`: who answered it, from 0. What there was not (a status, a backend's answer, a reason) is absent rather than

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -50,9 +51,9 @@ Others others_of(const telemetry::RecentRequest& request, const Snapshot& snapsh
   const base::WallTime began = began_at(request);
   for (const BackendSnapshot& backend : snapshot.backends) {
     const upstream::Endpoint& endpoint = *backend.endpoint;
-    if (was_met(request.record, endpoint.name())) continue;
+    if (was_met(request.record(), endpoint.url())) continue;
     const auto out = out_since(endpoint, began);
-    if (out) others.out.push_back({.backend = endpoint.name(), .why = *out});
+    if (out) others.out.push_back({.backend = endpoint.url(), .why = *out});
     const upstream::HealthChange change = endpoint.last_change();
     boost::json::object other;
     other["backend"] = endpoint.url();
@@ -91,7 +92,7 @@ net::Awaitable<Answer> why(Control& control, const Request& request) {
   const std::vector<Found> all = co_await ask_workers(control, ask);
   const Found* newest = nullptr;
   for (const Found& one : all) {
-    if (one.request && (newest == nullptr || one.request->ended > newest->request->ended)) newest = &one;
+    if (one.request && (newest == nullptr || one.request->ended() > newest->request->ended())) newest = &one;
   }
   if (newest == nullptr) {
     co_return refusal(404, "no request with this id is remembered: each worker keeps the last " +
@@ -101,7 +102,7 @@ net::Awaitable<Answer> why(Control& control, const Request& request) {
   boost::json::object object = request_json(*newest->request, newest->worker);
   Others others = others_of(*newest->request, control.snapshot());
   if (!others.all.empty()) object["others"] = std::move(others.all);
-  object["explanation"] = telemetry::explain(newest->request->record, others.out);
+  object["explanation"] = telemetry::explain(newest->request->record(), others.out);
   co_return Answer{.content_type = kJson, .body = json_text(object) + "\n"};
 }
 

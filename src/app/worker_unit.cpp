@@ -101,23 +101,33 @@ class WorkerUnitOf final : public WorkerUnit {
     recorder_.counters().connections_turned_away.add();
     co_await handler_.turn_away(std::move(stream), std::move(client_address));
   }
+  // First the workers where somebody idles as far as can be seen from here; then the others, and this one once more: a
+  // client has its answer a moment before its connection is known to idle.
   net::Awaitable<bool> others_make_room() {
     net::Pause arrived(worker_.executor(), worker_.wheel());
-    for (const auto& unit : units_) {
-      if (unit.get() == this || unit->worker().sessions().idle() == 0) continue;
-      const auto answer = std::make_shared<Answer>(Answer{.awaited = &arrived});
-      unit->worker().post([other = unit.get(), answer, executor = worker_.executor()] {
-        const bool room = other->worker().sessions().make_room();
-        net::asio::post(executor, [answer, room] {
-          answer->room = room;
-          if (answer->awaited != nullptr) answer->awaited->wake();
-        });
-      });
-      co_await arrived.until(worker_.wheel().after(base::kMakeRoomTime));
-      answer->awaited = nullptr;
-      if (answer->room) co_return true;
+    const base::Deadline deadline = worker_.wheel().after(base::kMakeRoomTime);
+    for (const bool idlers : {true, false}) {
+      for (const auto& unit : units_) {
+        if (unit.get() == this || (unit->worker().sessions().idle() != 0) != idlers) continue;
+        if (co_await makes_room(*unit, arrived, deadline)) co_return true;
+      }
     }
-    co_return false;
+    co_return worker_.sessions().make_room();
+  }
+  // Whether that one did, as far as it says so until then.
+  net::Awaitable<bool> makes_room(WorkerUnit& other, net::Pause& arrived, base::Deadline deadline) {
+    const auto answer = std::make_shared<Answer>(Answer{.awaited = &arrived});
+    other.worker().post([&other, answer, executor = worker_.executor()] {
+      const bool room = other.worker().sessions().make_room();
+      net::asio::post(executor, [answer, room] {
+        answer->room = room;
+        if (answer->awaited != nullptr) answer->awaited->wake();
+      });
+    });
+    arrived.reset();
+    co_await arrived.until(deadline);
+    answer->awaited = nullptr;
+    co_return answer->room;
   }
   // Touched on the thread that waits alone; one that comes too late finds nobody.
   struct Answer {

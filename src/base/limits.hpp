@@ -83,8 +83,8 @@ inline constexpr Duration kDrainNewConnection{1000};
 inline constexpr Duration kDrainBusyConnection{200};
 // Idle connections that are asked to make way for a new one, one after the other.
 inline constexpr std::size_t kMakeWayAskedMax = 16;
-// How long another worker is waited for that may let an idle connection go.
-inline constexpr Duration kMakeRoomTime{100};
+// How long the other workers are waited for, one of which may let an idle connection go.
+inline constexpr Duration kMakeRoomTime{1000};
 // Connections over the limit that are answered 503 at the same time; those beyond are closed without a word.
 inline constexpr std::size_t kTurnedAwayMax = 256;
 // Descriptors for everything but connections: standard streams, event loops, sockets of health checks.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/random.hpp"
@@ -71,6 +72,7 @@ class Exchange {
   void rest() noexcept {
     replay_.release();
     members_.reset();
+    former_members_.clear();
     blame_.clear();
     chosen_ = {};
     client_ = nullptr;
@@ -94,6 +96,7 @@ class Exchange {
 
   // The backend of an attempt, and its connection (exchange_backend.ipp).
   net::Awaitable<upstream::Pick> choose(upstream::Pick pick);
+  void use_members(const upstream::MembersPtr& members);
   upstream::Pick pick_in_turn();
   upstream::Pick pick_pinned();
   net::Awaitable<upstream::Pick> wait_for_room();
@@ -182,6 +185,7 @@ class Exchange {
 
   // Of the attempts.
   upstream::MembersPtr members_;  // keeps the endpoints that are referred to
+  std::vector<upstream::MembersPtr> former_members_;
   Place place_;
   upstream::Tried tried_;
   upstream::AddressChoice chosen_;    // of the endpoint's addresses

@@ -37,10 +37,18 @@ net::Awaitable<upstream::Pick> Exchange<T>::choose(upstream::Pick pick) {
   co_return pick;
 }
 
+// The record names endpoints of the members before, too: they live as long as the request.
+template <upstream::Transport T>
+void Exchange<T>::use_members(const upstream::MembersPtr& members) {
+  if (members_ == members) return;
+  if (members_ != nullptr) former_members_.push_back(std::move(members_));
+  members_ = members;
+}
+
 // A place for which others wait is theirs; a backend without a limit has room for all.
 template <upstream::Transport T>
 upstream::Pick Exchange<T>::pick_in_turn() {
-  members_ = context_.members;
+  use_members(context_.members);
   return members_->pick(
       tried_, context_.waiting.is_anybody_in_line() ? upstream::Among::unlimited : upstream::Among::all, &record_);
 }
@@ -57,7 +65,7 @@ upstream::Pick Exchange<T>::pick_pinned() {
     if (!usable) pinned_->reset();
     return {};
   }
-  members_ = (*pinned_)->members;
+  use_members((*pinned_)->members);
   return {.endpoint = &endpoint, .acquired = limited};
 }
 
@@ -85,7 +93,7 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
   upstream::Pick pick{.busy = true};
   for (;; called = true) {
     const bool turn = called && context_.waiting.is_its_turn(continue_gate_, where);
-    members_ = context_.members;
+    use_members(context_.members);
     if (turn) pick = members_->pick(tried_, upstream::Among::all, &record_);
     if (!pick.busy || client_gone_ || context_.wheel.now() >= deadline) break;
     const bool polls = context_.waiting.is_its_turn(continue_gate_, where);

@@ -45,6 +45,7 @@ template <upstream::Transport T>
 void Exchange<T>::begin_record() {
   started_ = context_.wheel.now();
   record_.clear();
+  former_members_.clear();
   record_.client = client_->client_address();
 }
 
@@ -80,7 +81,7 @@ template <upstream::Transport T>
 void Exchange<T>::begin_attempt(const upstream::Pick& pick) noexcept {
   if (attempt_.has_value()) context_.recorder.counters().retries[static_cast<std::size_t>(attempt_->result)].add();
   attempt_.emplace();
-  attempt_->backend = pick.endpoint->name();
+  attempt_->backend = pick.endpoint->url();
   attempt_->last_resort = pick.last_resort;
   attempt_->began = elapsed();
   attempt_request_bytes_ = record_.response_body_bytes = 0;

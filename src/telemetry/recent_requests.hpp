@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,10 +12,27 @@
 
 namespace lb::telemetry {
 
-struct RecentRequest {
-  std::uint64_t number = 0;  // of this worker's requests, from 1; 0: the place was never used
-  base::WallTime ended{};
-  RequestRecord record;
+// A record that outlives the backends it names: it keeps their URLs. Copied, never moved: its record's views are of its
+// own text.
+class RecentRequest {
+ public:
+  // `number`: of this worker's requests, from 1.
+  RecentRequest(std::uint64_t number, base::WallTime ended, const RequestRecord& record);
+  RecentRequest(const RecentRequest& other) : RecentRequest(other.number_, other.ended_, other.record_) {}
+  RecentRequest& operator=(const RecentRequest& other);
+
+  // Allocates only where texts are longer than any before.
+  void assign(std::uint64_t number, base::WallTime ended, const RequestRecord& record);
+
+  [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  [[nodiscard]] base::WallTime ended() const noexcept { return ended_; }
+  [[nodiscard]] const RequestRecord& record() const noexcept { return record_; }
+
+ private:
+  std::uint64_t number_ = 0;
+  base::WallTime ended_{};
+  RequestRecord record_;
+  std::string urls_;  // one after the other
 };
 
 // The newest so many; those that failed or were tried more than once have places of their own, so that a busy worker

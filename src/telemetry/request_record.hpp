@@ -71,7 +71,9 @@ enum class PassedOver : std::uint8_t {
 [[nodiscard]] std::string_view to_string(Refusal refusal) noexcept;
 [[nodiscard]] std::string_view to_string(PassedOver why) noexcept;
 
-// Views are of static storage (see base::interned). Times count from the beginning of the request.
+// A backend's URL is a view of the endpoint's own, which whoever fills the record keeps alive until it is recorded; see
+// RecentRequest for a copy that lives by itself. Other views are of static storage. Times count from the beginning of
+// the request.
 struct Attempt {
   std::string_view backend;  // its URL
   AttemptResult result = AttemptResult::answered;

@@ -133,7 +133,7 @@ void Members::record_passed_over(std::uint32_t from, const Tried& tried, const E
                            : !endpoint.is_up()                                        ? PassedOver::down
                            : std::ranges::find(tried, endpoint.slot()) != tried.end() ? PassedOver::tried
                                                                                       : PassedOver::busy;
-    record.pass_over(endpoint.name(), why);
+    record.pass_over(endpoint.url(), why);
     return --left > 0;
   });
 }

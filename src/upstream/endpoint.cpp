@@ -1,6 +1,5 @@
 #include "upstream/endpoint.hpp"
 
-#include "base/interned.hpp"
 #include "base/limits.hpp"
 
 namespace lb::upstream {
@@ -41,7 +40,6 @@ std::string_view to_string(Administration administration) noexcept {
 
 Endpoint::Endpoint(BackendSpec spec, std::uint32_t slot, std::size_t workers, AvailabilityPtr availability)
     : url_(std::move(spec.url)),
-      name_(base::interned(url_)),
       host_line_(host_line_of(spec)),
       port_(spec.port),
       slot_(slot),

@@ -86,8 +86,6 @@ class Endpoint {
   Endpoint& operator=(const Endpoint&) = delete;
 
   [[nodiscard]] const std::string& url() const noexcept { return url_; }
-  // The same, of static storage.
-  [[nodiscard]] std::string_view name() const noexcept { return name_; }
   [[nodiscard]] const std::string& host() const noexcept { return host_; }
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
@@ -218,7 +216,6 @@ class Endpoint {
   [[nodiscard]] Change mark(HealthState state) noexcept;
 
   std::string url_;
-  std::string_view name_;
   std::string host_;
   std::string host_line_;
   std::uint16_t port_;

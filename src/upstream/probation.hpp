@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -58,7 +59,7 @@ class Probation {
   };
   // Of the endpoint whose slot it is.
   struct Conduct {
-    std::string_view endpoint;
+    std::string endpoint;
     unsigned silent = 0;
     unsigned trusted = 0;
     bool spoke = false;
@@ -67,7 +68,7 @@ class Probation {
   Conduct& conduct_of(const Endpoint& endpoint) {
     if (endpoint.slot() >= conducts_.size()) conducts_.resize(endpoint.slot() + 1);
     Conduct& conduct = conducts_[endpoint.slot()];
-    if (conduct.endpoint != endpoint.name()) conduct = {.endpoint = endpoint.name()};
+    if (conduct.endpoint != endpoint.url()) conduct = {.endpoint = endpoint.url()};
     return conduct;
   }
 
