@@ -29,6 +29,7 @@ bool Blame::lies_with_request(upstream::RequestKind kind, base::TimePoint now) c
 
 void Blame::take_back(upstream::Cluster& cluster) {
   for (const Charge& charge : charges_) {
+    charge.endpoint->take_back_note();
     if (charge.address) {
       cluster.take_back_failure(*charge.endpoint, *charge.address);
     } else {

@@ -112,6 +112,8 @@ class Endpoint {
   void note_failure(RequestKind kind) noexcept {
     service_.note_failure(kind, !row_goes_on_.exchange(true, std::memory_order_relaxed));
   }
+  // The failure that was noted last was the request's own fault.
+  void take_back_note() noexcept { service_.take_back_failure(); }
   // Whether others than requests of this kind are served well, and none but those fail.
   [[nodiscard]] bool serves_others(RequestKind kind, base::TimePoint now) const noexcept {
     return service_.serves_others(kind, now);

@@ -27,10 +27,22 @@ void ServiceRecord::note_failure(RequestKind kind, bool first_in_row) noexcept {
   const RequestKind before = failing_.load(std::memory_order_relaxed);
   const RequestKind now = kind == 0 ? kMixed : first_in_row || before == kind ? kind : kMixed;
   if (now != before) failing_.store(now, std::memory_order_relaxed);
+  if (last_failure_.exchange(kind, std::memory_order_relaxed) != kind) {
+    const base::TimePoint::rep at = last_failure_at_.load(std::memory_order_relaxed);
+    if (at != 0) other_failure_at_.store(at, std::memory_order_relaxed);
+  }
+  base::TimePoint::rep latest = 0;
+  for (std::size_t i = 0; i < workers_; ++i) latest = std::max(latest, last_[i].at.load(std::memory_order_relaxed));
+  last_failure_at_.store(latest, std::memory_order_relaxed);
 }
 
 bool ServiceRecord::serves_others(RequestKind kind, base::TimePoint now) const noexcept {
   if (failing_.load(std::memory_order_relaxed) != kind) return false;
+  // A backend that fails requests of all kinds now and then fails two of them in a row for none of their doing.
+  const bool last_is_other = last_failure_.load(std::memory_order_relaxed) != kind;
+  const base::TimePoint failed{
+      base::TimePoint::duration((last_is_other ? last_failure_at_ : other_failure_at_).load(std::memory_order_relaxed))};
+  if (failed != base::TimePoint{} && now - failed <= base::kServedLately) return false;
   bool others = false;
   for (std::size_t i = 0; i < workers_; ++i) {
     const base::TimePoint at{base::TimePoint::duration(last_[i].at.load(std::memory_order_relaxed))};

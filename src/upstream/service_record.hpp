@@ -31,8 +31,11 @@ class ServiceRecord {
   // One has failed; `first_in_row`: after a success.
   void note_failure(RequestKind kind, bool first_in_row) noexcept;
 
-  // Whether other requests than those of this kind have succeeded lately, and those of this kind alone fail. False also
-  // when it was one of this kind that succeeded last.
+  // The failure that was noted last was the request's own fault: it says nothing of other kinds.
+  void take_back_failure() noexcept { last_failure_at_.store(0, std::memory_order_relaxed); }
+
+  // Whether other requests than those of this kind have succeeded lately, and those of this kind alone have failed. False
+  // also when it was one of this kind that succeeded last.
   [[nodiscard]] bool serves_others(RequestKind kind, base::TimePoint now) const noexcept;
 
  private:
@@ -44,6 +47,10 @@ class ServiceRecord {
   std::size_t workers_;
   std::unique_ptr<LastSuccess[]> last_;
   std::atomic<RequestKind> failing_{0};  // the kind of all failures in a row; kMixed: several
+  // The last failure, and the last one before it of another kind: at the time of the success before. 0: none.
+  std::atomic<RequestKind> last_failure_{0};
+  std::atomic<base::TimePoint::rep> last_failure_at_{0};
+  std::atomic<base::TimePoint::rep> other_failure_at_{0};
 };
 
 }  // namespace lb::upstream
