@@ -40,8 +40,8 @@ bool ServiceRecord::serves_others(RequestKind kind, base::TimePoint now) const n
   if (failing_.load(std::memory_order_relaxed) != kind) return false;
   // A backend that fails requests of all kinds now and then fails two of them in a row for none of their doing.
   const bool last_is_other = last_failure_.load(std::memory_order_relaxed) != kind;
-  const base::TimePoint failed{
-      base::TimePoint::duration((last_is_other ? last_failure_at_ : other_failure_at_).load(std::memory_order_relaxed))};
+  const base::TimePoint failed{base::TimePoint::duration(
+      (last_is_other ? last_failure_at_ : other_failure_at_).load(std::memory_order_relaxed))};
   if (failed != base::TimePoint{} && now - failed <= base::kServedLately) return false;
   bool others = false;
   for (std::size_t i = 0; i < workers_; ++i) {

@@ -34,8 +34,8 @@ class ServiceRecord {
   // The failure that was noted last was the request's own fault: it says nothing of other kinds.
   void take_back_failure() noexcept { last_failure_at_.store(0, std::memory_order_relaxed); }
 
-  // Whether other requests than those of this kind have succeeded lately, and those of this kind alone have failed. False
-  // also when it was one of this kind that succeeded last.
+  // Whether other requests than those of this kind have succeeded lately, and those of this kind alone have failed.
+  // False also when it was one of this kind that succeeded last.
   [[nodiscard]] bool serves_others(RequestKind kind, base::TimePoint now) const noexcept;
 
  private:
