@@ -110,6 +110,8 @@ class WorkerUnitOf final : public WorkerUnit {
       for (const auto& unit : units_) {
         if (unit.get() == this || (unit->worker().sessions().idle() != 0) != idlers) continue;
         if (co_await makes_room(*unit, arrived, deadline)) co_return true;
+        // Who is asked too late lets a connection go for nobody.
+        if (worker_.wheel().now() >= deadline) co_return false;
       }
     }
     co_return worker_.sessions().make_room();
