@@ -109,7 +109,7 @@ bool is_unanswerable(const base::Error& error) noexcept {
 }
 
 std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after, AnswerBody body,
-                                std::string_view date, std::string_view request_id) {
+                                std::string_view date, std::string_view request_id, std::string_view details) {
   const ErrorStatus status = status_of(error);
   const std::string code = std::to_string(status.status);
   const bool json = format == ErrorFormat::json;
@@ -127,11 +127,9 @@ std::string make_error_response(const base::Error& error, ErrorFormat format, Af
   response.append("Content-Type: ").append(json ? "application/json" : "text/plain; charset=utf-8").append("\r\n");
   response.append("Content-Length: ").append(std::to_string(text.size())).append("\r\n");
   response.append("Cache-Control: no-store\r\n");
-  response.append("Proxy-Status: ")
-      .append(http::kPseudonym)
-      .append("; error=")
-      .append(status.proxy_status)
-      .append("\r\n");
+  response.append("Proxy-Status: ").append(http::kPseudonym).append("; error=").append(status.proxy_status);
+  if (!details.empty()) response.append("; details=\"").append(details).append("\"");
+  response.append("\r\n");
   if (!request_id.empty()) response.append("X-Request-Id: ").append(request_id).append("\r\n");
   if (status.status == 503) response.append("Retry-After: 1\r\n");
   if (status.status == 405) response.append(kAllow);

@@ -27,9 +27,10 @@ struct ErrorStatus {
 [[nodiscard]] bool is_unanswerable(const base::Error& error) noexcept;
 
 // The whole response. Nothing of the request is reflected in it. `date`: for the Date field; `request_id`: a made one,
-// or empty.
+// or empty; `details`: a sentence of ours for the Proxy-Status field (RFC 9209 section 2.1.2), or empty.
 [[nodiscard]] std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after,
-                                              AnswerBody body, std::string_view date, std::string_view request_id = {});
+                                              AnswerBody body, std::string_view date, std::string_view request_id = {},
+                                              std::string_view details = {});
 
 // The answer to OPTIONS that was to go no further than here (RFC 9110 section 7.6.2), as a whole response.
 [[nodiscard]] std::string make_options_response(AfterAnswer after, std::string_view date);

@@ -235,7 +235,8 @@ net::Awaitable<bool> Exchange<T>::refuse(const base::Error& error) {
   }
   const AfterAnswer after = error.side == base::Side::downstream ? AfterAnswer::close : after_own_answer();
   const AnswerBody body = method_ == http::Method::head ? AnswerBody::left_out : AnswerBody::sent;
-  answer_head_ = make_error_response(error, error_format_, after, body, context_.date(), id_to_tell());
+  answer_head_ = make_error_response(error, error_format_, after, body, context_.date(), id_to_tell(),
+                                     at_fault_ ? error.detail : std::string_view());
   record_.status = status_of(error).status;
   record_.refusal = at_fault_ ? telemetry::Refusal::request_at_fault : refusal_of(error);
   const bool another = co_await send_own_answer(after);

@@ -8,6 +8,7 @@ Results:  one JSON array for each request: [id, method, outcome, started, ended,
 Outcomes: answered  complete, and what one run of this request answered, byte for byte
           refused   the balancer's own 502 or 504 to a POST, which may have run and must not be repeated
           silent    no answer to a POST, not even that one
+          blamed    the balancer's own 502 or 504 that says that the request failed alike at two good backends
           failed    any other answer of the balancer's own, or none
           cut       broke off, visibly
           wrong     looks complete, and is not the answer
@@ -28,6 +29,7 @@ from content import answer_body, checksum, request_body
 
 PATIENCE = 15.0  # seconds; more than any sum of the balancer's timeouts
 # Reasons of Proxy-Status (RFC 9209) that say that no backend was reached: then nothing can have run.
+BLAMED = 'details="failed in the same way at two backends'
 NOT_SENT = ("connection_refused", "connection_timeout", "destination_unavailable")
 
 
@@ -140,6 +142,8 @@ class Client:
         if self.status == 200:
             raise Wrong("200 that no backend has sent")
         sent = not any(reason in self.fields.get("proxy-status", "") for reason in NOT_SENT)
+        if request.method != "POST" and BLAMED in self.fields.get("proxy-status", ""):
+            return "blamed"
         return "refused" if request.method == "POST" and self.status in (502, 504) and sent else "failed"
 
     async def read_head(self) -> None:

@@ -42,6 +42,9 @@ class Report:
                                  ("unavailable", scenario.outages)):
             if counts[outcome] and not allowed:
                 self.remarks.append(f"{counts[outcome]} {outcome}, for which there is no reason here")
+        # Two bad backends may each do their first harm to the same request, and until then they served all others well.
+        if counts["blamed"] > 1:
+            self.remarks.append(f"{counts['blamed']} blamed: one such accident is possible, hardly two")
         if scenario.outages and not counts["unavailable"]:
             self.remarks.append("no request met the outage: the scenario shows nothing")
         if self.descriptors[1] != self.descriptors[0]:
@@ -85,15 +88,15 @@ def collect(report: Report, folder: pathlib.Path, outages: list[tuple[float, flo
                 outcome, detail = "failed", f"{detail}: told only after {ended - started:.2f} s that nobody is there"
         report.counts["sent"] += 1
         report.counts[outcome] += 1
-        if outcome in ("failed", "silent", "wrong") or (outcome == "cut" and not report.scenario.cuts) or (
+        if outcome in ("failed", "silent", "wrong", "blamed") or (outcome == "cut" and not report.scenario.cuts) or (
                 outcome == "refused" and not report.scenario.refuses):
             report.examples.append(f"{request_id} {method} {outcome} at {started:.3f} after "
                                    f"{(ended - started) * 1000:.0f} ms: {status} {detail} {run}")
 
 
-HEADER = ("scenario", "sent", "answered", "failed", "silent", "wrong", "doubled", "refused", "unavail.", "cut",
+HEADER = ("scenario", "sent", "answered", "failed", "silent", "wrong", "doubled", "refused", "blamed", "unavail.", "cut",
           "aborted", "slowest", "memory KiB", "fds", "verdict")
-WIDTHS = (14, 6, 8, 6, 6, 5, 7, 7, 8, 5, 7, 8, 15, 9, 7)
+WIDTHS = (14, 6, 8, 6, 6, 5, 7, 7, 6, 8, 5, 7, 8, 15, 9, 7)
 
 
 def print_header() -> None:
@@ -103,7 +106,7 @@ def print_header() -> None:
 def print_row(report: Report) -> None:
     counts = report.counts
     cells = [report.scenario.name, *(counts[name] for name in (
-        "sent", "answered", "failed", "silent", "wrong", "doubled", "refused", "unavailable", "cut", "aborted")),
+        "sent", "answered", "failed", "silent", "wrong", "doubled", "refused", "blamed", "unavailable", "cut", "aborted")),
         f"{report.slowest * 1000:.0f} ms", "{} > {}".format(*report.memory), "{} > {}".format(*report.descriptors),
         "passed" if report.passed else "FAILED: " + "; ".join(report.remarks)]
     print("  ".join(f"{cell!s:<{width}}" for cell, width in zip(cells, WIDTHS)), flush=True)
@@ -128,7 +131,7 @@ def markdown(columns: dict[str, list[Report]], versions: dict[str, str], command
 
     def others(report: Report) -> str:
         counts = report.counts
-        return ", ".join(f"{counts[name]} {name}" for name in ("refused", "unavailable", "cut", "aborted")
+        return ", ".join(f"{counts[name]} {name}" for name in ("refused", "blamed", "unavailable", "cut", "aborted")
                          if counts[name]) or "none"
 
     def resources(report: Report) -> str:

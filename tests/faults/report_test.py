@@ -38,6 +38,11 @@ class Verdicts(unittest.TestCase):
         for outcome in ("failed", "silent", "wrong"):
             self.assertEqual([f"1 {outcome}"], remarks([GOOD, ("2", "PUT", outcome, "", 502)], [RAN]))
 
+    def test_one_request_may_be_blamed_for_what_two_backends_did(self):
+        results = [GOOD, ("2", "GET", "blamed", "", 502), ("3", "GET", "blamed", "", 502)]
+        self.assertEqual([], remarks(results[:2], [RAN]))
+        self.assertEqual(["2 blamed: one such accident is possible, hardly two"], remarks(results, [RAN]))
+
     def test_a_post_that_ran_twice_fails_and_a_put_may(self):
         twice = ["2 POST b1.7.2 ok", "2 POST b2.8.1 ok"]
         self.assertEqual(["1 doubled"], remarks([GOOD], [RAN, *twice]))

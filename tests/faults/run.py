@@ -203,6 +203,10 @@ async def main() -> int:
     # Of the peers everything is counted, but only our own verdicts are this test's.
     verdicts = collections.Counter(report.passed for report in columns[kinds[0]])
     lock.close()
+    for report in columns[kinds[0]]:
+        if not report.passed:
+            print("\n    ".join([f"FAILED {report.scenario.name}: {'; '.join(report.remarks)}, seed {options.seed}",
+                                *report.examples[:10]]))
     print(f"{verdicts[True]} passed, {verdicts[False]} failed")
     return 1 if verdicts[False] else 0
 
