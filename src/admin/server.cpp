@@ -22,11 +22,10 @@ std::string Server::listen(const std::string& address, std::uint16_t port) {
   if (!sockets) return "the admin interface " + sockets.error();
   const net::Tcp::endpoint local = sockets->local();
   port_ = local.port();
-  listener_ = std::make_unique<net::Listener<net::TcpAcceptor>>(
-      worker_, sockets->release(0), [this] { return connections_ < 2 * base::kAdminConnectionsMax; },
-      [this](std::unique_ptr<net::TcpStream> stream, const net::Tcp::endpoint&) {
-        worker_.tasks().spawn(serve(std::move(stream)));
-      });
+  listener_ = std::make_unique<net::Listener>(
+      worker_, std::make_unique<net::TcpAcceptor>(worker_, sockets->release(0)),
+      [this] { return connections_ < 2 * base::kAdminConnectionsMax; },
+      [this](net::StreamPtr stream, const net::Tcp::endpoint&) { worker_.tasks().spawn(serve(std::move(stream))); });
   listener_->start();
   const std::string host = local.address().to_string();
   base::log(base::LogLevel::info, "admin interface on http://" + (local.address().is_v6() ? "[" + host + "]" : host) +
@@ -40,7 +39,7 @@ void Server::set_token(std::string token) {
   for (Session* const session : admitted_) session->end_stream();
 }
 
-net::Awaitable<void> Server::serve(std::unique_ptr<net::TcpStream> stream) {
+net::Awaitable<void> Server::serve(net::StreamPtr stream) {
   const bool admitted = admitted_.size() < base::kAdminConnectionsMax || give_up_one_that_waits();
   ++connections_;
   {

@@ -39,7 +39,7 @@ class Server {
   [[nodiscard]] std::size_t connections() const noexcept { return connections_; }
 
  private:
-  net::Awaitable<void> serve(std::unique_ptr<net::TcpStream> stream);
+  net::Awaitable<void> serve(net::StreamPtr stream);
   // Ends a connection that its client keeps waiting, so that those who hold connections and ask nothing, or trickle,
   // cannot keep an operator out: of those that idle between requests the one that does so for the longest time, else
   // of the slow ones. False: there is none.
@@ -48,11 +48,11 @@ class Server {
   net::Worker& worker_;
   Control& control_;
   http1::Settings settings_;
-  http1::RequestStates<net::TcpStream> states_;
+  http1::RequestStates states_;
   std::string token_;
   Places places_;
   std::uint16_t port_ = 0;
-  std::unique_ptr<net::Listener<net::TcpAcceptor>> listener_;
+  std::unique_ptr<net::Listener> listener_;
   std::list<Session*> admitted_;  // but for those that were given up
   std::size_t connections_ = 0;
   bool stopped_ = false;

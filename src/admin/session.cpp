@@ -9,7 +9,7 @@
 
 #include "admin/guard.hpp"
 #include "admin/limits.hpp"
-#include "http1/server_connection.ipp"
+#include "http1/server_connection.hpp"
 
 namespace lb::admin {
 namespace {
@@ -99,7 +99,7 @@ std::string chunk_line(std::size_t bytes) {
 
 }  // namespace
 
-Session::Session(const Shared& shared, std::unique_ptr<net::TcpStream> stream)
+Session::Session(const Shared& shared, net::StreamPtr stream)
     : worker_(shared.worker),
       control_(shared.control),
       token_(shared.token),

@@ -29,12 +29,12 @@ class Session final : private Outlet {
   struct Shared {
     net::Worker& worker;
     Control& control;
-    http1::RequestStates<net::TcpStream>& states;
+    http1::RequestStates& states;
     const std::string& token;
     Places& places;
   };
 
-  Session(const Shared& shared, std::unique_ptr<net::TcpStream> stream);
+  Session(const Shared& shared, net::StreamPtr stream);
 
   // Until the connection ends. Ended early by SessionSet::abort().
   [[nodiscard]] net::Awaitable<void> run();
@@ -93,7 +93,7 @@ class Session final : private Outlet {
   Control& control_;
   const std::string& token_;
   Places& places_;
-  http1::ServerConnection<net::TcpStream> client_;
+  http1::ServerConnection client_;
   http::DateCache date_;
   net::Pause pause_;
   net::DeadlineWheel::Entry clock_entry_;

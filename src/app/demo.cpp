@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "http1/server_connection.ipp"
+#include "http1/server_connection.hpp"
 
 namespace lb::app {
 namespace {
@@ -52,16 +52,16 @@ DemoBackends::~DemoBackends() {
 
 void DemoBackends::listen(net::ListenSockets sockets, unsigned number) {
   ports_.push_back(sockets.local().port());
-  listeners_.push_back(std::make_unique<net::Listener<net::TcpAcceptor>>(
-      worker_, sockets.release(0), [] { return true; },
-      [this, number](std::unique_ptr<net::TcpStream> stream, const net::Tcp::endpoint&) {
+  listeners_.push_back(std::make_unique<net::Listener>(
+      worker_, std::make_unique<net::TcpAcceptor>(worker_, sockets.release(0)), [] { return true; },
+      [this, number](net::StreamPtr stream, const net::Tcp::endpoint&) {
         worker_.tasks().spawn(serve(std::move(stream), number));
       }));
   listeners_.back()->start();
 }
 
-net::Awaitable<void> DemoBackends::serve(std::unique_ptr<net::TcpStream> stream, unsigned number) {
-  http1::ServerConnection<net::TcpStream> client(std::move(stream), states_, worker_.sessions(), "");
+net::Awaitable<void> DemoBackends::serve(net::StreamPtr stream, unsigned number) {
+  http1::ServerConnection client(std::move(stream), states_, worker_.sessions(), "");
   for (;;) {
     const auto arrival = co_await client.wait_for_request();
     if (arrival == http1::Arrival::nobody) break;

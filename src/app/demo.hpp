@@ -7,6 +7,7 @@
 
 #include "http1/server_connection.hpp"
 #include "net/listen_sockets.hpp"
+#include "net/listener.hpp"
 #include "net/tcp_acceptor.hpp"
 
 namespace lb::app {
@@ -26,12 +27,12 @@ class DemoBackends {
  private:
   DemoBackends();
   void listen(net::ListenSockets sockets, unsigned number);
-  net::Awaitable<void> serve(std::unique_ptr<net::TcpStream> stream, unsigned number);
+  net::Awaitable<void> serve(net::StreamPtr stream, unsigned number);
 
   http1::Settings settings_;
   net::Worker worker_;
-  http1::RequestStates<net::TcpStream> states_{worker_.blocks(), settings_};
-  std::vector<std::unique_ptr<net::Listener<net::TcpAcceptor>>> listeners_;
+  http1::RequestStates states_{worker_.blocks(), settings_};
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
   std::vector<std::uint16_t> ports_;
 };
 

@@ -88,8 +88,8 @@ void Server::make_units() {
   const proxy::Settings settings = make_proxy_settings(config_);
   const WorkerUnit::Shared shared{cluster_, waiting_rooms_, admissions_, units_, pipes_max()};
   for (auto& ring : rings) {
-    units_.push_back(make_worker_unit(by_ring ? std::move(ring) : nullptr, settings, shared, units_.size(),
-                                      (std::uint64_t{seed()} << 32U) | seed()));
+    units_.push_back(std::make_unique<WorkerUnit>(by_ring ? std::move(ring) : nullptr, settings, shared, units_.size(),
+                                                  (std::uint64_t{seed()} << 32U) | seed()));
     units_.back()->recorder().configure({.keep_recent = config_.admin.port != 0});
   }
 }

@@ -57,14 +57,14 @@ class StatusClient {
                         " in its configuration?";
       co_return;
     }
-    http1::ResponseStates<net::TcpStream> states(worker_.blocks(), settings_, 1);
-    http1::ClientConnection<net::TcpStream> connection(std::move(*stream), states);
+    http1::ResponseStates states(worker_.blocks(), settings_, 1);
+    http1::ClientConnection connection(std::move(*stream), states);
     answer_.problem = co_await exchange(connection, deadline);
     if (!answer_.problem.empty()) answer_.problem = where + ": " + answer_.problem;
   }
 
   // Why there is no status, or nothing.
-  net::Awaitable<std::string> exchange(http1::ClientConnection<net::TcpStream>& connection, base::Deadline deadline) {
+  net::Awaitable<std::string> exchange(http1::ClientConnection& connection, base::Deadline deadline) {
     std::string request = "GET /status HTTP/1.1\r\nHost: " + printable(endpoint_) + "\r\nConnection: close\r\n";
     if (!token_.empty()) request += "Authorization: Bearer " + token_ + "\r\n";
     request += "\r\n";

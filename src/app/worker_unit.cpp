@@ -1,17 +1,13 @@
 #include "app/worker_unit.hpp"
 
 #include <utility>
-#include <vector>
 
 #include <boost/asio/post.hpp>
 
 #include "base/limits.hpp"
-#include "net/pause.hpp"
 #include "net/ring_acceptor.hpp"
 #include "net/ring_connector.hpp"
 #include "net/tcp_acceptor.hpp"
-#include "proxy/handler.hpp"
-#include "upstream/tcp_transport.hpp"
 
 namespace lb::app {
 namespace {
@@ -25,131 +21,18 @@ std::string client_address_of(const net::Tcp::endpoint& peer) {
   return address.to_string();
 }
 
-template <net::Acceptor A, net::Connector C>
-class WorkerUnitOf final : public WorkerUnit {
-  using Transport = upstream::TcpTransport<C>;
-  using Listener = net::Listener<A>;
-  using Stream = typename C::Stream;
-
- public:
-  WorkerUnitOf(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, const Shared& shared,
-               std::size_t number, std::uint64_t seed)
-      : WorkerUnit(std::move(ring), settings, number),
-        admissions_(shared.admissions),
-        units_(shared.units),
-        transport_(make_connector(), &shared.cluster),
-        handler_(worker_.executor(), worker_.wheel(), worker_.blocks(), worker_.sessions(), settings_, shared.cluster,
-                 transport_, recorder_, seed) {
-    handler_.pipes().limit(shared.pipes_max);
-    handler_.waiting_room().join(shared.waiting_rooms,
-                                 [this] { worker_.post([this] { handler_.waiting_room().call(); }); });
-  }
-
-  void listen(int descriptor) override {
-    listeners_.push_back(std::make_unique<Listener>(
-        worker_, descriptor, [this] { return admissions_.has_room(); },
-        [this](std::unique_ptr<Stream> stream, const net::Tcp::endpoint& peer) {
-          serve(std::move(stream), client_address_of(peer));
-        }));
-  }
-  void on_connect_failed(void (*call)(void*, std::uint32_t), void* context) override {
-    handler_.on_connect_failed(call, context);
-  }
-  void start_listening() override {
-    for (const auto& listener : listeners_) listener->start();
-  }
-
-  void set_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses) override {
-    transport_.set_addresses(slot, addresses);
-    handler_.pool().keep_only(slot, *addresses);
-  }
-  void configure(const proxy::Settings& settings, const upstream::MembersPtr& members) override {
-    settings_ = settings;
-    handler_.set_members(members);
-  }
-  void drop_idle(const upstream::Endpoint& endpoint) override { handler_.pool().drop_idle(endpoint); }
-  void drain() override {
-    for (const auto& listener : listeners_) listener->stop();
-    worker_.sessions().drain();
-    handler_.close_idle();
-  }
-
- private:
-  [[nodiscard]] C make_connector() {
-    if constexpr (std::is_same_v<C, net::RingConnector>) {
-      return C(*worker_.ring(), worker_.executor(), worker_.wheel());
-    } else {
-      return C(worker_.executor(), worker_.wheel());
-    }
-  }
-
-  void serve(std::unique_ptr<Stream> stream, std::string client_address) {
-    const bool admitted = admissions_.enter() || worker_.sessions().make_room();
-    auto session = admitted ? admit(std::move(stream), std::move(client_address))
-                            : admit_if_others_make_room(std::move(stream), std::move(client_address));
-    worker_.tasks().spawn(std::move(session), [this] { admissions_.leave(); });
-  }
-  net::Awaitable<void> admit(std::unique_ptr<Stream> stream, std::string client_address) {
-    recorder_.counters().connections.add();
-    return handler_.serve(std::move(stream), std::move(client_address));
-  }
-
-  // The limit is reached, and no connection of this worker idles.
-  net::Awaitable<void> admit_if_others_make_room(std::unique_ptr<Stream> stream, std::string client_address) {
-    const bool room = co_await others_make_room();
-    if (room) co_return co_await admit(std::move(stream), std::move(client_address));
-    recorder_.counters().connections_turned_away.add();
-    co_await handler_.turn_away(std::move(stream), std::move(client_address));
-  }
-  // First the workers where somebody idles as far as can be seen from here; then the others, and this one once more: a
-  // client has its answer a moment before its connection is known to idle.
-  net::Awaitable<bool> others_make_room() {
-    net::Pause arrived(worker_.executor(), worker_.wheel());
-    const base::Deadline deadline = worker_.wheel().after(base::kMakeRoomTime);
-    for (const bool idlers : {true, false}) {
-      for (const auto& unit : units_) {
-        if (unit.get() == this || (unit->worker().sessions().idle() != 0) != idlers) continue;
-        if (co_await makes_room(*unit, arrived, deadline)) co_return true;
-        // Who is asked too late lets a connection go for nobody.
-        if (worker_.wheel().now() >= deadline) co_return false;
-      }
-    }
-    co_return worker_.sessions().make_room();
-  }
-  // Whether that one did, as far as it says so until then.
-  net::Awaitable<bool> makes_room(WorkerUnit& other, net::Pause& arrived, base::Deadline deadline) {
-    const auto answer = std::make_shared<Answer>(Answer{.awaited = &arrived});
-    other.worker().post([&other, answer, executor = worker_.executor()] {
-      const bool room = other.worker().sessions().make_room();
-      net::asio::post(executor, [answer, room] {
-        answer->room = room;
-        if (answer->awaited != nullptr) answer->awaited->wake();
-      });
-    });
-    arrived.reset();
-    co_await arrived.until(deadline);
-    answer->awaited = nullptr;
-    co_return answer->room;
-  }
-  // Touched on the thread that waits alone; one that comes too late finds nobody.
-  struct Answer {
-    net::Pause* awaited;
-    bool room = false;
-  };
-
-  Admissions& admissions_;
-  const std::vector<std::unique_ptr<WorkerUnit>>& units_;
-  Transport transport_;
-  proxy::Handler<Transport> handler_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
-};
-
 }  // namespace
 
-WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, std::size_t number)
+WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, const Shared& shared,
+                       std::size_t number, std::uint64_t seed)
     : settings_(settings),
       worker_(base::system_clock(), std::move(ring)),
       recorder_(number, base::system_clock()),
+      admissions_(shared.admissions),
+      units_(shared.units),
+      transport_(make_connector(), &shared.cluster),
+      handler_(worker_.executor(), worker_.wheel(), worker_.blocks(), worker_.sessions(), settings_, shared.cluster,
+               transport_, recorder_, seed),
       flush_access_log_(
           worker_.wheel(), [](void* self) noexcept { static_cast<WorkerUnit*>(self)->recorder_.access_log().flush(); },
           this) {
@@ -159,19 +42,100 @@ WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& s
         unit.flush_access_log_.arm(unit.worker_.wheel().after(base::kAccessLogDelay));
       },
       this);
+  handler_.pipes().limit(shared.pipes_max);
+  handler_.waiting_room().join(shared.waiting_rooms,
+                               [this] { worker_.post([this] { handler_.waiting_room().call(); }); });
+}
+
+std::unique_ptr<net::Connector> WorkerUnit::make_connector() {
+  if (worker_.ring() == nullptr) return std::make_unique<net::TcpConnector>(worker_.executor(), worker_.wheel());
+  return std::make_unique<net::RingConnector>(*worker_.ring(), worker_.executor(), worker_.wheel());
+}
+
+std::unique_ptr<net::Acceptor> WorkerUnit::make_acceptor(int descriptor) {
+  if (worker_.ring() == nullptr) return std::make_unique<net::TcpAcceptor>(worker_, descriptor);
+  return std::make_unique<net::RingAcceptor>(worker_, descriptor);
+}
+
+void WorkerUnit::listen(int descriptor) {
+  listeners_.push_back(std::make_unique<net::Listener>(
+      worker_, make_acceptor(descriptor), [this] { return admissions_.has_room(); },
+      [this](net::StreamPtr stream, const net::Tcp::endpoint& peer) {
+        serve(std::move(stream), client_address_of(peer));
+      }));
 }
 
 void WorkerUnit::start() {
-  start_listening();
+  for (const auto& listener : listeners_) listener->start();
   worker_.start();
 }
 
-std::unique_ptr<WorkerUnit> make_worker_unit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings,
-                                             const WorkerUnit::Shared& shared, std::size_t number, std::uint64_t seed) {
-  using RingUnit = WorkerUnitOf<net::RingAcceptor, net::RingConnector>;
-  using ReactorUnit = WorkerUnitOf<net::TcpAcceptor, net::TcpConnector>;
-  if (ring) return std::make_unique<RingUnit>(std::move(ring), settings, shared, number, seed);
-  return std::make_unique<ReactorUnit>(nullptr, settings, shared, number, seed);
+void WorkerUnit::set_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses) {
+  transport_.set_addresses(slot, addresses);
+  handler_.pool().keep_only(slot, *addresses);
+}
+
+void WorkerUnit::configure(const proxy::Settings& settings, const upstream::MembersPtr& members) {
+  settings_ = settings;
+  handler_.set_members(members);
+}
+
+void WorkerUnit::drain() {
+  for (const auto& listener : listeners_) listener->stop();
+  worker_.sessions().drain();
+  handler_.close_idle();
+}
+
+void WorkerUnit::serve(net::StreamPtr stream, std::string client_address) {
+  const bool admitted = admissions_.enter() || worker_.sessions().make_room();
+  auto session = admitted ? admit(std::move(stream), std::move(client_address))
+                          : admit_if_others_make_room(std::move(stream), std::move(client_address));
+  worker_.tasks().spawn(std::move(session), [this] { admissions_.leave(); });
+}
+
+net::Awaitable<void> WorkerUnit::admit(net::StreamPtr stream, std::string client_address) {
+  recorder_.counters().connections.add();
+  return handler_.serve(std::move(stream), std::move(client_address));
+}
+
+// The limit is reached, and no connection of this worker idles.
+net::Awaitable<void> WorkerUnit::admit_if_others_make_room(net::StreamPtr stream, std::string client_address) {
+  const bool room = co_await others_make_room();
+  if (room) co_return co_await admit(std::move(stream), std::move(client_address));
+  recorder_.counters().connections_turned_away.add();
+  co_await handler_.turn_away(std::move(stream), std::move(client_address));
+}
+
+// First the workers where somebody idles as far as can be seen from here; then the others, and this one once more: a
+// client has its answer a moment before its connection is known to idle.
+net::Awaitable<bool> WorkerUnit::others_make_room() {
+  net::Pause arrived(worker_.executor(), worker_.wheel());
+  const base::Deadline deadline = worker_.wheel().after(base::kMakeRoomTime);
+  for (const bool idlers : {true, false}) {
+    for (const auto& unit : units_) {
+      if (unit.get() == this || (unit->worker().sessions().idle() != 0) != idlers) continue;
+      if (co_await makes_room(*unit, arrived, deadline)) co_return true;
+      // Who is asked too late lets a connection go for nobody.
+      if (worker_.wheel().now() >= deadline) co_return false;
+    }
+  }
+  co_return worker_.sessions().make_room();
+}
+
+// Whether that one did, as far as it says so until then.
+net::Awaitable<bool> WorkerUnit::makes_room(WorkerUnit& other, net::Pause& arrived, base::Deadline deadline) {
+  const auto answer = std::make_shared<Answer>(Answer{.awaited = &arrived});
+  other.worker().post([&other, answer, executor = worker_.executor()] {
+    const bool room = other.worker().sessions().make_room();
+    net::asio::post(executor, [answer, room] {
+      answer->room = room;
+      if (answer->awaited != nullptr) answer->awaited->wake();
+    });
+  });
+  arrived.reset();
+  co_await arrived.until(deadline);
+  answer->awaited = nullptr;
+  co_return answer->room;
 }
 
 }  // namespace lb::app

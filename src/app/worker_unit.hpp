@@ -7,12 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "net/listener.hpp"
+#include "net/pause.hpp"
 #include "net/worker.hpp"
+#include "proxy/handler.hpp"
 #include "proxy/settings.hpp"
 #include "proxy/waiting_room.hpp"
 #include "telemetry/recorder.hpp"
 #include "upstream/address.hpp"
 #include "upstream/cluster.hpp"
+#include "upstream/tcp_transport.hpp"
 
 namespace lb::app {
 
@@ -40,6 +44,7 @@ class Admissions {
   std::atomic<std::size_t> turned_away_max_{0};
 };
 
+// One worker, its sockets and its proxy.
 class WorkerUnit {
  public:
   // What all workers share. It outlives them.
@@ -51,9 +56,9 @@ class WorkerUnit {
     std::size_t pipes_max;                                  // of each worker
   };
 
-  // `number`: from 0.
-  WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, std::size_t number);
-  virtual ~WorkerUnit() = default;
+  // By the ring; without one, by Asio's reactor. `number`: from 0.
+  WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, const Shared& shared, std::size_t number,
+             std::uint64_t seed);
   WorkerUnit(const WorkerUnit&) = delete;
   WorkerUnit& operator=(const WorkerUnit&) = delete;
 
@@ -62,34 +67,46 @@ class WorkerUnit {
   [[nodiscard]] telemetry::Recorder& recorder() noexcept { return recorder_; }
 
   // Before the worker runs. Takes the descriptor; more than one after a predecessor with more workers.
-  virtual void listen(int descriptor) = 0;
-  virtual void on_connect_failed(void (*call)(void*, std::uint32_t), void* context) = 0;
+  void listen(int descriptor);
+  // See proxy::Handler.
+  void on_connect_failed(void (*call)(void*, std::uint32_t), void* context) noexcept {
+    handler_.on_connect_failed(call, context);
+  }
   void start();
 
   // The rest: on the worker's thread.
   // Idle connections to other addresses of this endpoint are closed, and those in use are not kept.
-  virtual void set_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses) = 0;
-  virtual void configure(const proxy::Settings& settings, const upstream::MembersPtr& members) = 0;
+  void set_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
+  void configure(const proxy::Settings& settings, const upstream::MembersPtr& members);
   // Closes the idle connections to the endpoint.
-  virtual void drop_idle(const upstream::Endpoint& endpoint) = 0;
+  void drop_idle(const upstream::Endpoint& endpoint) { handler_.pool().drop_idle(endpoint); }
   // Accepts no more, closes what idles, lets exchanges end.
-  virtual void drain() = 0;
+  void drain();
 
- protected:
-  virtual void start_listening() = 0;
+ private:
+  // Touched on the thread that waits alone; one that comes too late finds nobody.
+  struct Answer {
+    net::Pause* awaited;
+    bool room = false;
+  };
+
+  [[nodiscard]] std::unique_ptr<net::Connector> make_connector();
+  [[nodiscard]] std::unique_ptr<net::Acceptor> make_acceptor(int descriptor);
+  void serve(net::StreamPtr stream, std::string client_address);
+  net::Awaitable<void> admit(net::StreamPtr stream, std::string client_address);
+  net::Awaitable<void> admit_if_others_make_room(net::StreamPtr stream, std::string client_address);
+  net::Awaitable<bool> others_make_room();
+  net::Awaitable<bool> makes_room(WorkerUnit& other, net::Pause& arrived, base::Deadline deadline);
 
   proxy::Settings settings_;
   net::Worker worker_;
   telemetry::Recorder recorder_;
-
- private:
+  Admissions& admissions_;
+  const std::vector<std::unique_ptr<WorkerUnit>>& units_;
+  upstream::TcpTransport transport_;
+  proxy::Handler handler_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
   net::DeadlineWheel::Entry flush_access_log_;
 };
-
-// By the ring; without one, by Asio's reactor.
-[[nodiscard]] std::unique_ptr<WorkerUnit> make_worker_unit(std::unique_ptr<net::Ring> ring,
-                                                           const proxy::Settings& settings,
-                                                           const WorkerUnit::Shared& shared, std::size_t number,
-                                                           std::uint64_t seed);
 
 }  // namespace lb::app

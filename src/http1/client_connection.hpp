@@ -17,18 +17,18 @@ enum class Reuse : std::uint8_t {
 };
 
 // Used by one exchange at a time, on one worker. All errors have the side upstream.
-template <net::Stream S>
 class ClientConnection {
  public:
   // `states` outlives the connection.
-  ClientConnection(std::unique_ptr<S> stream, ResponseStates<S>& states)
-      : stream_(std::move(stream)), states_(states) {}
+  ClientConnection(net::StreamPtr stream, ResponseStates& states) : stream_(std::move(stream)), states_(states) {}
   ~ClientConnection() { rest(); }
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
 
-  // Begins an exchange. What is said of requests and answers below holds from here until rest().
-  void begin(http::Method method) {
+  // Begins an exchange. What is said of requests and answers below holds from here until rest(). `answer_to`: whom the
+  // answer is for, so that a long body need not be read; null: it is. It outlives the exchange.
+  void begin(http::Method method, net::Stream* answer_to = nullptr) {
+    answer_to_ = answer_to;
     if (!state_) state_ = states_.lend(*stream_);
     method_ = method;
     written_before_ = stream_->bytes_written();
@@ -44,26 +44,7 @@ class ClientConnection {
   [[nodiscard]] bool wrote_anything() const noexcept { return stream_->bytes_written() != written_before_; }
 
   // Reads the next head, interim or final, into response(). Errors: malformed and the like, closed, reset, timeout.
-  [[nodiscard]] net::Awaitable<base::Result<void>> read_response(base::Deadline deadline) {
-    const auto read = co_await reader().read_head(deadline, base::Side::upstream);
-    answered_ = answered_ || !reader().input().empty();
-    if (!read) co_return read;
-    const auto cut = reader().parser().cut_response(reader().head_text(), state_->head);
-    if (!cut) co_return base::Error{cut.error().kind, base::Side::upstream, cut.error().detail};
-    const auto framing = http::response_framing(state_->head, method_);
-    if (!framing) co_return base::Error{framing.error().kind, base::Side::upstream, framing.error().detail};
-    state_->framing = *framing;
-    body_may_follow_ = framing->body_may_follow;
-    distrusted_ = distrusted_ || framing->distrusted;
-    if (state_->head.status >= 200) {
-      keep_alive_ = http::connection_options(state_->head.version, state_->head.fields).keep_alive;
-      reader().body().begin(state_->framing, settings().header_count);
-      complete_ = reader().body().ended();
-    }
-    // What is at hand goes out with the head in one write, unless it can stay in the kernel.
-    if (!rest_may_be_relayed() && reader().may_read_at_hand()) reader().read_at_hand();
-    co_return base::Result<void>();
-  }
+  [[nodiscard]] net::Awaitable<base::Result<void>> read_response(base::Deadline deadline);
   // Moves the deadline of the read_response() that pends.
   void set_response_deadline(base::Deadline deadline) noexcept { reader().set_head_deadline(deadline); }
   // Whether any byte of an answer came.
@@ -76,38 +57,13 @@ class ClientConnection {
   void consume_head() noexcept { reader().consume_head(); }
 
   // The body. take_buffered_body() gives what has come with the head, without waiting.
-  [[nodiscard]] base::Result<BodyRun> take_buffered_body() {
-    auto run = reader().body().take(reader().input());
-    if (!run) return base::Error{run.error().kind, base::Side::upstream, run.error().detail};
-    complete_ = run->end;
-    return run;
-  }
-  [[nodiscard]] net::Awaitable<base::Result<BodyRun>> read_body() {
-    auto run = co_await reader().read_body(settings().timeouts.response_idle, base::Side::upstream);
-    complete_ = run && run->end;
-    co_return run;
-  }
-  // Whether the rest of the body may go to another stream without being read: it is long, and nothing of it is here.
-  [[nodiscard]] bool may_relay_body() noexcept
-    requires net::SplicingStream<S>
-  {
-    return reader().input().empty() && rest_may_be_relayed();
-  }
+  [[nodiscard]] base::Result<BodyRun> take_buffered_body();
+  [[nodiscard]] net::Awaitable<base::Result<BodyRun>> read_body();
+  // Whether the rest of the body may go to the one that the answer is for without being read: it is long, and nothing
+  // of it is here.
+  [[nodiscard]] bool may_relay_body() noexcept { return reader().input().empty() && rest_may_be_relayed(); }
   // Does that as far as the kernel can, which is to the end nearly always (body_ended()); what is left is to be read.
-  [[nodiscard]] net::Awaitable<base::Result<void>> relay_body(S& to, net::Pipe& pipe)
-    requires net::SplicingStream<S>
-  {
-    reader().input().release();
-    const Timeouts& timeouts = settings().timeouts;
-    const auto passed = co_await net::relay(*stream_, to, pipe, reader().body().bytes_left(), timeouts.response_idle,
-                                            timeouts.write_idle);
-    if (!passed) co_return passed.error();
-    reader().body().pass(*passed);
-    complete_ = reader().body().ended();
-    // What lies behind the body has not been read, either.
-    if (complete_ && stream_->probe() != net::Probe::quiet) keep_alive_ = false;
-    co_return base::Result<void>();
-  }
+  [[nodiscard]] net::Awaitable<base::Result<void>> relay_body(net::Pipe& pipe);
   // Whether more of the body has come already. Looks at the socket: a buffer that was filled says only that there may
   // be more.
   [[nodiscard]] bool more_at_hand() noexcept {
@@ -118,36 +74,25 @@ class ClientConnection {
 
   // Whether another request may follow: the answer was complete, framed, followed by nothing, and closing was not
   // announced. The caller adds that the request, too, was sent to its end.
-  [[nodiscard]] Reuse reuse() noexcept {
-    const bool sound = complete_ && keep_alive_ && !distrusted_ &&
-                       state_->framing.kind != http::BodyKind::until_close && reader().input().empty();
-    if (!sound) return Reuse::never;
-    return body_may_follow_ ? Reuse::after_silence : Reuse::at_once;
-  }
+  [[nodiscard]] Reuse reuse() noexcept;
   // Gives back what only an exchange needs, before the connection idles.
   void rest() noexcept {
     if (state_) states_.give_back(std::move(state_));
   }
 
-  [[nodiscard]] S& stream() noexcept { return *stream_; }
+  [[nodiscard]] net::Stream& stream() noexcept { return *stream_; }
   [[nodiscard]] InputBuffer& input() noexcept { return reader().input(); }
 
  private:
   // Whether what is not here yet of the body may go to another stream without being read.
-  [[nodiscard]] bool rest_may_be_relayed() noexcept {
-    if constexpr (net::SplicingStream<S>) {
-      const std::size_t here = reader().input().unread().size();
-      return reader().body().bytes_left() >= base::kSpliceBytesMin + here && stream_->may_splice();
-    }
-    return false;
-  }
-
+  [[nodiscard]] bool rest_may_be_relayed() noexcept;
   [[nodiscard]] const Settings& settings() const noexcept { return states_.settings(); }
-  [[nodiscard]] MessageReader<S>& reader() noexcept { return state_->reader; }
+  [[nodiscard]] MessageReader& reader() noexcept { return state_->reader; }
 
-  std::unique_ptr<S> stream_;
-  ResponseStates<S>& states_;
-  std::unique_ptr<ResponseState<S>> state_;
+  net::StreamPtr stream_;
+  ResponseStates& states_;
+  std::unique_ptr<ResponseState> state_;
+  net::Stream* answer_to_ = nullptr;
   http::Method method_ = http::Method::get;
   std::uint64_t written_before_ = 0;
   bool answered_ = false;

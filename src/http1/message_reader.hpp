@@ -11,15 +11,23 @@
 
 namespace lb::http1 {
 
-template <net::Stream S>
 class MessageReader {
+  struct Commit {
+    InputBuffer& input;
+    base::Result<void> operator()(const base::Result<std::size_t>& bytes) const {
+      if (!bytes) return bytes.error();
+      input.commit(*bytes);
+      return {};
+    }
+  };
+
  public:
   // The pool and the settings outlive the reader.
   MessageReader(net::BlockPool& pool, http::HeadParser::Kind kind, const Settings& settings)
       : settings_(settings), input_(pool), parser_(kind, {}) {}
 
   // From now on it reads from this stream, which outlives that.
-  void attach(S& stream) noexcept { stream_ = &stream; }
+  void attach(net::Stream& stream) noexcept { stream_ = &stream; }
   // Forgets what was not read to its end, and gives the buffer back.
   void rest() noexcept {
     input_.reset();
@@ -85,17 +93,12 @@ class MessageReader {
   }
 
   // One read into the buffer, which then holds at least one byte more.
-  [[nodiscard]] auto fill(std::size_t bytes_max, base::Deadline deadline) {
-    return net::Then(stream_->read_some(input_.up_to(bytes_max), deadline),
-                     [this](const base::Result<std::size_t>& bytes) -> base::Result<void> {
-                       if (!bytes) return bytes.error();
-                       input_.commit(*bytes);
-                       return {};
-                     });
+  [[nodiscard]] net::Then<base::Result<std::size_t>, Commit> fill(std::size_t bytes_max, base::Deadline deadline) {
+    return {stream_->read_some(input_.up_to(bytes_max), deadline), Commit{input_}};
   }
 
  private:
-  S* stream_ = nullptr;
+  net::Stream* stream_ = nullptr;
   const Settings& settings_;
   InputBuffer input_;
   http::HeadParser parser_;

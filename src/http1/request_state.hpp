@@ -9,18 +9,13 @@
 
 namespace lb::http1 {
 
-template <net::Stream S>
 class ServerConnection;
 
-template <net::Stream S>
 struct RequestState {
-  RequestState(net::DeadlineWheel& wheel, net::Executor executor, net::BlockPool& blocks, const Settings& settings)
-      : reader(blocks, http::HeadParser::Kind::request, settings),
-        watch_entry(wheel, &ServerConnection<S>::begin_watching, this),
-        watcher(std::move(executor)) {}
+  RequestState(net::DeadlineWheel& wheel, net::Executor executor, net::BlockPool& blocks, const Settings& settings);
 
-  ServerConnection<S>* connection = nullptr;  // that it is lent to
-  MessageReader<S> reader;
+  ServerConnection* connection = nullptr;  // that it is lent to
+  MessageReader reader;
   http::RequestHead head;
   http::Framing framing;
   http::ConnectionOptions options;
@@ -33,23 +28,22 @@ struct RequestState {
 };
 
 // Those of one worker. The pool, the settings, and the wheel of the streams outlive it.
-template <net::Stream S>
 class RequestStates {
  public:
   RequestStates(net::BlockPool& blocks, const Settings& settings) : blocks_(blocks), settings_(settings) {}
 
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
 
-  [[nodiscard]] std::unique_ptr<RequestState<S>> lend(S& stream, ServerConnection<S>& connection) {
+  [[nodiscard]] std::unique_ptr<RequestState> lend(net::Stream& stream, ServerConnection& connection) {
     auto state = resting_.take();
-    if (!state) state = std::make_unique<RequestState<S>>(stream.wheel(), stream.executor(), blocks_, settings_);
+    if (!state) state = std::make_unique<RequestState>(stream.wheel(), stream.executor(), blocks_, settings_);
     state->connection = &connection;
     state->reader.attach(stream);
     return state;
   }
 
   // While nothing reads.
-  void give_back(std::unique_ptr<RequestState<S>> state) noexcept {
+  void give_back(std::unique_ptr<RequestState> state) noexcept {
     LB_CHECK(!state->watcher.running());
     state->on_gone = nullptr;
     state->reader.rest();
@@ -59,7 +53,7 @@ class RequestStates {
  private:
   net::BlockPool& blocks_;
   const Settings& settings_;
-  base::Resting<RequestState<S>> resting_{base::kRestingExchangesMax};
+  base::Resting<RequestState> resting_{base::kRestingExchangesMax};
 };
 
 }  // namespace lb::http1

@@ -10,18 +10,16 @@
 
 namespace lb::http1 {
 
-template <net::Stream S>
 struct ResponseState {
   ResponseState(net::BlockPool& blocks, const Settings& settings)
       : reader(blocks, http::HeadParser::Kind::response, settings) {}
 
-  MessageReader<S> reader;
+  MessageReader reader;
   http::ResponseHead head;
   http::Framing framing;
 };
 
 // Those of one worker. The pool and the settings outlive it, and it outlives the connections.
-template <net::Stream S>
 class ResponseStates {
  public:
   ResponseStates(net::BlockPool& blocks, const Settings& settings, std::size_t kept_max = base::kRestingExchangesMax)
@@ -29,15 +27,15 @@ class ResponseStates {
 
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
 
-  [[nodiscard]] std::unique_ptr<ResponseState<S>> lend(S& stream) {
+  [[nodiscard]] std::unique_ptr<ResponseState> lend(net::Stream& stream) {
     auto state = resting_.take();
-    if (!state) state = std::make_unique<ResponseState<S>>(blocks_, settings_);
+    if (!state) state = std::make_unique<ResponseState>(blocks_, settings_);
     state->reader.attach(stream);
     return state;
   }
 
   // While nothing reads.
-  void give_back(std::unique_ptr<ResponseState<S>> state) noexcept {
+  void give_back(std::unique_ptr<ResponseState> state) noexcept {
     state->reader.rest();
     resting_.give_back(std::move(state));
   }
@@ -45,7 +43,7 @@ class ResponseStates {
  private:
   net::BlockPool& blocks_;
   const Settings& settings_;
-  base::Resting<ResponseState<S>> resting_;
+  base::Resting<ResponseState> resting_;
 };
 
 }  // namespace lb::http1

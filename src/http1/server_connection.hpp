@@ -19,14 +19,12 @@ enum class Arrival : std::uint8_t {
 enum class Linger : std::uint8_t { if_unread, always };
 
 // Lives in the coroutine that serves it, on one worker. All errors have the side downstream.
-template <net::Stream S>
 class ServerConnection final : public net::Session {
  public:
   using OnGone = void (*)(void* context, base::ErrorKind how) noexcept;
 
   // The states outlive the connection, which holds none while it waits for a request.
-  ServerConnection(std::unique_ptr<S> stream, RequestStates<S>& states, net::SessionSet& sessions,
-                   std::string client_address);
+  ServerConnection(net::StreamPtr stream, RequestStates& states, net::SessionSet& sessions, std::string client_address);
   ~ServerConnection() override;
 
   // Until the first byte of a request is there.
@@ -70,7 +68,7 @@ class ServerConnection final : public net::Session {
   [[nodiscard]] bool draining() const noexcept { return sessions_.draining(); }
   [[nodiscard]] const std::string& client_address() const noexcept { return client_address_; }
   // For tunnels, which take the bytes as they are.
-  [[nodiscard]] S& stream() noexcept { return *stream_; }
+  [[nodiscard]] net::Stream& stream() noexcept { return *stream_; }
   [[nodiscard]] InputBuffer& input() noexcept { return state_->reader.input(); }
 
   void drain() noexcept override;
@@ -78,20 +76,20 @@ class ServerConnection final : public net::Session {
   bool make_way() noexcept override;
 
  private:
-  friend struct RequestState<S>;
+  friend struct RequestState;
 
   [[nodiscard]] const Settings& settings() const noexcept { return states_.settings(); }
-  [[nodiscard]] MessageReader<S>& reader() noexcept { return state_->reader; }
+  [[nodiscard]] MessageReader& reader() noexcept { return state_->reader; }
   base::Deadline begin_waiting();
   net::Awaitable<base::Result<Arrival>> skip_empty_lines(base::Deadline deadline);
   base::Result<void> examine_head();
   net::Awaitable<void> watch_client();
   static void begin_watching(void* state) noexcept;
 
-  std::unique_ptr<S> stream_;
+  net::StreamPtr stream_;
   net::SessionSet& sessions_;
-  RequestStates<S>& states_;
-  std::unique_ptr<RequestState<S>> state_;  // null inside wait_for_request() alone
+  RequestStates& states_;
+  std::unique_ptr<RequestState> state_;  // null inside wait_for_request() alone
   std::string client_address_;
   base::TimePoint idle_since_{};
   bool first_request_ = true;

@@ -13,7 +13,7 @@ RingAcceptor::~RingAcceptor() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-Awaitable<Accepted<RingStream>> RingAcceptor::accept(std::size_t which) {
+Awaitable<Accepted> RingAcceptor::accept(std::size_t which) {
   Pending& pending = pending_[which];
   if (descriptor_ < 0) co_return take(-ECANCELED, {}, 0);
   pending.peer = Tcp::endpoint(Tcp::v6(), 0);
@@ -23,7 +23,7 @@ Awaitable<Accepted<RingStream>> RingAcceptor::accept(std::size_t which) {
   co_return take(pending.operation.outcome.result, pending.peer, pending.peer_size);
 }
 
-Accepted<RingStream> RingAcceptor::accept_queued() {
+Accepted RingAcceptor::accept_queued() {
   Tcp::endpoint peer(Tcp::v6(), 0);
   auto size = static_cast<socklen_t>(peer.capacity());
   // The listening socket does not block; what is accepted does, as the ring wants it.
@@ -31,7 +31,7 @@ Accepted<RingStream> RingAcceptor::accept_queued() {
   return take(descriptor < 0 ? -errno : descriptor, peer, size);
 }
 
-Accepted<RingStream> RingAcceptor::take(int descriptor, Tcp::endpoint peer, socklen_t peer_size) {
+Accepted RingAcceptor::take(int descriptor, Tcp::endpoint peer, socklen_t peer_size) {
   if (descriptor < 0) {
     return {.stream = nullptr, .peer = {}, .error = {-descriptor, boost::system::system_category()}};
   }

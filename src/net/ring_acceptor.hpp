@@ -3,29 +3,29 @@
 
 #include <array>
 
-#include "net/listener.hpp"
+#include "net/acceptor.hpp"
 #include "net/ring_stream.hpp"
+#include "net/tcp_stream.hpp"
+#include "net/worker.hpp"
 
 namespace lb::net {
 
-class RingAcceptor {
+class RingAcceptor final : public Acceptor {
  public:
-  using Stream = RingStream;
+  // The worker has a ring.
+  RingAcceptor(Worker& worker, int descriptor);
+  ~RingAcceptor() override;
+
+  [[nodiscard]] std::size_t accepts_at_once() const noexcept override { return kAcceptsAtOnce; }
+  [[nodiscard]] Awaitable<Accepted> accept(std::size_t which) override;
+  [[nodiscard]] Accepted accept_queued() override;
+  void cancel() noexcept override;
+  void close() noexcept override;
+
+ private:
   // One turn of the loop takes as many connections from the kernel's queue.
   static constexpr std::size_t kAcceptsAtOnce = 8;
 
-  // The worker has a ring.
-  RingAcceptor(Worker& worker, int descriptor);
-  ~RingAcceptor();
-  RingAcceptor(const RingAcceptor&) = delete;
-  RingAcceptor& operator=(const RingAcceptor&) = delete;
-
-  [[nodiscard]] Awaitable<Accepted<RingStream>> accept(std::size_t which);
-  [[nodiscard]] Accepted<RingStream> accept_queued();
-  void cancel() noexcept;
-  void close() noexcept;
-
- private:
   // An accept() under way.
   struct Pending {
     AwaitedOperation operation;
@@ -33,13 +33,11 @@ class RingAcceptor {
     socklen_t peer_size = 0;
   };
 
-  [[nodiscard]] Accepted<RingStream> take(int descriptor, Tcp::endpoint peer, socklen_t peer_size);
+  [[nodiscard]] Accepted take(int descriptor, Tcp::endpoint peer, socklen_t peer_size);
 
   Worker& worker_;
   int descriptor_;
   std::array<Pending, kAcceptsAtOnce> pending_;
 };
-
-static_assert(Acceptor<RingAcceptor>);
 
 }  // namespace lb::net

@@ -32,8 +32,7 @@ boost::system::error_code system_error(int number) noexcept {
 
 }  // namespace
 
-Awaitable<base::Result<std::unique_ptr<RingStream>>> RingConnector::connect(Tcp::endpoint address,
-                                                                            base::Deadline deadline) {
+Awaitable<base::Result<StreamPtr>> RingConnector::connect(Tcp::endpoint address, base::Deadline deadline) {
   const int descriptor = ::socket(address.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
   if (descriptor < 0) co_return connect_error(system_error(errno), address, false);
   const int on = 1;

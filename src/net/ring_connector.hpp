@@ -6,24 +6,19 @@
 
 namespace lb::net {
 
-class RingConnector {
+class RingConnector final : public Connector {
  public:
-  using Stream = RingStream;
-
   // The ring outlives the connector.
   RingConnector(Ring& ring, Executor executor, DeadlineWheel& wheel) noexcept
       : ring_(ring), executor_(std::move(executor)), wheel_(wheel) {}
 
-  [[nodiscard]] Awaitable<base::Result<std::unique_ptr<RingStream>>> connect(Tcp::endpoint address,
-                                                                             base::Deadline deadline);
-  [[nodiscard]] DeadlineWheel& wheel() const noexcept { return wheel_; }
+  [[nodiscard]] Awaitable<base::Result<StreamPtr>> connect(Tcp::endpoint address, base::Deadline deadline) override;
+  [[nodiscard]] DeadlineWheel& wheel() const noexcept override { return wheel_; }
 
  private:
   Ring& ring_;
   Executor executor_;
   DeadlineWheel& wheel_;
 };
-
-static_assert(Connector<RingConnector>);
 
 }  // namespace lb::net

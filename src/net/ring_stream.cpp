@@ -26,11 +26,9 @@ constexpr std::size_t kWrittenNow = 16 * 1024;
 }  // namespace
 
 RingStream::RingStream(Ring& ring, Executor executor, DeadlineWheel& wheel, int descriptor, base::Side side)
-    : ring_(ring),
-      wheel_(wheel),
-      executor_(std::move(executor)),
+    : Stream(std::move(executor), wheel, side),
+      ring_(ring),
       descriptor_(descriptor),
-      side_(side),
       read_deadline_(wheel, &RingStream::read_expired, this),
       write_deadline_(wheel, &RingStream::write_expired, this) {}
 
@@ -322,8 +320,9 @@ Probe RingStream::probe() noexcept {
   return bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? Probe::quiet : Probe::closed;
 }
 
-void RingStream::shutdown_send() noexcept {
+Awaitable<Result<void>> RingStream::shutdown_send(base::Duration /*idle*/) {
   if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_WR);
+  co_return Result<void>();
 }
 
 void RingStream::close() noexcept {

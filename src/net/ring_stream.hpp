@@ -12,40 +12,34 @@ namespace lb::net {
 // beyond the read that began it: so the end of a connection that idles is noticed without looking, waiting takes no
 // buffer beside what the reader holds, and a read that times out leaves nothing to be undone. What has come and is not
 // read at once is copied out of the ring's buffer, which others need.
-class RingStream {
+class RingStream : public Stream, public Splicer {
  public:
   // Takes a connected socket, which is a blocking one (the kernel would not wait on others). `side` is stamped on every
   // error. The ring outlives the stream.
   RingStream(Ring& ring, Executor executor, DeadlineWheel& wheel, int descriptor, base::Side side);
-  ~RingStream();
-  RingStream(const RingStream&) = delete;
-  RingStream& operator=(const RingStream&) = delete;
+  ~RingStream() override;
 
-  [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(ReadBuffer& into, base::Deadline deadline);
-  [[nodiscard]] bool more_at_hand() const noexcept { return has_stash() || more_to_read_; }
-  [[nodiscard]] std::size_t read_at_hand(ReadBuffer& into);
-  [[nodiscard]] Awaitable<base::Result<void>> wait_readable(base::Deadline deadline);
-  [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle,
-                                                    Next next = Next::anything);
+  using Stream::write;
+  [[nodiscard]] Awaitable<base::Result<std::size_t>> read_some(ReadBuffer& into, base::Deadline deadline) override;
+  [[nodiscard]] bool more_at_hand() const noexcept override { return has_stash() || more_to_read_; }
+  [[nodiscard]] std::size_t read_at_hand(ReadBuffer& into) override;
+  [[nodiscard]] Awaitable<base::Result<void>> wait_readable(base::Deadline deadline) override;
+  [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle, Next next) override;
 
-  static constexpr bool kSplices = true;
-  [[nodiscard]] bool may_splice() const noexcept;
-  [[nodiscard]] base::Result<std::size_t> splice_in(Pipe& pipe, std::size_t bytes_max) noexcept;
-  [[nodiscard]] Awaitable<base::Result<void>> splice_out(Pipe& pipe, base::Duration idle);
+  [[nodiscard]] Splicer* splicer() noexcept override { return this; }
+  [[nodiscard]] bool may_splice() const noexcept override;
+  [[nodiscard]] base::Result<std::size_t> splice_in(Pipe& pipe, std::size_t bytes_max) noexcept override;
+  [[nodiscard]] Awaitable<base::Result<void>> splice_out(Pipe& pipe, base::Duration idle) override;
 
-  void set_read_deadline(base::Deadline deadline) noexcept;
-  void cancel_read() noexcept { stop_reading(Stop::cancelled); }
-  void cancel_write() noexcept { stop_writing(Stop::cancelled); }
-  bool read_ahead() noexcept;
-  [[nodiscard]] Probe probe() noexcept;
-  [[nodiscard]] Probe noticed() noexcept;
-  void shutdown_send() noexcept;
-  void close() noexcept;
-  void abort() noexcept;
-
-  [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
-  [[nodiscard]] DeadlineWheel& wheel() const noexcept { return wheel_; }
-  [[nodiscard]] Executor executor() const { return executor_; }
+  void set_read_deadline(base::Deadline deadline) noexcept override;
+  void cancel_read() noexcept override { stop_reading(Stop::cancelled); }
+  void cancel_write() noexcept override { stop_writing(Stop::cancelled); }
+  bool read_ahead() noexcept override;
+  [[nodiscard]] Probe probe() noexcept override;
+  [[nodiscard]] Probe noticed() noexcept override;
+  [[nodiscard]] Awaitable<base::Result<void>> shutdown_send(base::Duration idle) override;
+  void close() noexcept override;
+  void abort() noexcept override;
 
  private:
   enum class Stop : std::uint8_t { none, cancelled, expired };
@@ -85,10 +79,7 @@ class RingStream {
   static void write_expired(void* self) noexcept;
 
   Ring& ring_;
-  DeadlineWheel& wheel_;
-  Executor executor_;
   int descriptor_;
-  base::Side side_;
 
   // Reading.
   Stop read_stop_ = Stop::none;
@@ -110,9 +101,6 @@ class RingStream {
   bool writing_ = false;
   AwaitedOperation send_;
   DeadlineWheel::Entry write_deadline_;
-  std::uint64_t bytes_written_ = 0;
 };
-
-static_assert(Stream<RingStream>);
 
 }  // namespace lb::net

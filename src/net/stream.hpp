@@ -1,10 +1,11 @@
-// The seam between the HTTP code and what carries its bytes. http1, upstream and proxy are templates over a Stream; TCP
-// is one (tcp_stream.hpp), the tests have one in memory, TLS will be another.
+// The seam between the HTTP code and what carries its bytes. TCP is a Stream in two ways (tcp_stream.hpp,
+// ring_stream.hpp), the tests have one in memory, TLS will be one over another.
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/container/static_vector.hpp>
@@ -43,62 +44,90 @@ enum class Probe : std::uint8_t { quiet, readable, closed };
 
 class Pipe;
 
-// One byte stream in each direction, used by one worker. At most one read (or wait) and one write pend at a time; the
-// two are independent of each other: cancelling or timing out one does not disturb the other. The bytes and buffers
-// passed in stay alive and unmoved until the operation has completed. Errors carry the side that the stream was made
-// for: closed, reset, timeout, cancelled, io.
-template <class S>
-concept Stream =
-    requires(S stream, ReadBuffer& read_buffer, const BufferList& from, base::Deadline deadline, base::Duration idle) {
-      // At least one byte, which begin where the room does, or an error; `closed` is the orderly end.
-      { stream.read_some(read_buffer, deadline) } -> std::same_as<Awaitable<base::Result<std::size_t>>>;
-      // Whether the last read left bytes unread, as far as it could tell.
-      { stream.more_at_hand() } -> std::same_as<bool>;
-      // As many of those as there is room for; 0 where there are none, or the next read would end with an error. Never
-      // waits.
-      { stream.read_at_hand(read_buffer) } -> std::same_as<std::size_t>;
-      // Until bytes (or the end) can be read; holds no buffer meanwhile.
-      { stream.wait_readable(deadline) } -> std::same_as<Awaitable<base::Result<void>>>;
-      // All bytes. `idle` bounds each wait for room, not the whole.
-      { stream.write(from, idle, Next::close) } -> std::same_as<Awaitable<base::Result<void>>>;
-      // Replaces the deadline of the read or wait that pends.
-      { stream.set_read_deadline(deadline) };
-      // The read or wait that pends, or the write, ends with `cancelled`; nothing happens if none does.
-      { stream.cancel_read() };
-      { stream.cancel_write() };
-      // Between two messages: the stream may begin to read, so that what comes, or the end, is known without looking.
-      // Such a read holds no buffer of the caller's. False: it does not, and waiting for bytes costs more than reading
-      // them.
-      { stream.read_ahead() } -> std::same_as<bool>;
-      // What lies there now. Never waits, consumes nothing.
-      { stream.probe() } -> std::same_as<Probe>;
-      // The same as far as it has come to notice, which costs nothing where the stream reads ahead.
-      { stream.noticed() } -> std::same_as<Probe>;
-      // The peer sees the end of our bytes and can still send.
-      { stream.shutdown_send() };
-      // Everything that pends ends with `cancelled`. close() is orderly; abort() lets the peer see a reset.
-      { stream.close() };
-      { stream.abort() };
-      // Since the stream was made.
-      { stream.bytes_written() } -> std::same_as<std::uint64_t>;
-      { stream.wheel() } -> std::same_as<DeadlineWheel&>;
-      { stream.executor() } -> std::same_as<Executor>;
-      // Whether it is a SplicingStream: its bytes are what a socket of the kernel's carries.
-      { S::kSplices } -> std::convertible_to<bool>;
-    };
+// What a stream can do besides where its bytes are those of a socket of the kernel's: pass them on through a pipe
+// (relay.hpp), as reads and writes of their own kind.
+class Splicer {
+ public:
+  // False: nothing comes in bulk, or something was read ahead, and is to be read first.
+  [[nodiscard]] virtual bool may_splice() const noexcept = 0;
+  // Bytes that can be read go into the pipe, `bytes_max` at most; 0: there were none, or the kernel refuses. Never
+  // waits.
+  [[nodiscard]] virtual base::Result<std::size_t> splice_in(Pipe& pipe, std::size_t bytes_max) noexcept = 0;
+  // All that the pipe holds; what it still holds after a success the kernel refuses to splice. `idle` as write() has
+  // it.
+  [[nodiscard]] virtual Awaitable<base::Result<void>> splice_out(Pipe& pipe, base::Duration idle) = 0;
 
-// Bytes may go from one to another through a pipe (relay.hpp), as reads and writes of their own kind.
-template <class S>
-concept SplicingStream =
-    Stream<S> && S::kSplices && requires(S stream, Pipe& pipe, std::size_t bytes_max, base::Duration idle) {
-      // False: nothing comes in bulk, or something was read ahead, and is to be read first.
-      { stream.may_splice() } -> std::same_as<bool>;
-      // Bytes that can be read go into the pipe, `bytes_max` at most; 0: there were none, or the kernel refuses. Never
-      // waits.
-      { stream.splice_in(pipe, bytes_max) } -> std::same_as<base::Result<std::size_t>>;
-      // All that the pipe holds; what it still holds after a success the kernel refuses to splice. `idle` as write()
-      // has it.
-      { stream.splice_out(pipe, idle) } -> std::same_as<Awaitable<base::Result<void>>>;
-    };
+ protected:
+  ~Splicer() = default;
+};
+
+// One byte stream in each direction, used by one worker. Everything speaks of the bytes that its user reads and writes,
+// which need not be those on the wire. At most one read (or wait) and one write pend at a time; the two are independent
+// of each other: cancelling or timing out one does not disturb the other. The bytes and buffers passed in stay alive
+// and unmoved until the operation has completed. Errors carry the side that the stream was made for: closed, truncated,
+// reset, timeout, cancelled, io.
+class Stream {
+ public:
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  virtual ~Stream() = default;
+
+  // At least one byte, which begin where the room does, or an error. `closed` is the orderly end; `truncated` one that
+  // the peer has not said to be its end, where that can be told.
+  [[nodiscard]] virtual Awaitable<base::Result<std::size_t>> read_some(ReadBuffer& into, base::Deadline deadline) = 0;
+  // Whether the last read left bytes unread, as far as it could tell.
+  [[nodiscard]] virtual bool more_at_hand() const noexcept = 0;
+  // As many of those as there is room for; 0 where there are none, or the next read would end with an error. Never
+  // waits.
+  [[nodiscard]] virtual std::size_t read_at_hand(ReadBuffer& into) = 0;
+  // Until bytes (or the end) can be read; holds no buffer meanwhile.
+  [[nodiscard]] virtual Awaitable<base::Result<void>> wait_readable(base::Deadline deadline) = 0;
+  // Between two messages: the stream may begin to read, so that what comes, or the end, is known without looking. Such
+  // a read holds no buffer of the caller's. False: it does not, and waiting for bytes costs more than reading them.
+  virtual bool read_ahead() noexcept = 0;
+  // What lies there now. Never waits, consumes nothing.
+  [[nodiscard]] virtual Probe probe() noexcept = 0;
+  // The same as far as it has come to notice, which costs nothing where the stream reads ahead.
+  [[nodiscard]] virtual Probe noticed() noexcept = 0;
+
+  // All bytes. `idle` bounds each wait for room, not the whole.
+  [[nodiscard]] virtual Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle, Next next) = 0;
+  [[nodiscard]] Awaitable<base::Result<void>> write(const BufferList& from, base::Duration idle) {
+    return write(from, idle, Next::anything);
+  }
+  // The peer sees the end of our bytes and can still send. Nothing is written after it. An end that takes bytes of its
+  // own waits for room as write() does.
+  [[nodiscard]] virtual Awaitable<base::Result<void>> shutdown_send(base::Duration idle) = 0;
+
+  // Replaces the deadline of the read or wait that pends.
+  virtual void set_read_deadline(base::Deadline deadline) noexcept = 0;
+  // The read or wait that pends, or the write, ends with `cancelled`; nothing happens if none does.
+  virtual void cancel_read() noexcept = 0;
+  virtual void cancel_write() noexcept = 0;
+  // Everything that pends ends with `cancelled`. close() is orderly, as far as that needs no waiting; abort() lets the
+  // peer see a reset.
+  virtual void close() noexcept = 0;
+  virtual void abort() noexcept = 0;
+
+  // Null where the bytes do not lie in a socket of the kernel's.
+  [[nodiscard]] virtual Splicer* splicer() noexcept { return nullptr; }
+
+  // Since the stream was made.
+  [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
+  [[nodiscard]] DeadlineWheel& wheel() const noexcept { return wheel_; }
+  [[nodiscard]] const Executor& executor() const noexcept { return executor_; }
+
+ protected:
+  // `side` is stamped on every error. The wheel outlives the stream.
+  Stream(Executor executor, DeadlineWheel& wheel, base::Side side) noexcept
+      : executor_(std::move(executor)), wheel_(wheel), side_(side) {}
+
+  Executor executor_;
+  DeadlineWheel& wheel_;
+  std::uint64_t bytes_written_ = 0;
+  base::Side side_;
+};
+
+using StreamPtr = std::unique_ptr<Stream>;
 
 }  // namespace lb::net

@@ -11,18 +11,18 @@ TcpAcceptor::TcpAcceptor(Worker& worker, int descriptor) : worker_(worker), acce
   acceptor_.assign(local_endpoint(descriptor).protocol(), descriptor);
 }
 
-Awaitable<Accepted<TcpStream>> TcpAcceptor::accept(std::size_t) {
+Awaitable<Accepted> TcpAcceptor::accept(std::size_t /*which*/) {
   TcpSocket socket(worker_.executor());
-  Accepted<TcpStream> accepted;
+  Accepted accepted;
   std::tie(accepted.error) = co_await acceptor_.async_accept(socket, accepted.peer, use_result);
   if (!accepted.error)
     accepted.stream = std::make_unique<TcpStream>(std::move(socket), worker_.wheel(), base::Side::downstream);
   co_return accepted;
 }
 
-Accepted<TcpStream> TcpAcceptor::accept_queued() {
+Accepted TcpAcceptor::accept_queued() {
   TcpSocket socket(worker_.executor());
-  Accepted<TcpStream> accepted;
+  Accepted accepted;
   acceptor_.non_blocking(true, accepted.error);
   if (!accepted.error) acceptor_.accept(socket, accepted.peer, accepted.error);
   if (!accepted.error)

@@ -3,27 +3,25 @@
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 
-#include "net/listener.hpp"
+#include "net/acceptor.hpp"
+#include "net/tcp_stream.hpp"
+#include "net/worker.hpp"
 
 namespace lb::net {
 
-class TcpAcceptor {
+class TcpAcceptor final : public Acceptor {
  public:
-  using Stream = TcpStream;
-  static constexpr std::size_t kAcceptsAtOnce = 1;
-
   TcpAcceptor(Worker& worker, int descriptor);
 
-  [[nodiscard]] Awaitable<Accepted<TcpStream>> accept(std::size_t which);
-  [[nodiscard]] Accepted<TcpStream> accept_queued();
-  void cancel() noexcept;
-  void close() noexcept;
+  [[nodiscard]] std::size_t accepts_at_once() const noexcept override { return 1; }
+  [[nodiscard]] Awaitable<Accepted> accept(std::size_t which) override;
+  [[nodiscard]] Accepted accept_queued() override;
+  void cancel() noexcept override;
+  void close() noexcept override;
 
  private:
   Worker& worker_;
   asio::basic_socket_acceptor<Tcp, Executor> acceptor_;
 };
-
-static_assert(Acceptor<TcpAcceptor>);
 
 }  // namespace lb::net

@@ -22,11 +22,10 @@ boost::system::error_code error_code_of(ssize_t result) noexcept {
 }  // namespace
 
 TcpStream::TcpStream(TcpSocket socket, DeadlineWheel& wheel, base::Side side)
-    : socket_(std::move(socket)),
-      wheel_(wheel),
+    : Stream(socket.get_executor(), wheel, side),
+      socket_(std::move(socket)),
       read_{{wheel, &TcpStream::read_expired, this}},
-      write_{{wheel, &TcpStream::write_expired, this}},
-      side_(side) {
+      write_{{wheel, &TcpStream::write_expired, this}} {
   boost::system::error_code ignored;  // a connection that is gone already says so on its first use
   socket_.non_blocking(true, ignored);
   socket_.set_option(Tcp::no_delay(true), ignored);
@@ -175,9 +174,10 @@ Probe TcpStream::probe() noexcept {
   return bytes < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? Probe::quiet : Probe::closed;
 }
 
-void TcpStream::shutdown_send() noexcept {
+Awaitable<Result<void>> TcpStream::shutdown_send(base::Duration /*idle*/) {
   boost::system::error_code ignored;
   socket_.shutdown(TcpSocket::shutdown_send, ignored);
+  co_return Result<void>();
 }
 
 void TcpStream::close() noexcept {

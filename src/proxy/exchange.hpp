@@ -26,22 +26,22 @@
 #include "upstream/cluster.hpp"
 #include "upstream/pool.hpp"
 #include "upstream/probation.hpp"
+#include "upstream/transport.hpp"
 
 namespace lb::proxy {
 
 // What the exchanges of one worker share. Everything here outlives them.
-template <upstream::Transport T>
 struct ExchangeContext {
   net::Executor executor;
   net::DeadlineWheel& wheel;
-  http1::ResponseStates<typename T::Stream>& response_states;
+  http1::ResponseStates& response_states;
   const Settings& settings;
   upstream::Cluster& cluster;
   upstream::MembersPtr members;  // replaced when the configuration is read again
-  upstream::Pool<typename T::Stream>& pool;
-  upstream::Probation<typename T::Stream>& probation;
+  upstream::Pool& pool;
+  upstream::Probation& probation;
   net::PipePool& pipes;
-  T& transport;
+  upstream::Transport& transport;
   telemetry::Recorder& recorder;
   base::Random random;  // for the jitter of pauses, and ids
   http::DateCache dates{};
@@ -55,18 +55,17 @@ struct ExchangeContext {
 
 // Used again for other requests, of any connection, so that its buffers are: a connection that idles has none. One
 // worker.
-template <upstream::Transport T>
 class Exchange {
  public:
-  using Downstream = http1::ServerConnection<typename T::Stream>;
-  using Upstream = http1::ClientConnection<typename T::Stream>;
+  using Downstream = http1::ServerConnection;
+  using Upstream = http1::ClientConnection;
 
-  explicit Exchange(ExchangeContext<T>& context);
+  explicit Exchange(ExchangeContext& context);
 
   // Answers the request that the client's connection has just read. True: another one may follow on the connection.
   // False: the connection is at its end; the caller finishes it. The client outlives the call, and so does `pinned`:
   // the connection to a backend that is the client's alone, if there is one; it may be used, replaced, or ended.
-  [[nodiscard]] net::Awaitable<bool> run(Downstream& client, PinnedPtr<typename T::Stream>& pinned);
+  [[nodiscard]] net::Awaitable<bool> run(Downstream& client, PinnedPtr& pinned);
 
   // Between requests: gives back what the request took.
   void rest() noexcept {
@@ -94,7 +93,7 @@ class Exchange {
   [[nodiscard]] bool idempotent() const noexcept { return http::is_idempotent(method_); }
   [[nodiscard]] bool has_unusual_body() const noexcept;
 
-  // The backend of an attempt, and its connection (exchange_backend.ipp).
+  // The backend of an attempt, and its connection (exchange_backend.cpp).
   net::Awaitable<upstream::Pick> choose(upstream::Pick pick);
   void use_members(const upstream::MembersPtr& members);
   upstream::Pick pick_in_turn();
@@ -116,7 +115,7 @@ class Exchange {
   Outcome fail(FailedAt at, const base::Error& error) noexcept;
   Outcome fail_reading_answer(Upstream& backend, const base::Error& error) noexcept;
 
-  // The request's way to the backend (exchange_request.ipp).
+  // The request's way to the backend (exchange_request.cpp).
   net::Awaitable<void> send_request(Upstream& backend, const upstream::Pick& pick);
   net::Awaitable<void> pump_body(Upstream& backend);
   net::Awaitable<bool> send_body_run(Upstream& backend, const http1::BodyRun& run);
@@ -127,12 +126,11 @@ class Exchange {
   void request_sent(Upstream& backend) noexcept;
   static void client_gone(void* self, base::ErrorKind how) noexcept;
 
-  // The answer's way to the client (exchange_response.ipp).
+  // The answer's way to the client (exchange_response.cpp).
   net::Awaitable<Outcome> relay_answer(Upstream& backend, const upstream::Pick& pick);
   net::Awaitable<Outcome> relay_interim(Upstream& backend);
   net::Awaitable<Outcome> relay_final(Upstream& backend, const upstream::Pick& pick);
-  net::Awaitable<base::Result<void>> relay_in_kernel(Upstream& backend)
-    requires net::SplicingStream<typename T::Stream>;
+  net::Awaitable<base::Result<void>> relay_in_kernel(Upstream& backend);
   net::Awaitable<Outcome> relay_tunnel(Upstream& backend, const upstream::Pick& pick);
   Outcome cut(const upstream::Pick& pick, const base::Error& error, http::BodyKind shown_as);
   http::ResponseForm form_of_answer(Upstream& backend);
@@ -143,7 +141,7 @@ class Exchange {
   [[nodiscard]] AfterAnswer after_own_answer() const noexcept;
   void log_outcome(unsigned status, std::string_view url) const;
 
-  // What is remembered (exchange_record.ipp).
+  // What is remembered (exchange_record.cpp).
   [[nodiscard]] telemetry::Micros elapsed() const noexcept;
   void begin_record();
   void record_texts(const http::RequestHead& request);
@@ -166,9 +164,9 @@ class Exchange {
     return id_is_ours_ && context_.settings.request_ids != RequestIds::off ? record_.id : std::string_view();
   }
 
-  ExchangeContext<T>& context_;
+  ExchangeContext& context_;
   Downstream* client_ = nullptr;  // while there is a request
-  PinnedPtr<typename T::Stream>* pinned_ = nullptr;
+  PinnedPtr* pinned_ = nullptr;
 
   // Of the request.
   http::Method method_ = http::Method::other;

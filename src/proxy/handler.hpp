@@ -11,13 +11,12 @@
 namespace lb::proxy {
 
 // One worker's proxy: what its connections share. Lives as long as the worker's coroutines.
-template <upstream::Transport T>
 class Handler {
  public:
   // `transport` and everything it refers to outlive the handler. It begins with the cluster's present members.
   Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, net::SessionSet& sessions,
-          const Settings& settings, upstream::Cluster& cluster, T& transport, telemetry::Recorder& recorder,
-          std::uint64_t seed);
+          const Settings& settings, upstream::Cluster& cluster, upstream::Transport& transport,
+          telemetry::Recorder& recorder, std::uint64_t seed);
 
   // The configuration was read again: exchanges choose among these from now on. Connections to backends that left are
   // not kept.
@@ -25,10 +24,10 @@ class Handler {
 
   // Serves one client until its connection ends. The coroutine owns the stream; spawn it in the worker's task group.
   // Ended early by closing the stream (SessionSet::abort()).
-  [[nodiscard]] net::Awaitable<void> serve(std::unique_ptr<typename T::Stream> stream, std::string client_address);
+  [[nodiscard]] net::Awaitable<void> serve(net::StreamPtr stream, std::string client_address);
 
   // Answers 503 and ends the connection: there are too many. Ends by itself within the linger time.
-  [[nodiscard]] net::Awaitable<void> turn_away(std::unique_ptr<typename T::Stream> stream, std::string client_address);
+  [[nodiscard]] net::Awaitable<void> turn_away(net::StreamPtr stream, std::string client_address);
 
   // Called on this worker when a backend could not be connected to, with its slot.
   void on_connect_failed(void (*call)(void*, std::uint32_t), void* context) noexcept {
@@ -47,24 +46,24 @@ class Handler {
     pool_.close();
     probation_.close();
   }
-  [[nodiscard]] upstream::Pool<typename T::Stream>& pool() noexcept { return pool_; }
+  [[nodiscard]] upstream::Pool& pool() noexcept { return pool_; }
 
  private:
-  using Client = http1::ServerConnection<typename T::Stream>;
-  using ExchangePtr = std::unique_ptr<Exchange<T>>;
+  using Client = http1::ServerConnection;
+  using ExchangePtr = std::unique_ptr<Exchange>;
 
   // Those that rest between two requests.
   [[nodiscard]] ExchangePtr take_exchange();
   void give_back(ExchangePtr exchange) noexcept;
 
   net::SessionSet& sessions_;
-  http1::ResponseStates<typename T::Stream> response_states_;
-  upstream::Pool<typename T::Stream> pool_;
-  upstream::Probation<typename T::Stream> probation_;
+  http1::ResponseStates response_states_;
+  upstream::Pool pool_;
+  upstream::Probation probation_;
   net::PipePool pipes_;
-  ExchangeContext<T> context_;
-  http1::RequestStates<typename T::Stream> states_;
-  base::Resting<Exchange<T>> resting_{base::kRestingExchangesMax};
+  ExchangeContext context_;
+  http1::RequestStates states_;
+  base::Resting<Exchange> resting_{base::kRestingExchangesMax};
 };
 
 }  // namespace lb::proxy

@@ -11,15 +11,13 @@ namespace lb::proxy {
 // Some authentication logs a connection in (RFC 4559): whoever sends the next request on it is taken for the same user,
 // and its handshake takes several requests on one connection. Such a connection serves the client connection that it
 // was logged in by, for as long as both live, and goes to no pool. Idle between two requests.
-template <net::Stream S>
 struct Pinned {
   upstream::MembersPtr members;  // keep the endpoint
   upstream::Endpoint* endpoint;
   upstream::AddressChoice chosen;
-  std::unique_ptr<http1::ClientConnection<S>> connection;
+  std::unique_ptr<http1::ClientConnection> connection;
 };
 
-template <net::Stream S>
-using PinnedPtr = std::unique_ptr<Pinned<S>>;
+using PinnedPtr = std::unique_ptr<Pinned>;
 
 }  // namespace lb::proxy

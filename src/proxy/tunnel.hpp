@@ -7,11 +7,10 @@
 namespace lb::proxy {
 
 // Two streams with what was read from each already. Everything outlives run(). Both streams are closed when it returns.
-template <net::Stream A, net::Stream B>
 class Tunnel {
  public:
-  Tunnel(A& a, http1::InputBuffer& from_a, B& b, http1::InputBuffer& from_b, base::Duration write_idle,
-         base::Duration idle)
+  Tunnel(net::Stream& a, http1::InputBuffer& from_a, net::Stream& b, http1::InputBuffer& from_b,
+         base::Duration write_idle, base::Duration idle)
       : a_(a), b_(b), from_a_(from_a), from_b_(from_b), write_idle_(write_idle), idle_(idle), backward_(a.executor()) {}
 
   // Until both sides have ended, one broke, or neither said anything for `idle`.
@@ -24,8 +23,7 @@ class Tunnel {
   }
 
  private:
-  template <class From, class To>
-  net::Awaitable<void> copy(From& from, http1::InputBuffer& input, To& to) {
+  net::Awaitable<void> copy(net::Stream& from, http1::InputBuffer& input, net::Stream& to) {
     for (;;) {
       if (!input.empty()) {
         net::BufferList bytes;
@@ -40,7 +38,7 @@ class Tunnel {
         last_byte_ = from.wheel().now();
       } else if (bytes.error().kind == base::ErrorKind::closed) {
         // One side has said all it had to say; the other may go on.
-        to.shutdown_send();
+        static_cast<void>(co_await to.shutdown_send(write_idle_));
         co_return;
       } else if (bytes.error().kind != base::ErrorKind::timeout || from.wheel().now() >= last_byte_ + idle_) {
         co_return close();
@@ -53,8 +51,8 @@ class Tunnel {
     b_.close();
   }
 
-  A& a_;
-  B& b_;
+  net::Stream& a_;
+  net::Stream& b_;
   http1::InputBuffer& from_a_;
   http1::InputBuffer& from_b_;
   base::Duration write_idle_;

@@ -13,14 +13,6 @@
 #include "upstream/cluster.hpp"
 #include "upstream/health_monitor.hpp"
 
-namespace lb::proxy {
-
-// Instantiated once, in transport.cpp.
-extern template class Exchange<sim::Transport>;
-extern template class Handler<sim::Transport>;
-
-}  // namespace lb::proxy
-
 namespace lb::sim {
 
 struct Report {
@@ -87,7 +79,7 @@ class Simulation {
   Checker checker_;
   upstream::Cluster cluster_;
   telemetry::Recorder recorder_{0, stage_.world.clock};
-  proxy::Handler<Transport> handler_;
+  proxy::Handler handler_;
   upstream::HealthMonitor monitor_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::weak_ptr<upstream::Endpoint>> endpoints_;  // all there ever were

@@ -2,15 +2,6 @@
 
 #include <algorithm>
 
-#include "proxy/handler.ipp"
-
-namespace lb::proxy {
-
-template class Exchange<sim::Transport>;
-template class Handler<sim::Transport>;
-
-}  // namespace lb::proxy
-
 namespace lb::sim {
 namespace {
 
@@ -35,8 +26,9 @@ Backend& backend_of(const Backends& backends, const upstream::Endpoint& endpoint
   return **found;
 }
 
-net::Awaitable<base::Result<std::unique_ptr<test::MemoryStream>>> Transport::connect(
-    const upstream::Endpoint& endpoint, upstream::AddressChoice& /*choice*/, base::Deadline deadline) {
+net::Awaitable<base::Result<net::StreamPtr>> Transport::connect(const upstream::Endpoint& endpoint,
+                                                                upstream::AddressChoice& /*choice*/,
+                                                                base::Deadline deadline) {
   Backend& backend = backend_of(backends_, endpoint);
   if (starved_) {
     stage_.starved = stage_.step;
@@ -60,7 +52,7 @@ net::Awaitable<base::Result<std::unique_ptr<test::MemoryStream>>> Transport::con
   }
   co_await net::asio::post(stage_.world.io.get_executor(), net::asio::deferred);
   backend.connections.push_back(std::make_unique<Connection>(stage_, backend, backend.connections.size() + 1));
-  co_return backend.connections.back()->open();
+  co_return net::StreamPtr(backend.connections.back()->open());
 }
 
 net::Awaitable<upstream::CheckResult> Checker::check(std::shared_ptr<upstream::Endpoint> endpoint,

@@ -7,7 +7,7 @@
 #include "net/pause.hpp"
 #include "sim/backend.hpp"
 #include "upstream/checker.hpp"
-#include "upstream/pool.hpp"
+#include "upstream/transport.hpp"
 
 namespace lb::sim {
 
@@ -16,15 +16,13 @@ using Backends = std::vector<std::unique_ptr<Backend>>;
 // By their names, as a resolver does it.
 [[nodiscard]] Backend& backend_of(const Backends& backends, const upstream::Endpoint& endpoint);
 
-class Transport : public upstream::NoAddresses {
+class Transport final : public upstream::Transport {
  public:
-  using Stream = test::MemoryStream;
-
   Transport(Stage& stage, const Backends& backends) : stage_(stage), backends_(backends) {}
 
-  [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<Stream>>> connect(const upstream::Endpoint& endpoint,
-                                                                              upstream::AddressChoice& choice,
-                                                                              base::Deadline deadline);
+  [[nodiscard]] net::Awaitable<base::Result<net::StreamPtr>> connect(const upstream::Endpoint& endpoint,
+                                                                     upstream::AddressChoice& choice,
+                                                                     base::Deadline deadline) override;
   // No connect finds a descriptor.
   void set_starved(bool starved) noexcept { starved_ = starved; }
   [[nodiscard]] bool starved() const noexcept { return starved_; }

@@ -14,10 +14,6 @@
 
 namespace lb::proxy {
 
-// Instantiated once, in memory_proxy.cpp: compiling them takes longest of all.
-extern template class Exchange<test::MemoryTransport>;
-extern template class Handler<test::MemoryTransport>;
-
 using base::Duration;
 using test::MemoryStream;
 using test::MemoryTransport;
@@ -111,7 +107,7 @@ struct Proxy {
   MemoryTransport transport;
   upstream::Cluster cluster;
   telemetry::Recorder recorder{0, world.clock};
-  Handler<MemoryTransport> handler;
+  Handler handler;
   std::vector<std::unique_ptr<MemoryStream>> clients;
 };
 

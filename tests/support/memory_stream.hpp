@@ -1,4 +1,4 @@
-// A Stream (net/stream.hpp) in memory, and the small world it lives in: an event loop run by hand and a clock that is
+// A net::Stream in memory, and the small world it lives in: an event loop run by hand and a clock that is
 // turned by hand, so that no test waits for anything. It bites where TCP does: reads come in slices, a pipe takes only
 // so much, a connection that is closed with bytes unread is reset, and what is written to a peer that has closed is
 // lost before the reset comes back.
@@ -49,7 +49,7 @@ struct World {
   net::TaskGroup tasks{io.get_executor()};
 };
 
-class MemoryStream {
+class MemoryStream final : public net::Stream {
  public:
   enum class End : std::uint8_t { closed, reset };
 
@@ -85,19 +85,18 @@ class MemoryStream {
               new MemoryStream(world, base::Side::internal, options, there, back)};
     return pair;
   }
-  ~MemoryStream() {
+  ~MemoryStream() override {
     close();
     if (observer_ != nullptr) observer_->gone();
     LB_CHECK(!read_.pending && !write_.pending);
     in_->reader = nullptr;
     out_->writer = nullptr;
   }
-  MemoryStream(const MemoryStream&) = delete;
-  MemoryStream& operator=(const MemoryStream&) = delete;
 
   // The Stream.
-  static constexpr bool kSplices = false;
-  [[nodiscard]] net::Awaitable<base::Result<std::size_t>> read_some(net::ReadBuffer& into, base::Deadline deadline) {
+  using net::Stream::write;
+  [[nodiscard]] net::Awaitable<base::Result<std::size_t>> read_some(net::ReadBuffer& into,
+                                                                    base::Deadline deadline) override {
     begin(read_, deadline);
     while (!readable() && read_.stop == Stop::none && !closed_) {
       options_.reads_ahead ? into.release() : static_cast<void>(into.prepare(0));
@@ -114,14 +113,14 @@ class MemoryStream {
     co_return bytes;
   }
 
-  [[nodiscard]] bool more_at_hand() const noexcept { return !closed_ && !in_->bytes.empty(); }
-  [[nodiscard]] std::size_t read_at_hand(net::ReadBuffer& into) {
+  [[nodiscard]] bool more_at_hand() const noexcept override { return !closed_ && !in_->bytes.empty(); }
+  [[nodiscard]] std::size_t read_at_hand(net::ReadBuffer& into) override {
     LB_CHECK(!read_.pending);
     if (!more_at_hand()) return 0;
     return take_into(into);
   }
 
-  [[nodiscard]] net::Awaitable<base::Result<void>> wait_readable(base::Deadline deadline) {
+  [[nodiscard]] net::Awaitable<base::Result<void>> wait_readable(base::Deadline deadline) override {
     begin(read_, deadline);
     while (!readable() && read_.stop == Stop::none && !closed_) co_await wait(read_);
     const auto error = finish(read_);
@@ -130,7 +129,7 @@ class MemoryStream {
   }
 
   [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& from, base::Duration idle,
-                                                         net::Next = net::Next::anything) {
+                                                         net::Next /*next*/) override {
     begin(write_, base::kNever);
     for (const net::asio::const_buffer& buffer : from) {
       std::string_view rest(static_cast<const char*>(buffer.data()), buffer.size());
@@ -142,7 +141,7 @@ class MemoryStream {
         const std::size_t taken = transfer(rest);
         rest.remove_prefix(taken);
         if (taken > 0) continue;
-        write_.deadline.arm(world_.wheel.after(idle));
+        write_.deadline.arm(wheel_.after(idle));
         co_await wait(write_);
       }
     }
@@ -151,38 +150,39 @@ class MemoryStream {
     co_return base::Result<void>();
   }
 
-  void set_read_deadline(base::Deadline deadline) noexcept {
+  void set_read_deadline(base::Deadline deadline) noexcept override {
     if (read_.pending) read_.deadline.arm(deadline);
   }
-  void cancel_read() noexcept { stop(read_, Stop::cancelled); }
-  void cancel_write() noexcept { stop(write_, Stop::cancelled); }
+  void cancel_read() noexcept override { stop(read_, Stop::cancelled); }
+  void cancel_write() noexcept override { stop(write_, Stop::cancelled); }
 
-  bool read_ahead() noexcept { return options_.reads_ahead; }
-  [[nodiscard]] net::Probe noticed() noexcept { return probe(); }
-  [[nodiscard]] net::Probe probe() noexcept {
+  bool read_ahead() noexcept override { return options_.reads_ahead; }
+  [[nodiscard]] net::Probe noticed() noexcept override { return probe(); }
+  [[nodiscard]] net::Probe probe() noexcept override {
     if (closed_) return net::Probe::closed;
     if (!in_->bytes.empty()) return net::Probe::readable;
     return in_->ended || in_->reset ? net::Probe::closed : net::Probe::quiet;
   }
 
-  void shutdown_send() noexcept {
-    if (closed_) return;
-    shut_ = true;
-    out_->end(End::closed);
+  [[nodiscard]] net::Awaitable<base::Result<void>> shutdown_send(base::Duration /*idle*/) override {
+    end_output();
+    co_return base::Result<void>();
   }
   // With bytes unread, TCP resets the connection, and what is on its way to the peer is lost.
-  void close() noexcept { close_with(in_->bytes.empty() ? End::closed : End::reset); }
-  void abort() noexcept { close_with(End::reset); }
-
-  [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
-  [[nodiscard]] net::DeadlineWheel& wheel() const noexcept { return world_.wheel; }
-  [[nodiscard]] net::Executor executor() const noexcept { return executor_; }
+  void close() noexcept override { close_with(in_->bytes.empty() ? End::closed : End::reset); }
+  void abort() noexcept override { close_with(End::reset); }
 
   // From now on; it outlives the stream.
   void observe(Observer& observer) noexcept { observer_ = &observer; }
 
   // For scripted peers, which act between two runs of the event loop.
 
+  // Nothing follows what was sent.
+  void end_output() noexcept {
+    if (closed_) return;
+    shut_ = true;
+    out_->end(End::closed);
+  }
   // Sends what fits; returns how much that was.
   std::size_t put(std::string_view bytes) { return transfer(bytes); }
   // Everything that has arrived.
@@ -218,7 +218,7 @@ class MemoryStream {
 
   struct Direction {
     Direction(MemoryStream& stream, net::DeadlineWheel::Entry::Fire fire)
-        : deadline(stream.world_.wheel, fire, &stream), event(stream.executor_) {}
+        : deadline(stream.wheel_, fire, &stream), event(stream.executor_) {}
     net::DeadlineWheel::Entry deadline;
     net::Event event;
     Stop stop = Stop::none;
@@ -259,8 +259,7 @@ class MemoryStream {
   };
 
   MemoryStream(World& world, base::Side side, Options options, std::shared_ptr<Pipe> in, std::shared_ptr<Pipe> out)
-      : world_(world),
-        executor_(world.io.get_executor()),
+      : Stream(world.io.get_executor(), world.wheel, side),
         options_(options),
         in_(std::move(in)),
         out_(std::move(out)),
@@ -269,12 +268,10 @@ class MemoryStream {
                 auto& stream = *static_cast<MemoryStream*>(self);
                 stream.stop(stream.read_, Stop::expired);
               }),
-        write_(*this,
-               [](void* self) noexcept {
-                 auto& stream = *static_cast<MemoryStream*>(self);
-                 stream.stop(stream.write_, Stop::expired);
-               }),
-        side_(side) {
+        write_(*this, [](void* self) noexcept {
+          auto& stream = *static_cast<MemoryStream*>(self);
+          stream.stop(stream.write_, Stop::expired);
+        }) {
     in_->reader = this;
     out_->writer = this;
   }
@@ -366,20 +363,14 @@ class MemoryStream {
     if (in_->writer != nullptr) in_->writer->notify(in_->writer->write_);
   }
 
-  World& world_;
-  net::Executor executor_;
   Options options_;
   std::shared_ptr<Pipe> in_;
   std::shared_ptr<Pipe> out_;
   Direction read_;
   Direction write_;
   Observer* observer_ = nullptr;
-  std::uint64_t bytes_written_ = 0;
-  base::Side side_;
   bool closed_ = false;
   bool shut_ = false;
 };
-
-static_assert(net::Stream<MemoryStream>);
 
 }  // namespace lb::test

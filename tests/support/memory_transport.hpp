@@ -10,14 +10,12 @@
 
 #include "net/pause.hpp"
 #include "support/memory_stream.hpp"
-#include "upstream/pool.hpp"
+#include "upstream/transport.hpp"
 
 namespace lb::test {
 
-class MemoryTransport : public upstream::NoAddresses {
+class MemoryTransport final : public upstream::Transport {
  public:
-  using Stream = MemoryStream;
-
   enum class Answer : std::uint8_t { accept, refuse, hang, no_resources };
 
   struct Backend {
@@ -37,9 +35,9 @@ class MemoryTransport : public upstream::NoAddresses {
     return *backends_[index].connections.back();
   }
 
-  [[nodiscard]] net::Awaitable<base::Result<std::unique_ptr<MemoryStream>>> connect(const upstream::Endpoint& endpoint,
-                                                                                    upstream::AddressChoice& /*choice*/,
-                                                                                    base::Deadline deadline) {
+  [[nodiscard]] net::Awaitable<base::Result<net::StreamPtr>> connect(const upstream::Endpoint& endpoint,
+                                                                     upstream::AddressChoice& /*choice*/,
+                                                                     base::Deadline deadline) override {
     Backend& backend = backends_[endpoint.slot()];
     ++backend.attempts;
     co_await net::asio::post(world_.io.get_executor(), net::asio::deferred);
@@ -58,7 +56,7 @@ class MemoryTransport : public upstream::NoAddresses {
     }
     auto pair = MemoryStream::connected(world_, base::Side::upstream, backend.options);
     backend.connections.push_back(std::move(pair.second));
-    co_return std::move(pair.first);
+    co_return net::StreamPtr(std::move(pair.first));
   }
 
  private:

@@ -15,7 +15,7 @@ using base::Duration;
 using base::ErrorKind;
 using test::MemoryStream;
 using test::World;
-using Connection = ClientConnection<MemoryStream>;
+using Connection = ClientConnection;
 using End = MemoryStream::End;
 
 Settings test_settings() {
@@ -93,7 +93,7 @@ struct Backend {
 
   World world;
   Settings settings = test_settings();
-  ResponseStates<MemoryStream> states{world.blocks, settings};
+  ResponseStates states{world.blocks, settings};
   std::unique_ptr<MemoryStream> far;
   std::optional<Connection> connection;
   Exchange exchange;

@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "http1/server_connection.ipp"
+#include "http1/server_connection.hpp"
 #include "support/memory_stream.hpp"
 
 namespace lb::http1 {
@@ -13,7 +13,7 @@ namespace {
 using base::Duration;
 using test::MemoryStream;
 using test::World;
-using Connection = ServerConnection<MemoryStream>;
+using Connection = ServerConnection;
 using End = MemoryStream::End;
 
 const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -74,7 +74,7 @@ class Http1ServerConnectionEnd : public testing::Test {
 
   World world;
   Settings settings;
-  RequestStates<MemoryStream> states{world.blocks, settings};
+  RequestStates states{world.blocks, settings};
   std::unique_ptr<MemoryStream> client;
   std::optional<Connection> connection;
   std::optional<Arrival> arrival;

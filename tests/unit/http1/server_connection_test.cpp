@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "http1/server_connection.ipp"
+#include "http1/server_connection.hpp"
 #include "support/memory_stream.hpp"
 
 namespace lb::http1 {
@@ -17,7 +17,7 @@ using base::Duration;
 using base::ErrorKind;
 using test::MemoryStream;
 using test::World;
-using Connection = ServerConnection<MemoryStream>;
+using Connection = ServerConnection;
 using End = MemoryStream::End;
 
 Settings test_settings() {
@@ -100,7 +100,7 @@ struct Server {
   World world;
   Settings settings;
   Recorder recorder;
-  RequestStates<MemoryStream> states{world.blocks, settings};
+  RequestStates states{world.blocks, settings};
   std::unique_ptr<MemoryStream> client;
   std::optional<Connection> connection;
 };

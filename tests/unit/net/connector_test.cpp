@@ -18,7 +18,7 @@ TEST(TcpConnector, an_answer_that_is_there_counts_before_the_deadline) {
   Worker worker(clock);
   Tcp::acceptor acceptor(worker.io(), Tcp::endpoint(asio::ip::address_v4::loopback(), 0));
   TcpConnector connector(worker.executor(), worker.wheel());
-  std::optional<base::Result<std::unique_ptr<TcpStream>>> result;
+  std::optional<base::Result<StreamPtr>> result;
   const base::Deadline deadline = worker.wheel().after(base::Duration(100));
   worker.tasks().spawn(test::keep_result(connector.connect(acceptor.local_endpoint(), deadline), result));
   worker.io().run_one();

@@ -105,8 +105,8 @@ class NetListener : public testing::Test {
     auto sockets = ListenSockets::open("127.0.0.1", 0, 1);
     port = sockets->local().port();
     listener.emplace(
-        worker, sockets->release(0), [] { return true; },
-        [this](std::unique_ptr<typename A::Stream> stream, const Tcp::endpoint& peer) {
+        worker, std::make_unique<A>(worker, sockets->release(0)), [] { return true; },
+        [this](StreamPtr stream, const Tcp::endpoint& peer) {
           EXPECT_EQ(peer.address(), asio::ip::address_v4::loopback());
           accepted.push_back(std::move(stream));
         });
@@ -118,8 +118,8 @@ class NetListener : public testing::Test {
   }
 
   Worker worker{base::system_clock(), std::is_same_v<A, RingAcceptor> ? test::enabled_ring() : nullptr};
-  std::vector<std::unique_ptr<typename A::Stream>> accepted;
-  std::optional<Listener<A>> listener;
+  std::vector<StreamPtr> accepted;
+  std::optional<Listener> listener;
   std::uint16_t port = 0;
   asio::io_context clients;
 };

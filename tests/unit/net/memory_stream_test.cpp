@@ -160,7 +160,7 @@ TEST_F(TestMemoryStream, a_probe_tells_quiet_readable_and_closed_apart) {
   EXPECT_EQ(far->put("x"), 1U);
   EXPECT_EQ(near->probe(), net::Probe::readable);
   near->take();
-  far->shutdown_send();
+  far->end_output();
   EXPECT_EQ(near->probe(), net::Probe::closed);
 }
 

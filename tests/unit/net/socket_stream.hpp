@@ -152,6 +152,10 @@ class NetSocketStream : public testing::Test {
     write_result = written ? std::optional<ErrorKind>() : written.error().kind;
     write_done = true;
   }
+  Awaitable<void> end_output() {
+    const auto ended = co_await stream->shutdown_send(Duration(1'000));
+    EXPECT_TRUE(ended);
+  }
   void start(Awaitable<void> task) {
     world.tasks.spawn(std::move(task));
     carrier.run(world);

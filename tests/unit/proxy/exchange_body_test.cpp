@@ -268,7 +268,7 @@ TEST(ProxyExchangeBody, an_upgrade_becomes_a_tunnel_with_half_close) {
   EXPECT_EQ(backend.take(), "early");
   proxy.send(client, "GET / not HTTP\n");
   EXPECT_EQ(backend.take(), "GET / not HTTP\n");
-  client.shutdown_send();
+  client.end_output();
   proxy.run();
   EXPECT_EQ(backend.peer_end(), End::closed);
   proxy.send(backend, "still here");

@@ -118,7 +118,7 @@ TEST(ProxyExchangeRetry, an_answer_before_the_end_of_the_body_wins_over_the_writ
   MemoryStream& backend = proxy.transport.last(0);
   backend.take();
   EXPECT_GT(backend.put("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"), 0U);
-  backend.shutdown_send();
+  backend.end_output();
   proxy.send(client, "efgh");
   EXPECT_EQ(status_of_text(client.take()), "413");
   EXPECT_TRUE(proxy.cluster.endpoint(0).is_up());

@@ -15,9 +15,7 @@ namespace {
 using base::Duration;
 using test::MemoryStream;
 using test::World;
-using Connection = http1::ClientConnection<MemoryStream>;
-
-static_assert(Transport<test::MemoryTransport>);
+using Connection = http1::ClientConnection;
 
 class UpstreamPool : public testing::Test {
  protected:
@@ -32,12 +30,12 @@ class UpstreamPool : public testing::Test {
 
   World world;
   http1::Settings settings;
-  http1::ResponseStates<MemoryStream> states{world.blocks, settings};
+  http1::ResponseStates states{world.blocks, settings};
   std::vector<std::unique_ptr<MemoryStream>> far;
   const Endpoint first{{"http://a", "a"}, 0};
   const Endpoint second{{"http://b", "b"}, 1};
   const PoolSettings pool_settings{3, Duration(30'000)};
-  Pool<MemoryStream> pool{world.wheel, pool_settings};
+  Pool pool{world.wheel, pool_settings};
 };
 
 TEST_F(UpstreamPool, the_connection_that_idled_last_comes_first) {
@@ -154,7 +152,7 @@ TEST_F(UpstreamPool, a_closed_pool_keeps_nothing) {
 
 TEST_F(UpstreamPool, a_cap_of_zero_keeps_nothing) {
   const PoolSettings nothing{0, Duration(1'000)};
-  Pool<MemoryStream> none(world.wheel, nothing);
+  Pool none(world.wheel, nothing);
   none.put(first, made());
   EXPECT_TRUE(is_closed(0));
 }

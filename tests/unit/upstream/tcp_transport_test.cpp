@@ -36,11 +36,11 @@ class UpstreamTcpTransport : public testing::Test {
     for (int i = 2; i <= 3; ++i) listen(i);
   }
 
-  C make_connector() {
+  std::unique_ptr<net::Connector> make_connector() {
     if constexpr (kByRing) {
-      return C(*worker.ring(), worker.executor(), worker.wheel());
+      return std::make_unique<C>(*worker.ring(), worker.executor(), worker.wheel());
     } else {
-      return C(worker.executor(), worker.wheel());
+      return std::make_unique<C>(worker.executor(), worker.wheel());
     }
   }
 
@@ -109,7 +109,7 @@ class UpstreamTcpTransport : public testing::Test {
   test::ManualClock clock;
   net::Worker worker{clock, kByRing ? test::enabled_ring() : nullptr};
   Cluster cluster{{{"http://name", "name"}}, {}};
-  std::optional<TcpTransport<C>> transport;
+  std::optional<TcpTransport> transport;
   Endpoint endpoint{{"http://name", "name"}, 1};
   std::map<int, AddressPtr> addresses;
   AddressChoice choice;
@@ -141,15 +141,15 @@ TYPED_TEST(UpstreamTcpTransport, one_that_fails_is_avoided_for_a_while) {
 // Goal: the turn is one for all workers: three sequential requests reach three addresses, whoever serves them.
 TYPED_TEST(UpstreamTcpTransport, workers_share_the_turns) {
   this->set_addresses(1, {1, 2, 3});
-  TcpTransport<TypeParam> other(this->make_connector());
+  TcpTransport other(this->make_connector());
   auto set = std::make_shared<AddressSet>();
   set->list = {this->addresses[1], this->addresses[2], this->addresses[3]};
   this->transport->set_addresses(1, set);
   other.set_addresses(1, set);
   std::vector<std::uint32_t> ids;
   for (int i = 0; i < 3; ++i) {
-    ids.push_back(this->transport->choose(this->endpoint).id);
-    ids.push_back(other.choose(this->endpoint).id);
+    ids.push_back(this->transport->choose(this->endpoint, 0).id);
+    ids.push_back(other.choose(this->endpoint, 0).id);
   }
   EXPECT_EQ(ids, (std::vector<std::uint32_t>{1, 2, 3, 1, 2, 3}));
 }
@@ -186,7 +186,7 @@ TYPED_TEST(UpstreamTcpTransport, one_that_cannot_be_reached_is_out_after_three_t
 
 TYPED_TEST(UpstreamTcpTransport, an_endpoint_with_one_address_has_no_choice) {
   this->set_addresses(1, {1});
-  const AddressChoice only = this->transport->choose(this->endpoint);
+  const AddressChoice only = this->transport->choose(this->endpoint, 0);
   EXPECT_EQ(only.id, 1U);
   EXPECT_EQ(only.address, nullptr);
   EXPECT_EQ(this->transport->addresses(this->endpoint), nullptr);
@@ -230,8 +230,8 @@ TYPED_TEST(UpstreamTcpTransport, an_endpoint_without_addresses_fails_at_once) {
 // refuses, when the list becomes another one.
 TYPED_TEST(UpstreamTcpTransport, a_list_may_be_replaced_during_an_attempt) {
   this->set_addresses(1, {8, 9, 1});
-  std::optional<base::Result<std::unique_ptr<typename TypeParam::Stream>>> result;
-  AddressChoice chosen = this->transport->choose(this->endpoint);
+  std::optional<base::Result<net::StreamPtr>> result;
+  AddressChoice chosen = this->transport->choose(this->endpoint, 0);
   this->worker.tasks().spawn(test::keep_result(
       this->transport->connect(this->endpoint, chosen, this->worker.wheel().after(Duration(2'000))), result));
   this->worker.io().poll_one();

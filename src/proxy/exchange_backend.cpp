@@ -1,6 +1,4 @@
-// Definitions of Exchange: which backend an attempt goes to, and on which connection. Included by exchange.ipp.
-#pragma once
-
+// Exchange: which backend an attempt goes to, and on which connection.
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -11,8 +9,7 @@ namespace lb::proxy {
 
 // The backend of the next attempt, where `pick`, made in turn, is none yet or one that is down. None, with error_ set,
 // if the request has to do without.
-template <upstream::Transport T>
-net::Awaitable<upstream::Pick> Exchange<T>::choose(upstream::Pick pick) {
+net::Awaitable<upstream::Pick> Exchange::choose(upstream::Pick pick) {
   if (starved_) {
     co_await pause_before_another_round(context_.wheel.after(base::kRetryPause));
     pick = pick_in_turn();
@@ -38,16 +35,14 @@ net::Awaitable<upstream::Pick> Exchange<T>::choose(upstream::Pick pick) {
 }
 
 // The record names endpoints of the members before, too: they live as long as the request.
-template <upstream::Transport T>
-void Exchange<T>::use_members(const upstream::MembersPtr& members) {
+void Exchange::use_members(const upstream::MembersPtr& members) {
   if (members_ == members) return;
   if (members_ != nullptr) former_members_.push_back(std::move(members_));
   members_ = members;
 }
 
 // A place for which others wait is theirs; a backend without a limit has room for all.
-template <upstream::Transport T>
-upstream::Pick Exchange<T>::pick_in_turn() {
+upstream::Pick Exchange::pick_in_turn() {
   use_members(context_.members);
   return members_->pick(
       tried_, context_.waiting.is_anybody_in_line() ? upstream::Among::unlimited : upstream::Among::all, &record_);
@@ -55,8 +50,7 @@ upstream::Pick Exchange<T>::pick_in_turn() {
 
 // The backend whose connection is this client's own, if that may get the request. A new order of the members passes a
 // connection by: what it was logged in for is still there.
-template <upstream::Transport T>
-upstream::Pick Exchange<T>::pick_pinned() {
+upstream::Pick Exchange::pick_pinned() {
   upstream::Endpoint& endpoint = *(*pinned_)->endpoint;
   const bool usable = endpoint.is_up() && endpoint.is_active() && !endpoint.is_removed() &&
                       context_.transport.has(endpoint, (*pinned_)->chosen.id);
@@ -69,15 +63,13 @@ upstream::Pick Exchange<T>::pick_pinned() {
   return {.endpoint = &endpoint, .acquired = limited};
 }
 
-template <upstream::Transport T>
-net::Awaitable<void> Exchange<T>::pause_before_another_round(base::Deadline until) {
+net::Awaitable<void> Exchange::pause_before_another_round(base::Deadline until) {
   continue_gate_.reset();
   co_await continue_gate_.until(until);
 }
 
 // Every backend that could be picked has as many exchanges as it takes. Waits for its turn, for a bounded while.
-template <upstream::Transport T>
-net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
+net::Awaitable<upstream::Pick> Exchange::wait_for_room() {
   const base::Error before = error_;
   error_ = {base::ErrorKind::backends_busy, base::Side::internal, "every backend is at its connection limit"};
   if (context_.waiting.waiting() >= context_.settings.queue_max) co_return upstream::Pick{};
@@ -111,9 +103,8 @@ net::Awaitable<upstream::Pick> Exchange<T>::wait_for_room() {
 }
 
 // A connection that waits for a request: the client's own, or one from the pool.
-template <upstream::Transport T>
-std::unique_ptr<typename Exchange<T>::Upstream> Exchange<T>::take_idle(const upstream::Pick& pick) {
-  PinnedPtr<typename T::Stream>& pinned = *pinned_;
+std::unique_ptr<Exchange::Upstream> Exchange::take_idle(const upstream::Pick& pick) {
+  PinnedPtr& pinned = *pinned_;
   if (pinned && pinned->endpoint == pick.endpoint) {
     std::unique_ptr<Upstream> connection = std::move(pinned->connection);
     chosen_ = std::move(pinned->chosen);
@@ -128,8 +119,7 @@ std::unique_ptr<typename Exchange<T>::Upstream> Exchange<T>::take_idle(const ups
   return context_.pool.take(*pick.endpoint, look, chosen_.id);
 }
 
-template <upstream::Transport T>
-void Exchange<T>::keep_idle(const upstream::Pick& pick, std::unique_ptr<Upstream> connection) {
+void Exchange::keep_idle(const upstream::Pick& pick, std::unique_ptr<Upstream> connection) {
   if (!binds_connection_) {
     return connection->reuse() == http1::Reuse::at_once
                ? context_.pool.put(*pick.endpoint, std::move(connection), chosen_.id)
@@ -138,13 +128,11 @@ void Exchange<T>::keep_idle(const upstream::Pick& pick, std::unique_ptr<Upstream
   if (!keep_client_) return;  // its client's connection ends, and so does this one
   connection->rest();
   connection->stream().read_ahead();
-  *pinned_ = std::make_unique<Pinned<typename T::Stream>>(
-      Pinned<typename T::Stream>{members_, pick.endpoint, chosen_, std::move(connection)});
+  *pinned_ = std::make_unique<Pinned>(Pinned{members_, pick.endpoint, chosen_, std::move(connection)});
 }
 
 // A new connection; none after fail().
-template <upstream::Transport T>
-net::Awaitable<std::unique_ptr<typename Exchange<T>::Upstream>> Exchange<T>::connect(const upstream::Pick& pick) {
+net::Awaitable<std::unique_ptr<Exchange::Upstream>> Exchange::connect(const upstream::Pick& pick) {
   auto stream = co_await context_.transport.connect(*pick.endpoint, chosen_, connect_deadline(pick));
   if (!stream) {
     fail(FailedAt::nothing_sent, stream.error());
@@ -154,8 +142,7 @@ net::Awaitable<std::unique_ptr<typename Exchange<T>::Upstream>> Exchange<T>::con
   co_return std::make_unique<Upstream>(std::move(*stream), context_.response_states);
 }
 
-template <upstream::Transport T>
-base::Deadline Exchange<T>::connect_deadline(const upstream::Pick& pick) const noexcept {
+base::Deadline Exchange::connect_deadline(const upstream::Pick& pick) const noexcept {
   const base::Deadline own = context_.wheel.after(context_.settings.http.timeouts.connect);
   if (!pick.last_resort) return own;
   // Each of those that are left gets its share, so that one that swallows packets does not hide one that has come back.

@@ -1,48 +1,22 @@
-// Definitions of Exchange: what is remembered of it for logs and metrics. Included by exchange.ipp.
-#pragma once
-
-#include <array>
-#include <cstring>
-
+// Exchange: what is remembered of it for logs and metrics.
 #include "proxy/exchange.hpp"
+#include "proxy/request_id.hpp"
 
 namespace lb::proxy {
-
-// Eight hexadecimal digits at once: each byte of the word becomes the digit of one of its four bits.
-inline std::uint64_t hex_digits(std::uint32_t number) noexcept {
-  std::uint64_t nibbles = number;
-  nibbles = (nibbles | nibbles << 16U) & 0x0000ffff0000ffff;
-  nibbles = (nibbles | nibbles << 8U) & 0x00ff00ff00ff00ff;
-  nibbles = (nibbles | nibbles << 4U) & 0x0f0f0f0f0f0f0f0f;
-  const std::uint64_t letters = (nibbles + 0x0606060606060606) >> 4U & 0x0101010101010101;  // 1 where it is 10 or more
-  return nibbles + 0x3030303030303030 + letters * ('a' - '0' - 10);
-}
-
-// An id in the form of a W3C trace id. A worker never makes the same one twice, and two workers, of this balancer or
-// another, have the chance of one in 2^64 to be in step.
-inline void make_request_id(base::Random& random, std::string& out) {
-  std::array<std::uint64_t, 4> digits;
-  for (std::size_t i = 0; i < digits.size(); i += 2) {
-    const std::uint64_t bits = random.next();
-    digits[i] = hex_digits(static_cast<std::uint32_t>(bits >> 32U));
-    digits[i + 1] = hex_digits(static_cast<std::uint32_t>(bits));
-  }
-  out.resize(sizeof digits);
-  std::memcpy(out.data(), digits.data(), sizeof digits);
-}
+namespace {
 
 // A text of the client's, as far as logs keep it.
-inline void keep_text(std::string& out, std::string_view text) {
+void keep_text(std::string& out, std::string_view text) {
   out = text.substr(0, base::kLoggedTextBytesMax);
 }
 
-template <upstream::Transport T>
-telemetry::Micros Exchange<T>::elapsed() const noexcept {
+}  // namespace
+
+telemetry::Micros Exchange::elapsed() const noexcept {
   return std::chrono::duration_cast<telemetry::Micros>(context_.wheel.now() - started_);
 }
 
-template <upstream::Transport T>
-void Exchange<T>::begin_record() {
+void Exchange::begin_record() {
   started_ = context_.wheel.now();
   record_.clear();
   former_members_.clear();
@@ -50,8 +24,7 @@ void Exchange<T>::begin_record() {
 }
 
 // What is asked for by texts alone, while the head still stands in the buffer.
-template <upstream::Transport T>
-void Exchange<T>::record_texts(const http::RequestHead& request) {
+void Exchange::record_texts(const http::RequestHead& request) {
   std::string& line = record_.request_line;
   line.append(request.method_name).append(" ").append(request.target.substr(0, base::kLoggedTextBytesMax));
   line.append(request.version == http::Version::http_1_1 ? " HTTP/1.1" : " HTTP/1.0");
@@ -65,8 +38,7 @@ void Exchange<T>::record_texts(const http::RequestHead& request) {
 }
 
 // The client's id, or a new one, which the backend is told as well.
-template <upstream::Transport T>
-void Exchange<T>::identify() {
+void Exchange::identify() {
   id_is_ours_ = forwarded_.request_id.empty();
   if (!id_is_ours_) {
     record_.id = forwarded_.request_id;
@@ -77,8 +49,7 @@ void Exchange<T>::identify() {
   forwarded_.head.append("X-Request-Id: ").append(record_.id).append("\r\n");
 }
 
-template <upstream::Transport T>
-void Exchange<T>::begin_attempt(const upstream::Pick& pick) noexcept {
+void Exchange::begin_attempt(const upstream::Pick& pick) noexcept {
   if (attempt_.has_value()) context_.recorder.counters().retries[static_cast<std::size_t>(attempt_->result)].add();
   attempt_.emplace();
   attempt_->backend = pick.endpoint->url();
@@ -88,8 +59,7 @@ void Exchange<T>::begin_attempt(const upstream::Pick& pick) noexcept {
   counters(pick).attempts_begun.add();
 }
 
-template <upstream::Transport T>
-void Exchange<T>::record_connected(const upstream::Pick& pick) noexcept {
+void Exchange::record_connected(const upstream::Pick& pick) noexcept {
   attempt_->reused = reused_;
   if (reused_) {
     attempt_->connected = attempt_->began;
@@ -101,8 +71,7 @@ void Exchange<T>::record_connected(const upstream::Pick& pick) noexcept {
   }
 }
 
-template <upstream::Transport T>
-void Exchange<T>::record_answer(const upstream::Pick& pick, unsigned status) noexcept {
+void Exchange::record_answer(const upstream::Pick& pick, unsigned status) noexcept {
   attempt_->status = record_.status = status;
   attempt_->first_byte = record_.first_byte = elapsed();
   counters(pick).answers[telemetry::status_class(status)].add();
@@ -110,8 +79,7 @@ void Exchange<T>::record_answer(const upstream::Pick& pick, unsigned status) noe
 }
 
 // Of several addresses only the one that was asked; of the endpoint, if none could be reached. False: nobody was.
-template <upstream::Transport T>
-bool Exchange<T>::blame(const upstream::Pick& pick, std::string_view reason) {
+bool Exchange::blame(const upstream::Pick& pick, std::string_view reason) {
   failed_address_ = chosen_.id;
   if (chosen_.address == nullptr) {
     context_.cluster.record_failure(*pick.endpoint, reason, kind());
@@ -124,15 +92,13 @@ bool Exchange<T>::blame(const upstream::Pick& pick, std::string_view reason) {
   return true;
 }
 
-template <upstream::Transport T>
-void Exchange<T>::praise(const upstream::Pick& pick) {
+void Exchange::praise(const upstream::Pick& pick) {
   // The time is for minutes: that of the request's beginning will do.
   context_.cluster.record_success(*pick.endpoint, context_.recorder.worker(), kind(), started_);
   if (chosen_.address != nullptr) context_.cluster.record_success(*pick.endpoint, *chosen_.address);
 }
 
-template <upstream::Transport T>
-telemetry::AttemptResult Exchange<T>::result_of(Outcome outcome) const noexcept {
+telemetry::AttemptResult Exchange::result_of(Outcome outcome) const noexcept {
   using telemetry::AttemptResult;
   using telemetry::Ending;
   // A tunnel ends when either side does: that is how it is answered to the end.
@@ -164,8 +130,7 @@ telemetry::AttemptResult Exchange<T>::result_of(Outcome outcome) const noexcept 
   return AttemptResult::broke_off;
 }
 
-template <upstream::Transport T>
-void Exchange<T>::end_attempt(const upstream::Pick& pick, Outcome outcome) noexcept {
+void Exchange::end_attempt(const upstream::Pick& pick, Outcome outcome) noexcept {
   using telemetry::Ending;
   if (outcome == Outcome::cut && record_.ending == Ending::complete && attempt_->status != 101) {
     record_.ending = client_gone_ && !aborted_ ? Ending::client : Ending::balancer;
@@ -189,8 +154,7 @@ void Exchange<T>::end_attempt(const upstream::Pick& pick, Outcome outcome) noexc
 }
 
 // What stands in answer_head_ was sent, or the client was not there to take it.
-template <upstream::Transport T>
-void Exchange<T>::record_own_answer(const base::Result<void>& written) noexcept {
+void Exchange::record_own_answer(const base::Result<void>& written) noexcept {
   if (written) {
     record_.response_body_bytes = answer_head_.size() - answer_head_.find("\r\n\r\n") - 4;
   } else {
@@ -200,8 +164,7 @@ void Exchange<T>::record_own_answer(const base::Result<void>& written) noexcept 
 }
 
 // The request has ended: those who count and log are told. `what`: for the log's line.
-template <upstream::Transport T>
-void Exchange<T>::conclude(std::string_view what) {
+void Exchange::conclude(std::string_view what) {
   record_.total = record_.attempts.empty() || record_.refusal != telemetry::Refusal::none
                       ? elapsed()
                       : record_.attempts.back().ended;

@@ -1,14 +1,11 @@
-// Definitions of Exchange: the request's way to the backend. Included by exchange.ipp.
-#pragma once
-
+// Exchange: the request's way to the backend.
 #include "proxy/exchange.hpp"
 
 namespace lb::proxy {
 
 // Writes the head with what there is of the body, and starts the pump for the rest. A write that fails is not the end
 // of the attempt: the backend may have answered before it closed, so the answer is read all the same.
-template <upstream::Transport T>
-net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream::Pick& pick) {
+net::Awaitable<void> Exchange::send_request(Upstream& backend, const upstream::Pick& pick) {
   request_body_ = http1::OutgoingBody(body_kind_);
   pump_stopped_ = request_complete_ = false;
   client_error_.reset();
@@ -58,8 +55,7 @@ net::Awaitable<void> Exchange<T>::send_request(Upstream& backend, const upstream
 }
 
 // Beside the reading of the answer: the rest of the request's body, as it comes.
-template <upstream::Transport T>
-net::Awaitable<void> Exchange<T>::pump_body(Upstream& backend) {
+net::Awaitable<void> Exchange::pump_body(Upstream& backend) {
   if (body_waits_) {
     co_await continue_gate_.until(context_.wheel.after(base::kContinueWait));
     const http1::BodyRun kept = replay_.run(client_->body_ended());
@@ -84,8 +80,7 @@ net::Awaitable<void> Exchange<T>::pump_body(Upstream& backend) {
   if (!pump_stopped_) request_sent(backend);
 }
 
-template <upstream::Transport T>
-net::Awaitable<bool> Exchange<T>::send_body_run(Upstream& backend, const http1::BodyRun& run) {
+net::Awaitable<bool> Exchange::send_body_run(Upstream& backend, const http1::BodyRun& run) {
   net::BufferList buffers;
   request_body_.append(run, request_trailers(), buffers);
   attempt_request_bytes_ += run.bytes;
@@ -102,24 +97,21 @@ net::Awaitable<bool> Exchange<T>::send_body_run(Upstream& backend, const http1::
 }
 
 // Without those that Connection names.
-template <upstream::Transport T>
-std::string_view Exchange<T>::request_trailers() {
+std::string_view Exchange::request_trailers() {
   const std::string_view trailers = client_->request_trailers();
   if (trailers.empty() || forwarded_.named.empty()) return trailers;
   kept_trailers_ = http::without_named(trailers, forwarded_.named);
   return kept_trailers_;
 }
 
-template <upstream::Transport T>
-void Exchange<T>::keep_for_repeat(Upstream& backend, const http1::BodyRun& run) {
+void Exchange::keep_for_repeat(Upstream& backend, const http1::BodyRun& run) {
   // A method that is not idempotent is not repeated once a byte of it was written: nothing is worth keeping then.
   if (!idempotent() && backend.wrote_anything()) return replay_.forget();
   replay_.record(run);
 }
 
 // From here on the backend has all it needs: its clock runs, and the client has nothing to do but wait or leave.
-template <upstream::Transport T>
-void Exchange<T>::request_sent(Upstream& backend) noexcept {
+void Exchange::request_sent(Upstream& backend) noexcept {
   request_complete_ = true;
   backend.set_response_deadline(context_.wheel.after(context_.settings.http.timeouts.first_response_byte));
   client_->watch(&Exchange::client_gone, this);
@@ -127,8 +119,7 @@ void Exchange<T>::request_sent(Upstream& backend) noexcept {
 
 // RFC 9110 has no word for it; nginx, Go and Caddy do the same: a client that closes while its answer is awaited wants
 // none.
-template <upstream::Transport T>
-void Exchange<T>::client_gone(void* self, base::ErrorKind how) noexcept {
+void Exchange::client_gone(void* self, base::ErrorKind how) noexcept {
   auto& exchange = *static_cast<Exchange*>(self);
   exchange.client_gone_ = true;
   exchange.aborted_ = how == base::ErrorKind::cancelled;
@@ -137,14 +128,12 @@ void Exchange<T>::client_gone(void* self, base::ErrorKind how) noexcept {
 }
 
 // The usual end of it: all was sent, and nobody had to be watched yet.
-template <upstream::Transport T>
-bool Exchange<T>::request_side_ended() noexcept {
+bool Exchange::request_side_ended() noexcept {
   return !pump_.running() && client_->stop_watching_now();
 }
 
 // After the answer: whatever still reads from the client or writes to the backend ends.
-template <upstream::Transport T>
-net::Awaitable<void> Exchange<T>::stop_request_side() {
+net::Awaitable<void> Exchange::stop_request_side() {
   if (pump_.running() && !request_complete_) {
     pump_stopped_ = true;
     continue_gate_.wake();

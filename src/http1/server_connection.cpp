@@ -1,13 +1,18 @@
-// Definitions of ServerConnection; included where it is instantiated.
-#pragma once
-
 #include "http1/server_connection.hpp"
+
+#include <algorithm>
+#include <utility>
 
 namespace lb::http1 {
 
-template <net::Stream S>
-ServerConnection<S>::ServerConnection(std::unique_ptr<S> stream, RequestStates<S>& states, net::SessionSet& sessions,
-                                      std::string client_address)
+RequestState::RequestState(net::DeadlineWheel& wheel, net::Executor executor, net::BlockPool& blocks,
+                           const Settings& settings)
+    : reader(blocks, http::HeadParser::Kind::request, settings),
+      watch_entry(wheel, &ServerConnection::begin_watching, this),
+      watcher(std::move(executor)) {}
+
+ServerConnection::ServerConnection(net::StreamPtr stream, RequestStates& states, net::SessionSet& sessions,
+                                   std::string client_address)
     : stream_(std::move(stream)),
       sessions_(sessions),
       states_(states),
@@ -16,13 +21,11 @@ ServerConnection<S>::ServerConnection(std::unique_ptr<S> stream, RequestStates<S
   sessions_.add(*this);
 }
 
-template <net::Stream S>
-ServerConnection<S>::~ServerConnection() {
+ServerConnection::~ServerConnection() {
   states_.give_back(std::move(state_));
 }
 
-template <net::Stream S>
-base::Deadline ServerConnection<S>::begin_waiting() {
+base::Deadline ServerConnection::begin_waiting() {
   idle_since_ = stream_->wheel().now();
   sessions_.note_idle(*this);
   // The answer that went out while the stop began did not say that it was the last one: the next request may follow.
@@ -34,8 +37,7 @@ base::Deadline ServerConnection<S>::begin_waiting() {
 
 // A stream that reads ahead is waited for without a buffer. On another one it is kept for a second, because the next
 // request of a busy client comes at once, and a read that already has its buffer needs no further system call.
-template <net::Stream S>
-net::Awaitable<Arrival> ServerConnection<S>::wait_for_request() {
+net::Awaitable<Arrival> ServerConnection::wait_for_request() {
   constexpr base::Duration kBufferKept{1000};
   LB_CHECK(body_ended());
   if (!input().empty()) co_return Arrival::request;
@@ -70,8 +72,7 @@ net::Awaitable<Arrival> ServerConnection<S>::wait_for_request() {
   co_return arrival;
 }
 
-template <net::Stream S>
-net::Awaitable<base::Result<Arrival>> ServerConnection<S>::read_request() {
+net::Awaitable<base::Result<Arrival>> ServerConnection::read_request() {
   LB_CHECK(!input().empty());
   first_request_ = false;
   const base::Deadline deadline = stream_->wheel().after(settings().timeouts.header);
@@ -95,8 +96,7 @@ net::Awaitable<base::Result<Arrival>> ServerConnection<S>::read_request() {
 }
 
 // RFC 9112 section 2.2: empty lines before a request line are read over.
-template <net::Stream S>
-net::Awaitable<base::Result<Arrival>> ServerConnection<S>::skip_empty_lines(base::Deadline deadline) {
+net::Awaitable<base::Result<Arrival>> ServerConnection::skip_empty_lines(base::Deadline deadline) {
   for (std::size_t lines = 0;;) {
     const std::string_view unread = input().unread();
     if (unread.starts_with("\r\n")) {
@@ -115,8 +115,7 @@ net::Awaitable<base::Result<Arrival>> ServerConnection<S>::skip_empty_lines(base
   }
 }
 
-template <net::Stream S>
-base::Result<void> ServerConnection<S>::examine_head() {
+base::Result<void> ServerConnection::examine_head() {
   const auto cut = reader().parser().cut_request(reader().head_text(), state_->head);
   if (!cut) return cut;
   const auto checked = http::check_request_fields(state_->head);
@@ -137,8 +136,7 @@ base::Result<void> ServerConnection<S>::examine_head() {
   return {};
 }
 
-template <net::Stream S>
-base::Result<BodyRun> ServerConnection<S>::take_buffered_body() {
+base::Result<BodyRun> ServerConnection::take_buffered_body() {
   auto run = reader().body().take(input());
   if (!run) return base::Error{run.error().kind, base::Side::downstream, run.error().detail};
   state_->body_bytes += run->bytes;
@@ -148,8 +146,7 @@ base::Result<BodyRun> ServerConnection<S>::take_buffered_body() {
   return run;
 }
 
-template <net::Stream S>
-net::Awaitable<base::Result<BodyRun>> ServerConnection<S>::read_body() {
+net::Awaitable<base::Result<BodyRun>> ServerConnection::read_body() {
   auto run = co_await reader().read_body(settings().timeouts.body_idle, base::Side::downstream);
   if (!run) co_return run;
   state_->body_bytes += run->bytes;
@@ -160,23 +157,20 @@ net::Awaitable<base::Result<BodyRun>> ServerConnection<S>::read_body() {
   co_return run;
 }
 
-template <net::Stream S>
-void ServerConnection<S>::watch(OnGone on_gone, void* context) noexcept {
+void ServerConnection::watch(OnGone on_gone, void* context) noexcept {
   state_->on_gone = on_gone;
   state_->on_gone_context = context;
   state_->watch_entry.arm(stream_->wheel().after(base::kAbortWatchDelay));
 }
 
-template <net::Stream S>
-void ServerConnection<S>::begin_watching(void* state) noexcept {
-  auto& its = *static_cast<RequestState<S>*>(state);
+void ServerConnection::begin_watching(void* state) noexcept {
+  auto& its = *static_cast<RequestState*>(state);
   if (its.on_gone != nullptr && !its.watcher.running()) its.watcher.start(its.connection->watch_client());
 }
 
 // Bytes that come meanwhile are the next request, pipelined, or the beginning of a tunnel: they are kept, up to a block
 // of them, because only behind them the client's end can be seen.
-template <net::Stream S>
-net::Awaitable<void> ServerConnection<S>::watch_client() {
+net::Awaitable<void> ServerConnection::watch_client() {
   // stop_watching() may have come when a read had just ended: its cancelling was in vain, and there must be no next
   // one.
   while (state_->on_gone != nullptr && input().unread().size() < base::kSmallBlockBytes) {
@@ -188,26 +182,23 @@ net::Awaitable<void> ServerConnection<S>::watch_client() {
   }
 }
 
-template <net::Stream S>
-bool ServerConnection<S>::stop_watching_now() noexcept {
+bool ServerConnection::stop_watching_now() noexcept {
   state_->on_gone = nullptr;
   state_->watch_entry.disarm();
   return !state_->watcher.running();
 }
 
-template <net::Stream S>
-net::Awaitable<void> ServerConnection<S>::stop_watching() {
+net::Awaitable<void> ServerConnection::stop_watching() {
   if (stop_watching_now()) co_return;
   stream_->cancel_read();
   co_await state_->watcher.join();
 }
 
-template <net::Stream S>
-net::Awaitable<void> ServerConnection<S>::finish(Linger linger) {
+net::Awaitable<void> ServerConnection::finish(Linger linger) {
   co_await stop_watching();
   // First of all what was held back for this moment (net::Next::close) leaves: a close() that finds bytes unread throws
   // away what was not sent.
-  stream_->shutdown_send();
+  static_cast<void>(co_await stream_->shutdown_send(base::kLingerTime));
   const bool unread =
       linger == Linger::always || !body_ended() || !input().empty() || stream_->probe() == net::Probe::readable;
   if (unread) {
@@ -223,8 +214,7 @@ net::Awaitable<void> ServerConnection<S>::finish(Linger linger) {
   stream_->close();
 }
 
-template <net::Stream S>
-void ServerConnection<S>::drain() noexcept {
+void ServerConnection::drain() noexcept {
   if (!idles()) return;
   // A client that has only just connected is about to send its request and would see a failure; one that had an answer
   // on this connection knows that it may be closed (RFC 9112 section 9.3.1).
@@ -239,8 +229,7 @@ void ServerConnection<S>::drain() noexcept {
   }
 }
 
-template <net::Stream S>
-bool ServerConnection<S>::make_way() noexcept {
+bool ServerConnection::make_way() noexcept {
   if (stream_->probe() == net::Probe::readable) return false;
   stream_->cancel_read();
   return true;

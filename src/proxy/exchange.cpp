@@ -1,28 +1,22 @@
-// Definitions of Exchange: the attempts. Included where it is instantiated.
-#pragma once
+// Exchange: the attempts.
+#include "proxy/exchange.hpp"
 
 #include <algorithm>
 #include <string>
 #include <utility>
 
 #include "http/authentication.hpp"
-#include "proxy/exchange.hpp"
-#include "proxy/exchange_backend.ipp"
-#include "proxy/exchange_record.ipp"
-#include "proxy/exchange_request.ipp"
-#include "proxy/exchange_response.ipp"
+#include "proxy/request_id.hpp"
 
 namespace lb::proxy {
 
-template <upstream::Transport T>
-Exchange<T>::Exchange(ExchangeContext<T>& context)
+Exchange::Exchange(ExchangeContext& context)
     : context_(context),
       place_(context.waiting),
       pump_(context.executor),
       continue_gate_(context.executor, context.wheel) {}
 
-template <upstream::Transport T>
-net::Awaitable<bool> Exchange<T>::run(Downstream& client, PinnedPtr<typename T::Stream>& pinned) {
+net::Awaitable<bool> Exchange::run(Downstream& client, PinnedPtr& pinned) {
   client_ = &client;
   pinned_ = &pinned;
   if (const auto prepared = prepare(); !prepared) co_return co_await refuse(prepared.error());
@@ -48,8 +42,7 @@ net::Awaitable<bool> Exchange<T>::run(Downstream& client, PinnedPtr<typename T::
 }
 
 // Everything that is needed of the request, before its bytes make way for its body.
-template <upstream::Transport T>
-base::Result<void> Exchange<T>::prepare() {
+base::Result<void> Exchange::prepare() {
   const http::RequestHead& request = client_->request();
   const http::ConnectionOptions& options = client_->options();
   method_ = request.method;
@@ -85,8 +78,7 @@ base::Result<void> Exchange<T>::prepare() {
 
 // RFC 9110 section 9.3.1: content of a GET may be taken for another request by backends that do not expect any. What
 // they make of it must not become the answer to the next request on the connection, which may be somebody else's.
-template <upstream::Transport T>
-bool Exchange<T>::has_unusual_body() const noexcept {
+bool Exchange::has_unusual_body() const noexcept {
   if (body_kind_ == http::BodyKind::none) return false;
   switch (method_) {
     case http::Method::get:
@@ -99,8 +91,7 @@ bool Exchange<T>::has_unusual_body() const noexcept {
   }
 }
 
-template <upstream::Transport T>
-net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstream::Pick& pick) {
+net::Awaitable<Exchange::Outcome> Exchange::attempt(const upstream::Pick& pick) {
   begin_attempt(pick);
   ++attempt_number_;
   std::unique_ptr<Upstream> connection;
@@ -113,7 +104,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   }
   record_connected(pick);
   backend_ = connection.get();
-  backend_->begin(method_);
+  backend_->begin(method_, &client_->stream());
   co_await send_request(*backend_, pick);
   const Outcome outcome = co_await relay_answer(*backend_, pick);
   if (!request_side_ended()) co_await stop_request_side();
@@ -129,8 +120,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::attempt(const upstrea
   co_return outcome;
 }
 
-template <upstream::Transport T>
-typename Exchange<T>::Outcome Exchange<T>::fail(FailedAt at, const base::Error& error) noexcept {
+Exchange::Outcome Exchange::fail(FailedAt at, const base::Error& error) noexcept {
   error_ = error;
   const bool over_limits = error.side == base::Side::upstream && error.kind == base::ErrorKind::header_too_large;
   failure_.at = over_limits ? FailedAt::over_limits : at;
@@ -141,8 +131,7 @@ typename Exchange<T>::Outcome Exchange<T>::fail(FailedAt at, const base::Error& 
 }
 
 // What an error of reading the answer says about the attempt.
-template <upstream::Transport T>
-typename Exchange<T>::Outcome Exchange<T>::fail_reading_answer(Upstream& backend, const base::Error& error) noexcept {
+Exchange::Outcome Exchange::fail_reading_answer(Upstream& backend, const base::Error& error) noexcept {
   using base::ErrorKind;
   if (client_gone_) return Outcome::cut;
   if (client_error_) return fail(FailedAt::no_answer, *client_error_);
@@ -165,8 +154,7 @@ typename Exchange<T>::Outcome Exchange<T>::fail_reading_answer(Upstream& backend
 }
 
 // Settles who is to blame for the attempt that failed, and whether there is another.
-template <upstream::Transport T>
-bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
+bool Exchange::may_try_again(const upstream::Pick& pick) {
   if (error_.side == base::Side::downstream) return false;
   const Verdict verdict = decide(failure_);
   if (failure_.at == FailedAt::stale) {
@@ -216,16 +204,14 @@ bool Exchange<T>::may_try_again(const upstream::Pick& pick) {
 }
 
 // Whether a backend is left that was not tried, before any is tried again.
-template <upstream::Transport T>
-bool Exchange<T>::others_left() const {
+bool Exchange::others_left() const {
   if (pauses_ > 0) return false;
   return std::ranges::any_of(context_.members->endpoints(), [this](const auto& endpoint) {
     return endpoint->is_active() && std::ranges::find(tried_, endpoint->slot()) == tried_.end();
   });
 }
 
-template <upstream::Transport T>
-net::Awaitable<bool> Exchange<T>::refuse(const base::Error& error) {
+net::Awaitable<bool> Exchange::refuse(const base::Error& error) {
   record_.detail = error.detail;
   if (is_unanswerable(error)) {
     client_->abort();
@@ -245,8 +231,7 @@ net::Awaitable<bool> Exchange<T>::refuse(const base::Error& error) {
 }
 
 // What was to go no further than here: OPTIONS learns what is allowed; TRACE would have to be reflected.
-template <upstream::Transport T>
-net::Awaitable<bool> Exchange<T>::answer_as_last() {
+net::Awaitable<bool> Exchange::answer_as_last() {
   if (method_ != http::Method::options)
     co_return co_await refuse({base::ErrorKind::method_not_allowed, base::Side::downstream, "TRACE that ends here"});
   const AfterAnswer after = after_own_answer();
@@ -260,15 +245,13 @@ net::Awaitable<bool> Exchange<T>::answer_as_last() {
 
 // A request that was read to its end leaves a connection that can go on; after any other nobody knows where the next
 // begins.
-template <upstream::Transport T>
-AfterAnswer Exchange<T>::after_own_answer() const noexcept {
+AfterAnswer Exchange::after_own_answer() const noexcept {
   if (!keep_alive_ || !client_->body_ended() || client_->draining()) return AfterAnswer::close;
   return version_ == http::Version::http_1_0 ? AfterAnswer::keep_alive_said : AfterAnswer::keep_alive;
 }
 
 // Sends what stands in answer_head_. True: another request may follow.
-template <upstream::Transport T>
-net::Awaitable<bool> Exchange<T>::send_own_answer(AfterAnswer after) {
+net::Awaitable<bool> Exchange::send_own_answer(AfterAnswer after) {
   net::BufferList buffers;
   buffers.emplace_back(answer_head_.data(), answer_head_.size());
   const auto written =
@@ -277,8 +260,7 @@ net::Awaitable<bool> Exchange<T>::send_own_answer(AfterAnswer after) {
   co_return written.has_value() && after != AfterAnswer::close;
 }
 
-template <upstream::Transport T>
-net::Awaitable<void> Exchange<T>::refuse_unread(Downstream& client, const base::Error& error) {
+net::Awaitable<void> Exchange::refuse_unread(Downstream& client, const base::Error& error) {
   client_ = &client;
   if (is_unanswerable(error)) co_return;
   begin_record();
@@ -300,8 +282,7 @@ net::Awaitable<void> Exchange<T>::refuse_unread(Downstream& client, const base::
   }
 }
 
-template <upstream::Transport T>
-void Exchange<T>::log_outcome(unsigned status, std::string_view what) const {
+void Exchange::log_outcome(unsigned status, std::string_view what) const {
   const base::LogLevel level =
       status >= 500 && what.find("://") == std::string_view::npos ? base::LogLevel::warning : base::LogLevel::debug;
   if (!base::log_enabled(level)) return;

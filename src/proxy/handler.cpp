@@ -1,25 +1,23 @@
-// Definitions of Handler; included where it is instantiated.
-#pragma once
+#include "proxy/handler.hpp"
 
 #include <utility>
 
-#include "http1/server_connection.ipp"
-#include "proxy/exchange.ipp"
-#include "proxy/handler.hpp"
-
 namespace lb::proxy {
+
+namespace {
 
 // Each exchange counts itself among the users of the members. With a counter of the worker's own, no other worker's
 // cache is disturbed.
-inline upstream::MembersPtr own_reference(const upstream::MembersPtr& members) {
+upstream::MembersPtr own_reference(const upstream::MembersPtr& members) {
   const auto own = std::make_shared<const upstream::MembersPtr>(members);
   return {own, own->get()};
 }
 
-template <upstream::Transport T>
-Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks,
-                    net::SessionSet& sessions, const Settings& settings, upstream::Cluster& cluster, T& transport,
-                    telemetry::Recorder& recorder, std::uint64_t seed)
+}  // namespace
+
+Handler::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, net::SessionSet& sessions,
+                 const Settings& settings, upstream::Cluster& cluster, upstream::Transport& transport,
+                 telemetry::Recorder& recorder, std::uint64_t seed)
     : sessions_(sessions),
       response_states_(blocks, settings.http),
       pool_(wheel, settings.pool),
@@ -31,30 +29,26 @@ Handler<T>::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::Bloc
   blocks.give_up_unused(wheel);
 }
 
-template <upstream::Transport T>
-void Handler<T>::set_members(const upstream::MembersPtr& members) {
+void Handler::set_members(const upstream::MembersPtr& members) {
   const upstream::MembersPtr before = std::exchange(context_.members, own_reference(members));
   for (const auto& endpoint : before->endpoints()) {
     if (endpoint->is_removed()) pool_.drop_idle(*endpoint);
   }
 }
 
-template <upstream::Transport T>
-typename Handler<T>::ExchangePtr Handler<T>::take_exchange() {
+Handler::ExchangePtr Handler::take_exchange() {
   ExchangePtr exchange = resting_.take();
-  return exchange ? std::move(exchange) : std::make_unique<Exchange<T>>(context_);
+  return exchange ? std::move(exchange) : std::make_unique<Exchange>(context_);
 }
 
-template <upstream::Transport T>
-void Handler<T>::give_back(ExchangePtr exchange) noexcept {
+void Handler::give_back(ExchangePtr exchange) noexcept {
   exchange->rest();
   resting_.give_back(std::move(exchange));
 }
 
-template <upstream::Transport T>
-net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> stream, std::string client_address) {
+net::Awaitable<void> Handler::serve(net::StreamPtr stream, std::string client_address) {
   Client client(std::move(stream), states_, sessions_, std::move(client_address));
-  PinnedPtr<typename T::Stream> pinned;
+  PinnedPtr pinned;
   for (;;) {
     const auto arrival = co_await client.wait_for_request();
     if (arrival == http1::Arrival::nobody) break;
@@ -73,10 +67,9 @@ net::Awaitable<void> Handler<T>::serve(std::unique_ptr<typename T::Stream> strea
   co_await client.finish(http1::Linger::if_unread);
 }
 
-template <upstream::Transport T>
-net::Awaitable<void> Handler<T>::turn_away(std::unique_ptr<typename T::Stream> stream, std::string client_address) {
+net::Awaitable<void> Handler::turn_away(net::StreamPtr stream, std::string client_address) {
   Client client(std::move(stream), states_, sessions_, std::move(client_address));
-  Exchange<T> exchange(context_);
+  Exchange exchange(context_);
   co_await exchange.refuse_unread(
       client, {base::ErrorKind::connection_limit, base::Side::internal, "connection limit reached"});
   co_await client.finish(http1::Linger::always);  // its request is on the way

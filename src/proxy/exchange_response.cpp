@@ -1,13 +1,25 @@
-// Definitions of Exchange: the answer's way to the client. Included by exchange.ipp.
-#pragma once
-
+// Exchange: the answer's way to the client.
+#include "http/authentication.hpp"
 #include "proxy/exchange.hpp"
 #include "proxy/tunnel.hpp"
 
 namespace lb::proxy {
+namespace {
 
-template <upstream::Transport T>
-net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_answer(Upstream& backend, const upstream::Pick& pick) {
+// A small answer goes out in one piece: copying its body behind the head costs less than telling the kernel of several.
+void join_if_small(std::string& head, net::BufferList& buffers) {
+  constexpr std::size_t kSmall = 4096;
+  if (buffers.size() == 1 || net::asio::buffer_size(buffers) > kSmall) return;
+  for (std::size_t i = 1; i < buffers.size(); ++i) {
+    head.append(static_cast<const char*>(buffers[i].data()), buffers[i].size());
+  }
+  buffers.clear();
+  buffers.emplace_back(head.data(), head.size());
+}
+
+}  // namespace
+
+net::Awaitable<Exchange::Outcome> Exchange::relay_answer(Upstream& backend, const upstream::Pick& pick) {
   const base::Duration patience = context_.settings.http.timeouts.first_response_byte;
   base::Deadline interim_deadline = base::kNever;
   for (std::size_t interim_bytes = 0;;) {
@@ -39,8 +51,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_answer(Upstream
 }
 
 // 1xx: passed on to those who can read it (RFC 9110 section 15.2).
-template <upstream::Transport T>
-net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_interim(Upstream& backend) {
+net::Awaitable<Exchange::Outcome> Exchange::relay_interim(Upstream& backend) {
   const bool agreed = backend.response().status == 100;
   // Those of an attempt that failed stand for themselves: another one's would say it all again.
   const bool said_before = interims_passed_ != 0 && interims_passed_ != attempt_number_;
@@ -59,8 +70,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_interim(Upstrea
 }
 
 // How the end of the answer is shown to the client, and whether its connection goes on.
-template <upstream::Transport T>
-http::ResponseForm Exchange<T>::form_of_answer(Upstream& backend) {
+http::ResponseForm Exchange::form_of_answer(Upstream& backend) {
   const bool http_1_1 = version_ == http::Version::http_1_1;
   const http::BodyKind kind = backend.framing().kind;
   http::ResponseForm form;
@@ -80,19 +90,7 @@ http::ResponseForm Exchange<T>::form_of_answer(Upstream& backend) {
   return form;
 }
 
-// A small answer goes out in one piece: copying its body behind the head costs less than telling the kernel of several.
-inline void join_if_small(std::string& head, net::BufferList& buffers) {
-  constexpr std::size_t kSmall = 4096;
-  if (buffers.size() == 1 || net::asio::buffer_size(buffers) > kSmall) return;
-  for (std::size_t i = 1; i < buffers.size(); ++i) {
-    head.append(static_cast<const char*>(buffers[i].data()), buffers[i].size());
-  }
-  buffers.clear();
-  buffers.emplace_back(head.data(), head.size());
-}
-
-template <upstream::Transport T>
-net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream& backend, const upstream::Pick& pick) {
+net::Awaitable<Exchange::Outcome> Exchange::relay_final(Upstream& backend, const upstream::Pick& pick) {
   const unsigned status = backend.response().status;
   const http::ResponseForm form = form_of_answer(backend);
   answer_head_.clear();
@@ -115,8 +113,7 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     if (!trailers.empty() && !named.empty()) trailers = kept_trailers = http::without_named(trailers, named);
     body.append(*run, trailers, buffers);
     if (first) join_if_small(answer_head_, buffers);
-    bool relay_next = false;
-    if constexpr (net::SplicingStream<typename T::Stream>) relay_next = !relayed_in_kernel && backend.may_relay_body();
+    const bool relay_next = !relayed_in_kernel && backend.may_relay_body();
     const net::Next next = run->end ? (keep_client_ ? net::Next::anything : net::Next::close)
                            : relay_next && backend.more_at_hand() ? net::Next::more
                                                                   : net::Next::anything;
@@ -125,13 +122,11 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
     record_.response_body_bytes += run->bytes;
     if (run->end) break;
     buffers.clear();
-    if constexpr (net::SplicingStream<typename T::Stream>) {
-      if (relay_next) {
-        relayed_in_kernel = true;
-        const auto relayed = co_await relay_in_kernel(backend);
-        if (!relayed) co_return cut(pick, relayed.error(), form.body);
-        if (backend.body_ended()) break;
-      }
+    if (relay_next) {
+      relayed_in_kernel = true;
+      const auto relayed = co_await relay_in_kernel(backend);
+      if (!relayed) co_return cut(pick, relayed.error(), form.body);
+      if (backend.body_ended()) break;
     }
     // One side is read only when the other has taken what was read before: that is all the back-pressure there is.
     run = co_await backend.read_body();
@@ -142,22 +137,17 @@ net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_final(Upstream&
 }
 
 // As much of the rest of the body as does: none where no pipe is to be had. It is counted as it goes to the client.
-template <upstream::Transport T>
-net::Awaitable<base::Result<void>> Exchange<T>::relay_in_kernel(Upstream& backend)
-  requires net::SplicingStream<typename T::Stream>
-{
+net::Awaitable<base::Result<void>> Exchange::relay_in_kernel(Upstream& backend) {
   net::Pipe pipe = context_.pipes.take();
   if (!pipe) co_return base::Result<void>();
   const std::uint64_t before = client_->stream().bytes_written();
-  const auto relayed = co_await backend.relay_body(client_->stream(), pipe);
+  const auto relayed = co_await backend.relay_body(pipe);
   record_.response_body_bytes += client_->stream().bytes_written() - before;
   co_return relayed;
 }
 
 // Part of the answer is with the client. Nothing can be repeated now; the client has to see that the rest is missing.
-template <upstream::Transport T>
-typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const base::Error& error,
-                                               http::BodyKind shown_as) {
+Exchange::Outcome Exchange::cut(const upstream::Pick& pick, const base::Error& error, http::BodyKind shown_as) {
   using telemetry::Ending;
   const bool client_left = error.side == base::Side::downstream || client_gone_ || client_error_;
   const bool ended_by_us = client_gone_ || client_error_ ? aborted_ : error.kind == base::ErrorKind::cancelled;
@@ -178,8 +168,7 @@ typename Exchange<T>::Outcome Exchange<T>::cut(const upstream::Pick& pick, const
   return Outcome::cut;
 }
 
-template <upstream::Transport T>
-net::Awaitable<typename Exchange<T>::Outcome> Exchange<T>::relay_tunnel(Upstream& backend, const upstream::Pick& pick) {
+net::Awaitable<Exchange::Outcome> Exchange::relay_tunnel(Upstream& backend, const upstream::Pick& pick) {
   // Until the switch was asked for, agreed to and passed on, everything is HTTP; and a request has to be over first.
   const bool switched = http::switches_as_offered(backend.response(), forwarded_.upgrade);
   if (!switched || !request_complete_) {
