@@ -24,6 +24,8 @@ std::string_view to_string(ErrorKind kind) noexcept {
       return "method not allowed";
     case ErrorKind::closed:
       return "connection closed";
+    case ErrorKind::truncated:
+      return "connection ended without saying so";
     case ErrorKind::reset:
       return "connection reset";
     case ErrorKind::timeout:

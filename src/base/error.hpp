@@ -21,9 +21,10 @@ enum class ErrorKind : std::uint8_t {
   unsupported_version,  // HTTP/2.0 in a 1.x head and the like
   method_not_allowed,   // CONNECT
   // The peer's connection.
-  closed,   // orderly end where more was expected
-  reset,    // connection reset or broken pipe
-  timeout,  // the deadline of the wait passed
+  closed,     // orderly end where more was expected
+  truncated,  // an end that the peer has not said to be its end, where it would have (TLS: RFC 8446 section 6.1)
+  reset,      // connection reset or broken pipe
+  timeout,    // the deadline of the wait passed
   // Reaching a backend.
   resolve_failed,
   connect_refused,
@@ -49,6 +50,11 @@ struct Error {
 
   friend bool operator==(const Error& a, const Error& b) noexcept { return a.kind == b.kind && a.side == b.side; }
 };
+
+// Whether the peer is gone, in whatever way.
+[[nodiscard]] constexpr bool is_end_of_connection(ErrorKind kind) noexcept {
+  return kind == ErrorKind::closed || kind == ErrorKind::truncated || kind == ErrorKind::reset || kind == ErrorKind::io;
+}
 
 [[nodiscard]] std::string_view to_string(ErrorKind kind) noexcept;
 [[nodiscard]] std::string_view to_string(Side side) noexcept;

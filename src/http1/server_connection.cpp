@@ -85,7 +85,7 @@ net::Awaitable<base::Result<Arrival>> ServerConnection::read_request() {
   if (!read) {
     const base::ErrorKind kind = read.error().kind;
     // Whoever left in the middle of a head is not there to be answered; the server's own end is not its fault.
-    if (kind == base::ErrorKind::closed || kind == base::ErrorKind::reset || kind == base::ErrorKind::cancelled) {
+    if (base::is_end_of_connection(kind) || kind == base::ErrorKind::cancelled) {
       co_return Arrival::nobody;
     }
     co_return read.error();

@@ -42,6 +42,7 @@ ErrorStatus upstream_status(ErrorKind kind) noexcept {
     case ErrorKind::connect_timeout:
       return {502, "Bad Gateway", "connection_timeout"};
     case ErrorKind::closed:
+    case ErrorKind::truncated:
     case ErrorKind::reset:
       return {502, "Bad Gateway", "connection_terminated"};
     case ErrorKind::header_too_large:
@@ -105,7 +106,7 @@ telemetry::Refusal refusal_of(const base::Error& error) noexcept {
 bool is_unanswerable(const base::Error& error) noexcept {
   if (error.kind == ErrorKind::cancelled) return true;
   return error.side == Side::downstream &&
-         (error.kind == ErrorKind::closed || error.kind == ErrorKind::reset || error.kind == ErrorKind::io);
+         base::is_end_of_connection(error.kind);
 }
 
 std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after, AnswerBody body,

@@ -141,6 +141,7 @@ Exchange::Outcome Exchange::fail_reading_answer(Upstream& backend, const base::E
     case ErrorKind::timeout:
       return fail(FailedAt::answer_timeout, cause);
     case ErrorKind::closed:
+    case ErrorKind::truncated:
     case ErrorKind::reset:
     case ErrorKind::io:
       if (backend.answered()) return fail(FailedAt::bad_answer, cause);

@@ -51,7 +51,7 @@ struct World {
 
 class MemoryStream final : public net::Stream {
  public:
-  enum class End : std::uint8_t { closed, reset };
+  enum class End : std::uint8_t { closed, truncated, reset };
 
   struct Options {
     std::size_t read_slice = SIZE_MAX;  // bytes that one read gives at most
@@ -232,6 +232,7 @@ class MemoryStream final : public net::Stream {
 
     void end(End how) noexcept {
       ended = true;
+      truncated = how == End::truncated;
       if (how == End::reset) {
         reset = true;
         bytes.clear();
@@ -251,6 +252,7 @@ class MemoryStream final : public net::Stream {
     std::string bytes;
     std::size_t capacity;
     bool ended = false;  // nothing follows
+    bool truncated = false;  // without having said so
     bool reset = false;
     MemoryStream* reader = nullptr;
     MemoryStream* writer = nullptr;
@@ -279,6 +281,7 @@ class MemoryStream final : public net::Stream {
   [[nodiscard]] bool readable() const noexcept { return !in_->bytes.empty() || in_->ended || in_->reset; }
   [[nodiscard]] base::Error end_of_input() const noexcept {
     if (in_->reset) return {base::ErrorKind::reset, side_, "connection reset"};
+    if (in_->truncated) return {base::ErrorKind::truncated, side_, "connection truncated"};
     return {base::ErrorKind::closed, side_, "connection closed"};
   }
 

@@ -121,7 +121,7 @@ void fail_after(const Fault& fault, std::size_t bytes, bool is_get) {
 
 TEST(ProxyExchangeFaults, a_failure_at_every_byte_of_the_answer_is_retried_or_cut_but_never_a_wrong_answer) {
   for (const std::string& answer : {kCounted, kChunked, kInterim, kUntilClose}) {
-    for (const End how : {End::closed, End::reset}) {
+    for (const End how : {End::closed, End::truncated, End::reset}) {
       // Without a length the orderly end is the end of the answer, wherever it comes in the body.
       const bool any_end_is_good = answer == kUntilClose && how == End::closed;
       for (const std::size_t slice : {std::size_t{1}, SIZE_MAX}) {
