@@ -104,7 +104,7 @@ Session::Session(const Shared& shared, net::StreamPtr stream)
       control_(shared.control),
       token_(shared.token),
       places_(shared.places),
-      client_(std::move(stream), shared.states, worker_.sessions(), ""),
+      client_(std::move(stream), shared.states, worker_.sessions(), {}),
       pause_(worker_.executor(), worker_.wheel()),
       clock_entry_(worker_.wheel(), &Session::time_is_up, this) {
   waits(Waits::slow);
@@ -324,7 +324,7 @@ net::Awaitable<Session::Next> Session::stream(const Route& route, const Request&
   open_ = streams_ = true;
   co_await write(head);
   if (request.method != http::Method::head) {
-    client_.watch(&Session::left, this);
+    client_.watch(message::Incoming::OnGone::to<&Session::left>(*this));
     co_await route.stream(control_, request, *this);
     co_await client_.stop_watching();
   }
@@ -339,10 +339,9 @@ void Session::end_stream() noexcept {
   if (writing_) client_.abort();
 }
 
-void Session::left(void* self, base::ErrorKind /*how*/) noexcept {
-  auto& session = *static_cast<Session*>(self);
-  session.open_ = false;
-  session.pause_.wake();
+void Session::left(base::ErrorKind /*how*/) noexcept {
+  open_ = false;
+  pause_.wake();
 }
 
 net::Awaitable<void> Session::wait(base::Deadline deadline) {

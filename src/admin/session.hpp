@@ -87,7 +87,7 @@ class Session final : private Outlet {
   [[nodiscard]] bool open() const noexcept override { return open_; }
   net::Awaitable<void> wait(base::Deadline deadline) override;
   net::Awaitable<void> write(std::string_view text) override;
-  static void left(void* self, base::ErrorKind how) noexcept;
+  void left(base::ErrorKind how) noexcept;
 
   net::Worker& worker_;
   Control& control_;

@@ -61,7 +61,7 @@ void DemoBackends::listen(net::ListenSockets sockets, unsigned number) {
 }
 
 net::Awaitable<void> DemoBackends::serve(net::StreamPtr stream, unsigned number) {
-  http1::ServerConnection client(std::move(stream), states_, worker_.sessions(), "");
+  http1::ServerConnection client(std::move(stream), states_, worker_.sessions(), {});
   for (;;) {
     const auto arrival = co_await client.wait_for_request();
     if (arrival == http1::Arrival::nobody) break;

@@ -2,6 +2,28 @@
 
 namespace lb::http1 {
 
+net::Awaitable<base::Result<void>> ClientConnection::send_request(const http::ForwardedRequest& request,
+                                                                  std::string_view host_line, http::BodyKind kind,
+                                                                  const message::BodyRun& run,
+                                                                  std::string_view trailers) {
+  net::BufferList& buffers = state_->buffers;
+  buffers.clear();
+  buffers.emplace_back(request.head.data(), request.head.size());
+  if (request.host_missing) {
+    buffers.emplace_back(host_line.data(), host_line.size());
+    buffers.emplace_back("\r\n", 2);
+  }
+  state_->request_body = OutgoingBody(kind);
+  state_->request_body.append(run, trailers, buffers);
+  return write(buffers);
+}
+
+net::Awaitable<base::Result<void>> ClientConnection::send_body(const message::BodyRun& run, std::string_view trailers) {
+  state_->buffers.clear();
+  state_->request_body.append(run, trailers, state_->buffers);
+  return write(state_->buffers);
+}
+
 net::Awaitable<base::Result<void>> ClientConnection::read_response(base::Deadline deadline) {
   const auto read = co_await reader().read_head(deadline, base::Side::upstream);
   answered_ = answered_ || !reader().input().empty();
@@ -23,14 +45,14 @@ net::Awaitable<base::Result<void>> ClientConnection::read_response(base::Deadlin
   co_return base::Result<void>();
 }
 
-base::Result<BodyRun> ClientConnection::take_buffered_body() {
+base::Result<message::BodyRun> ClientConnection::take_buffered_body() {
   auto run = reader().body().take(reader().input());
   if (!run) return base::Error{run.error().kind, base::Side::upstream, run.error().detail};
   complete_ = run->end;
   return run;
 }
 
-net::Awaitable<base::Result<BodyRun>> ClientConnection::read_body() {
+net::Awaitable<base::Result<message::BodyRun>> ClientConnection::read_body() {
   auto run = co_await reader().read_body(settings().timeouts.response_idle, base::Side::upstream);
   complete_ = run && run->end;
   co_return run;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "http1/response_state.hpp"
+#include "message/outgoing.hpp"
 #include "net/relay.hpp"
 
 namespace lb::http1 {
@@ -17,13 +18,11 @@ enum class Reuse : std::uint8_t {
 };
 
 // Used by one exchange at a time, on one worker. All errors have the side upstream.
-class ClientConnection {
+class ClientConnection final : public message::Outgoing {
  public:
   // `states` outlives the connection.
   ClientConnection(net::StreamPtr stream, ResponseStates& states) : stream_(std::move(stream)), states_(states) {}
   ~ClientConnection() { rest(); }
-  ClientConnection(const ClientConnection&) = delete;
-  ClientConnection& operator=(const ClientConnection&) = delete;
 
   // Begins an exchange. What is said of requests and answers below holds from here until rest(). `answer_to`: whom the
   // answer is for, so that a long body need not be read; null: it is. It outlives the exchange.
@@ -40,37 +39,35 @@ class ClientConnection {
   [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& buffers) {
     return stream_->write(buffers, settings().timeouts.write_idle);
   }
-  // Whether any byte of this exchange's request left.
-  [[nodiscard]] bool wrote_anything() const noexcept { return stream_->bytes_written() != written_before_; }
+  [[nodiscard]] net::Awaitable<base::Result<void>> send_request(const http::ForwardedRequest& request,
+                                                                std::string_view host_line, http::BodyKind kind,
+                                                                const message::BodyRun& run,
+                                                                std::string_view trailers) override;
+  [[nodiscard]] net::Awaitable<base::Result<void>> send_body(const message::BodyRun& run,
+                                                             std::string_view trailers) override;
+  [[nodiscard]] bool wrote_anything() const noexcept override { return stream_->bytes_written() != written_before_; }
 
-  // Reads the next head, interim or final, into response(). Errors: malformed and the like, closed, reset, timeout.
-  [[nodiscard]] net::Awaitable<base::Result<void>> read_response(base::Deadline deadline);
-  // Moves the deadline of the read_response() that pends.
-  void set_response_deadline(base::Deadline deadline) noexcept { reader().set_head_deadline(deadline); }
-  // Whether any byte of an answer came.
-  [[nodiscard]] bool answered() const noexcept { return answered_; }
+  [[nodiscard]] net::Awaitable<base::Result<void>> read_response(base::Deadline deadline) override;
+  void set_response_deadline(base::Deadline deadline) noexcept override { reader().set_head_deadline(deadline); }
+  [[nodiscard]] bool answered() const noexcept override { return answered_; }
+  [[nodiscard]] const http::ResponseHead& response() const noexcept override { return state_->head; }
+  [[nodiscard]] const http::Framing& framing() const noexcept override { return state_->framing; }
+  [[nodiscard]] std::size_t head_bytes() noexcept override { return reader().head_text().size(); }
+  void consume_head() noexcept override { reader().consume_head(); }
 
-  // The head's views are good until consume_head(), which makes way for its body or for the next head.
-  [[nodiscard]] const http::ResponseHead& response() const noexcept { return state_->head; }
-  [[nodiscard]] const http::Framing& framing() const noexcept { return state_->framing; }
-  [[nodiscard]] std::size_t head_bytes() noexcept { return reader().head_text().size(); }
-  void consume_head() noexcept { reader().consume_head(); }
-
-  // The body. take_buffered_body() gives what has come with the head, without waiting.
-  [[nodiscard]] base::Result<BodyRun> take_buffered_body();
-  [[nodiscard]] net::Awaitable<base::Result<BodyRun>> read_body();
-  // Whether the rest of the body may go to the one that the answer is for without being read: it is long, and nothing
-  // of it is here.
-  [[nodiscard]] bool may_relay_body() noexcept { return reader().input().empty() && rest_may_be_relayed(); }
-  // Does that as far as the kernel can, which is to the end nearly always (body_ended()); what is left is to be read.
-  [[nodiscard]] net::Awaitable<base::Result<void>> relay_body(net::Pipe& pipe);
-  // Whether more of the body has come already. Looks at the socket: a buffer that was filled says only that there may
-  // be more.
-  [[nodiscard]] bool more_at_hand() noexcept {
+  [[nodiscard]] base::Result<message::BodyRun> take_buffered_body() override;
+  [[nodiscard]] net::Awaitable<base::Result<message::BodyRun>> read_body() override;
+  [[nodiscard]] bool body_ended() noexcept override { return reader().body().ended(); }
+  [[nodiscard]] std::string_view trailers() noexcept override { return reader().body().trailers(); }
+  [[nodiscard]] bool may_relay_body() noexcept override { return reader().input().empty() && rest_may_be_relayed(); }
+  [[nodiscard]] net::Awaitable<base::Result<void>> relay_body(net::Pipe& pipe) override;
+  // Looks at the socket: a buffer that was filled says only that there may be more.
+  [[nodiscard]] bool more_at_hand() noexcept override {
     return stream_->more_at_hand() && stream_->probe() == net::Probe::readable;
   }
-  [[nodiscard]] bool body_ended() noexcept { return reader().body().ended(); }
-  [[nodiscard]] std::string_view trailers() noexcept { return reader().body().trailers(); }
+
+  void stop() noexcept override { stream_->close(); }
+  [[nodiscard]] message::TunnelEnd tunnel_end() noexcept override { return {*stream_, reader().input()}; }
 
   // Whether another request may follow: the answer was complete, framed, followed by nothing, and closing was not
   // announced. The caller adds that the request, too, was sent to its end.
@@ -81,7 +78,6 @@ class ClientConnection {
   }
 
   [[nodiscard]] net::Stream& stream() noexcept { return *stream_; }
-  [[nodiscard]] InputBuffer& input() noexcept { return reader().input(); }
 
  private:
   // Whether what is not here yet of the body may go to another stream without being read.

@@ -6,14 +6,14 @@
 #include <utility>
 
 #include "http/h1_parser.hpp"
-#include "http1/input.hpp"
+#include "http1/body_cutter.hpp"
 #include "http1/settings.hpp"
 
 namespace lb::http1 {
 
 class MessageReader {
   struct Commit {
-    InputBuffer& input;
+    net::InputBuffer& input;
     base::Result<void> operator()(const base::Result<std::size_t>& bytes) const {
       if (!bytes) return bytes.error();
       input.commit(*bytes);
@@ -34,7 +34,7 @@ class MessageReader {
     body_.begin({}, 0);
   }
 
-  [[nodiscard]] InputBuffer& input() noexcept { return input_; }
+  [[nodiscard]] net::InputBuffer& input() noexcept { return input_; }
   [[nodiscard]] BodyCutter& body() noexcept { return body_; }
   [[nodiscard]] const http::HeadParser& parser() const noexcept { return parser_; }
   // The head that read_head() has found, until consume_head().
@@ -70,7 +70,7 @@ class MessageReader {
 
   // The next run of the body, waiting for it if need be; empty only at the end. Errors: malformed, header_too_large (of
   // trailers), closed (in mid-body), reset, timeout, cancelled.
-  [[nodiscard]] net::Awaitable<base::Result<BodyRun>> read_body(base::Duration idle, base::Side side) {
+  [[nodiscard]] net::Awaitable<base::Result<message::BodyRun>> read_body(base::Duration idle, base::Side side) {
     for (;;) {
       auto run = body_.take(input_);
       if (!run) co_return base::Error{run.error().kind, side, run.error().detail};
@@ -100,7 +100,7 @@ class MessageReader {
  private:
   net::Stream* stream_ = nullptr;
   const Settings& settings_;
-  InputBuffer input_;
+  net::InputBuffer input_;
   http::HeadParser parser_;
   BodyCutter body_;
   base::Deadline head_deadline_ = base::kNever;

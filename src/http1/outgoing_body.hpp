@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "http/chunked.hpp"
-#include "http1/input.hpp"
+#include "message/body_run.hpp"
 
 namespace lb::http1 {
 
@@ -15,7 +15,7 @@ class OutgoingBody {
 
   // Appends to `out` what stands for `run` on the connection: for chunked one chunk of all its pieces and, at the end,
   // the last chunk with `trailers`. The buffers point into the run, the trailers and this object, until the next call.
-  void append(const BodyRun& run, std::string_view trailers, net::BufferList& out) {
+  void append(const message::BodyRun& run, std::string_view trailers, net::BufferList& out) {
     const bool chunked = kind_ == http::BodyKind::chunked;
     if (run.bytes > 0) {
       if (chunked) {
@@ -40,6 +40,6 @@ class OutgoingBody {
 };
 
 // Size line, pieces, end of chunk or last chunk, trailers, end; with two buffers of a head before them.
-static_assert(BodyRun::kPiecesMax + 1 + 3 + 2 <= net::kGatherMax);
+static_assert(message::BodyRun::kPiecesMax + 1 + 3 + 2 <= net::kGatherMax);
 
 }  // namespace lb::http1

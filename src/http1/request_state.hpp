@@ -2,9 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "base/resting.hpp"
 #include "http1/message_reader.hpp"
+#include "http1/outgoing_body.hpp"
+#include "message/incoming.hpp"
 #include "net/child.hpp"
 
 namespace lb::http1 {
@@ -23,8 +26,13 @@ struct RequestState {
 
   net::DeadlineWheel::Entry watch_entry;
   net::Child watcher;
-  void (*on_gone)(void* context, base::ErrorKind how) noexcept = nullptr;
-  void* on_gone_context = nullptr;
+  message::Incoming::OnGone on_gone;
+
+  // Of the answer.
+  std::string answer_head;  // until it has left
+  OutgoingBody answer_body{http::BodyKind::none};
+  http::BodyKind answer_kind = http::BodyKind::none;
+  net::BufferList buffers;  // of the write under way
 };
 
 // Those of one worker. The pool, the settings, and the wheel of the streams outlive it.
@@ -45,7 +53,8 @@ class RequestStates {
   // While nothing reads.
   void give_back(std::unique_ptr<RequestState> state) noexcept {
     LB_CHECK(!state->watcher.running());
-    state->on_gone = nullptr;
+    state->on_gone = {};
+    state->answer_head.clear();
     state->reader.rest();
     resting_.give_back(std::move(state));
   }

@@ -7,6 +7,7 @@
 
 #include "base/resting.hpp"
 #include "http1/message_reader.hpp"
+#include "http1/outgoing_body.hpp"
 
 namespace lb::http1 {
 
@@ -17,6 +18,10 @@ struct ResponseState {
   MessageReader reader;
   http::ResponseHead head;
   http::Framing framing;
+
+  // Of the request.
+  OutgoingBody request_body{http::BodyKind::none};
+  net::BufferList buffers;  // of the write under way
 };
 
 // Those of one worker. The pool and the settings outlive it, and it outlives the connections.

@@ -12,12 +12,12 @@ RequestState::RequestState(net::DeadlineWheel& wheel, net::Executor executor, ne
       watcher(std::move(executor)) {}
 
 ServerConnection::ServerConnection(net::StreamPtr stream, RequestStates& states, net::SessionSet& sessions,
-                                   std::string client_address)
-    : stream_(std::move(stream)),
+                                   message::Peer peer)
+    : Incoming(std::move(peer)),
+      stream_(std::move(stream)),
       sessions_(sessions),
       states_(states),
-      state_(states_.lend(*stream_, *this)),
-      client_address_(std::move(client_address)) {
+      state_(states_.lend(*stream_, *this)) {
   sessions_.add(*this);
 }
 
@@ -75,6 +75,8 @@ net::Awaitable<Arrival> ServerConnection::wait_for_request() {
 net::Awaitable<base::Result<Arrival>> ServerConnection::read_request() {
   LB_CHECK(!input().empty());
   first_request_ = false;
+  head_was_read_ = persists_ = false;
+  set_request(state_->head, state_->framing, state_->options);
   const base::Deadline deadline = stream_->wheel().after(settings().timeouts.header);
   if (input().unread().starts_with('\r')) {
     const auto skipped = co_await skip_empty_lines(deadline);
@@ -92,6 +94,7 @@ net::Awaitable<base::Result<Arrival>> ServerConnection::read_request() {
   }
   const auto examined = examine_head();
   if (!examined) co_return base::Error{examined.error().kind, base::Side::downstream, examined.error().detail};
+  head_was_read_ = true;
   co_return Arrival::request;
 }
 
@@ -136,7 +139,7 @@ base::Result<void> ServerConnection::examine_head() {
   return {};
 }
 
-base::Result<BodyRun> ServerConnection::take_buffered_body() {
+base::Result<message::BodyRun> ServerConnection::take_buffered_body() {
   auto run = reader().body().take(input());
   if (!run) return base::Error{run.error().kind, base::Side::downstream, run.error().detail};
   state_->body_bytes += run->bytes;
@@ -146,7 +149,7 @@ base::Result<BodyRun> ServerConnection::take_buffered_body() {
   return run;
 }
 
-net::Awaitable<base::Result<BodyRun>> ServerConnection::read_body() {
+net::Awaitable<base::Result<message::BodyRun>> ServerConnection::read_body() {
   auto run = co_await reader().read_body(settings().timeouts.body_idle, base::Side::downstream);
   if (!run) co_return run;
   state_->body_bytes += run->bytes;
@@ -157,15 +160,14 @@ net::Awaitable<base::Result<BodyRun>> ServerConnection::read_body() {
   co_return run;
 }
 
-void ServerConnection::watch(OnGone on_gone, void* context) noexcept {
+void ServerConnection::watch(OnGone on_gone) noexcept {
   state_->on_gone = on_gone;
-  state_->on_gone_context = context;
   state_->watch_entry.arm(stream_->wheel().after(base::kAbortWatchDelay));
 }
 
 void ServerConnection::begin_watching(void* state) noexcept {
   auto& its = *static_cast<RequestState*>(state);
-  if (its.on_gone != nullptr && !its.watcher.running()) its.watcher.start(its.connection->watch_client());
+  if (its.on_gone && !its.watcher.running()) its.watcher.start(its.connection->watch_client());
 }
 
 // Bytes that come meanwhile are the next request, pipelined, or the beginning of a tunnel: they are kept, up to a block
@@ -173,17 +175,17 @@ void ServerConnection::begin_watching(void* state) noexcept {
 net::Awaitable<void> ServerConnection::watch_client() {
   // stop_watching() may have come when a read had just ended: its cancelling was in vain, and there must be no next
   // one.
-  while (state_->on_gone != nullptr && input().unread().size() < base::kSmallBlockBytes) {
+  while (state_->on_gone && input().unread().size() < base::kSmallBlockBytes) {
     const auto filled = co_await reader().fill(base::kSmallBlockBytes, base::kNever);
     if (filled) continue;
     // The client's end, its reset, or abort(); stop_watching() has taken on_gone away before it cancels.
-    if (state_->on_gone != nullptr) state_->on_gone(state_->on_gone_context, filled.error().kind);
+    if (state_->on_gone) state_->on_gone(filled.error().kind);
     co_return;
   }
 }
 
 bool ServerConnection::stop_watching_now() noexcept {
-  state_->on_gone = nullptr;
+  state_->on_gone = {};
   state_->watch_entry.disarm();
   return !state_->watcher.running();
 }
@@ -192,6 +194,103 @@ net::Awaitable<void> ServerConnection::stop_watching() {
   if (stop_watching_now()) co_return;
   stream_->cancel_read();
   co_await state_->watcher.join();
+}
+
+// An answer that comes before the end of the request's body ends the connection: what the client still sends then has
+// nowhere to go, and is not looked through for the next request.
+bool ServerConnection::may_persist() noexcept {
+  return state_->options.keep_alive && !draining() && body_ended();
+}
+
+http::ClientPersistence ServerConnection::persistence() const noexcept {
+  if (!persists_) return http::ClientPersistence::close;
+  return state_->head.version == http::Version::http_1_1 ? http::ClientPersistence::keep_alive_implied
+                                                         : http::ClientPersistence::keep_alive_said;
+}
+
+net::Awaitable<base::Result<void>> ServerConnection::send_interim(const http::ResponseHead& head) {
+  if (state_->head.version == http::Version::http_1_0) co_return base::Result<void>();
+  std::string text;
+  http::write_forwarded_response(head, {}, text);
+  net::BufferList buffers;
+  buffers.emplace_back(text.data(), text.size());
+  co_return co_await write(buffers);
+}
+
+net::Awaitable<base::Result<void>> ServerConnection::send_switch(const http::ResponseHead& head) {
+  return send_interim(head);
+}
+
+void ServerConnection::begin_answer(const http::ResponseHead& head, http::BodyKind kind,
+                                    const message::AnswerMarks& marks) {
+  using http::BodyKind;
+  const bool counted = kind == BodyKind::none || kind == BodyKind::length;
+  state_->answer_kind = counted                                           ? kind
+                        : state_->head.version == http::Version::http_1_1 ? BodyKind::chunked
+                                                                          : BodyKind::until_close;
+  state_->answer_body = OutgoingBody(state_->answer_kind);
+  persists_ = may_persist() && state_->answer_kind != BodyKind::until_close;
+  state_->answer_head.clear();
+  http::write_forwarded_response(head, {state_->answer_kind, persistence(), marks.date, marks.request_id},
+                                 state_->answer_head);
+  head_waits_ = true;
+}
+
+net::Awaitable<base::Result<void>> ServerConnection::send_answer(const message::BodyRun& run, std::string_view trailers,
+                                                                 bool more_at_hand) {
+  // A small answer goes out in one piece: copying its body behind the head costs less than telling the kernel of
+  // several.
+  constexpr std::size_t kSmall = 4096;
+  net::BufferList& buffers = state_->buffers;
+  std::string& head = state_->answer_head;
+  buffers.clear();
+  if (head_waits_) buffers.emplace_back(head.data(), head.size());
+  state_->answer_body.append(run, trailers, buffers);
+  if (head_waits_ && buffers.size() > 1 && net::asio::buffer_size(buffers) <= kSmall) {
+    for (std::size_t i = 1; i < buffers.size(); ++i) {
+      head.append(static_cast<const char*>(buffers[i].data()), buffers[i].size());
+    }
+    buffers.clear();
+    buffers.emplace_back(head.data(), head.size());
+  }
+  head_waits_ = false;
+  const net::Next next = run.end        ? (persists_ ? net::Next::anything : net::Next::close)
+                         : more_at_hand ? net::Next::more
+                                        : net::Next::anything;
+  return write(buffers, next);
+}
+
+net::Awaitable<base::Result<std::size_t>> ServerConnection::send_own_answer(const message::OwnAnswer& answer,
+                                                                            const message::AnswerMarks& marks) {
+  // Of a head that could not be read to its end, what came of it still stands in the buffer.
+  const bool head_only =
+      head_was_read_ ? state_->head.method == http::Method::head : input().unread().starts_with("HEAD ");
+  persists_ = head_was_read_ && !answer.last && may_persist();
+  std::string& text = state_->answer_head;
+  text.clear();
+  text.append("HTTP/1.1 ").append(std::to_string(answer.status)).append(" ").append(answer.reason).append("\r\n");
+  text.append("Date: ").append(marks.date).append("\r\n");
+  for (const auto& [name, value] : answer.fields) text.append(name).append(": ").append(value).append("\r\n");
+  text.append("Content-Length: ").append(std::to_string(answer.body.size())).append("\r\n");
+  if (!marks.request_id.empty()) text.append("X-Request-Id: ").append(marks.request_id).append("\r\n");
+  if (!persists_) text.append("Connection: close\r\n");
+  if (persists_ && state_->head.version == http::Version::http_1_0) text.append("Connection: keep-alive\r\n");
+  text.append("\r\n");
+  const std::size_t body_bytes = head_only ? 0 : answer.body.size();
+  if (!head_only) text.append(answer.body);
+  net::BufferList buffers;
+  buffers.emplace_back(text.data(), text.size());
+  const auto written = co_await write(buffers, persists_ ? net::Next::anything : net::Next::close);
+  if (written) co_return body_bytes;
+  persists_ = false;
+  co_return written.error();
+}
+
+// A body that only the connection's end delimits would look complete; a reset does not.
+void ServerConnection::cut() noexcept {
+  persists_ = false;
+  if (state_->answer_kind == http::BodyKind::until_close) return stream_->abort();
+  stream_->close();
 }
 
 net::Awaitable<void> ServerConnection::finish(Linger linger) {

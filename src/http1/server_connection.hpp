@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/limits.hpp"
+#include "http/head_writer.hpp"
 #include "http1/request_state.hpp"
 #include "net/session_set.hpp"
 
@@ -19,12 +20,10 @@ enum class Arrival : std::uint8_t {
 enum class Linger : std::uint8_t { if_unread, always };
 
 // Lives in the coroutine that serves it, on one worker. All errors have the side downstream.
-class ServerConnection final : public net::Session {
+class ServerConnection final : public net::Session, public message::Incoming {
  public:
-  using OnGone = void (*)(void* context, base::ErrorKind how) noexcept;
-
   // The states outlive the connection, which holds none while it waits for a request.
-  ServerConnection(net::StreamPtr stream, RequestStates& states, net::SessionSet& sessions, std::string client_address);
+  ServerConnection(net::StreamPtr stream, RequestStates& states, net::SessionSet& sessions, message::Peer peer);
   ~ServerConnection() override;
 
   // Until the first byte of a request is there.
@@ -32,33 +31,41 @@ class ServerConnection final : public net::Session {
   // Then: reads its head, for request(). An error is to be answered, and ends the connection.
   [[nodiscard]] net::Awaitable<base::Result<Arrival>> read_request();
 
-  // The request whose head was read; its views are good until consume_head().
-  [[nodiscard]] const http::RequestHead& request() const noexcept { return state_->head; }
-  [[nodiscard]] const http::Framing& framing() const noexcept { return state_->framing; }
-  [[nodiscard]] const http::ConnectionOptions& options() const noexcept { return state_->options; }
-  void consume_head() noexcept {
+  // The request whose head was read.
+  void consume_head() noexcept override {
     state_->reader.consume_head();
     state_->reader.input().release();  // a client mostly waits for its answer then
   }
+  [[nodiscard]] bool body_ended() noexcept override { return state_->reader.body().ended(); }
+  [[nodiscard]] bool body_is_held_back() noexcept override { return !body_ended() && input().empty(); }
+  [[nodiscard]] base::Result<message::BodyRun> take_buffered_body() override;
+  [[nodiscard]] net::Awaitable<base::Result<message::BodyRun>> read_body() override;
+  void cancel_read_body() noexcept override { stream_->cancel_read(); }
+  [[nodiscard]] std::string_view request_trailers() noexcept override { return state_->reader.body().trailers(); }
 
-  // The request's body. take_buffered() gives what has come with the head, without waiting.
-  [[nodiscard]] bool body_ended() noexcept { return state_->reader.body().ended(); }
-  [[nodiscard]] base::Result<BodyRun> take_buffered_body();
-  [[nodiscard]] net::Awaitable<base::Result<BodyRun>> read_body();
-  [[nodiscard]] std::string_view request_trailers() noexcept { return state_->reader.body().trailers(); }
+  void watch(OnGone on_gone) noexcept override;
+  [[nodiscard]] bool stop_watching_now() noexcept override;
+  [[nodiscard]] net::Awaitable<void> stop_watching() override;
 
+  [[nodiscard]] net::Awaitable<base::Result<void>> send_interim(const http::ResponseHead& head) override;
+  void begin_answer(const http::ResponseHead& head, http::BodyKind kind, const message::AnswerMarks& marks) override;
+  [[nodiscard]] net::Awaitable<base::Result<void>> send_answer(const message::BodyRun& run, std::string_view trailers,
+                                                               bool more_at_hand) override;
+  [[nodiscard]] net::Stream* bulk() noexcept override { return stream_.get(); }
+  [[nodiscard]] net::Awaitable<base::Result<std::size_t>> send_own_answer(const message::OwnAnswer& answer,
+                                                                          const message::AnswerMarks& marks) override;
+  [[nodiscard]] net::Awaitable<base::Result<void>> send_switch(const http::ResponseHead& head) override;
+  [[nodiscard]] message::TunnelEnd tunnel_end() noexcept override { return {*stream_, input()}; }
+  void cut() noexcept override;
+  void reset() noexcept override { stream_->abort(); }
+
+  // Bytes as they are, for whoever makes answers of its own.
   [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& buffers,
                                                          net::Next next = net::Next::anything) {
     return stream_->write(buffers, settings().timeouts.write_idle, next);
   }
 
-  // From now on, once kAbortWatchDelay has passed, `on_gone(context, how)` is called if the client closes or resets the
-  // connection, or abort() does: then it is `cancelled`. Quick exchanges pay one store for it. Only while nothing else
-  // reads; stop_watching() ends it.
-  void watch(OnGone on_gone, void* context) noexcept;
-  // True if that ended it, as nearly always: nothing has begun to read yet.
-  [[nodiscard]] bool stop_watching_now() noexcept;
-  [[nodiscard]] net::Awaitable<void> stop_watching();
+  [[nodiscard]] bool persists() const noexcept override { return persists_; }
 
   // Ends the connection so that the client can still read what was written (RFC 9112 section 9.6): while the client may
   // be sending, its bytes are read and dropped for a bounded while. Closed when this returns.
@@ -66,13 +73,11 @@ class ServerConnection final : public net::Session {
 
   // True once the server stops: the current answer is the connection's last.
   [[nodiscard]] bool draining() const noexcept { return sessions_.draining(); }
-  [[nodiscard]] const std::string& client_address() const noexcept { return client_address_; }
-  // For tunnels, which take the bytes as they are.
   [[nodiscard]] net::Stream& stream() noexcept { return *stream_; }
-  [[nodiscard]] InputBuffer& input() noexcept { return state_->reader.input(); }
+  [[nodiscard]] net::InputBuffer& input() noexcept { return state_->reader.input(); }
 
   void drain() noexcept override;
-  void abort() noexcept override { stream_->abort(); }
+  void abort() noexcept override { reset(); }
   bool make_way() noexcept override;
 
  private:
@@ -83,6 +88,8 @@ class ServerConnection final : public net::Session {
   base::Deadline begin_waiting();
   net::Awaitable<base::Result<Arrival>> skip_empty_lines(base::Deadline deadline);
   base::Result<void> examine_head();
+  [[nodiscard]] bool may_persist() noexcept;
+  [[nodiscard]] http::ClientPersistence persistence() const noexcept;
   net::Awaitable<void> watch_client();
   static void begin_watching(void* state) noexcept;
 
@@ -90,9 +97,11 @@ class ServerConnection final : public net::Session {
   net::SessionSet& sessions_;
   RequestStates& states_;
   std::unique_ptr<RequestState> state_;  // null inside wait_for_request() alone
-  std::string client_address_;
   base::TimePoint idle_since_{};
   bool first_request_ = true;
+  bool head_was_read_ = false;
+  bool head_waits_ = false;  // of the answer, for the first run of its body
+  bool persists_ = false;
 };
 
 }  // namespace lb::http1

@@ -62,7 +62,8 @@ class Worker {
   static void move_ticker(void* self) noexcept;
   void tick();
 
-  asio::io_context io_{1};  // one thread runs it: the scheduler may skip what only several need
+  // One thread runs it and all that waits for descriptors: only post() comes from others, and is locked.
+  asio::io_context io_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO};
   asio::executor_work_guard<Executor> work_;
   std::unique_ptr<Ring> ring_;
   DeadlineWheel wheel_;

@@ -1,5 +1,7 @@
 #include "proxy/error_response.hpp"
 
+#include <utility>
+
 #include "http/head_writer.hpp"
 
 namespace lb::proxy {
@@ -58,12 +60,7 @@ ErrorStatus upstream_status(ErrorKind kind) noexcept {
 }
 
 // TRACE passes, but is not answered here: nothing of a request is reflected in what the balancer says itself.
-constexpr std::string_view kAllow = "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n";
-
-std::string_view connection_line(AfterAnswer after) noexcept {
-  if (after == AfterAnswer::close) return "Connection: close\r\n";
-  return after == AfterAnswer::keep_alive_said ? "Connection: keep-alive\r\n" : "";
-}
+constexpr std::string_view kAllow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 }  // namespace
 
@@ -105,45 +102,36 @@ telemetry::Refusal refusal_of(const base::Error& error) noexcept {
 
 bool is_unanswerable(const base::Error& error) noexcept {
   if (error.kind == ErrorKind::cancelled) return true;
-  return error.side == Side::downstream &&
-         base::is_end_of_connection(error.kind);
+  return error.side == Side::downstream && base::is_end_of_connection(error.kind);
 }
 
-std::string make_error_response(const base::Error& error, ErrorFormat format, AfterAnswer after, AnswerBody body,
-                                std::string_view date, std::string_view request_id, std::string_view details) {
+message::OwnAnswer make_error_answer(const base::Error& error, ErrorFormat format, std::string_view details) {
   const ErrorStatus status = status_of(error);
   const std::string code = std::to_string(status.status);
   const bool json = format == ErrorFormat::json;
-  std::string text;
+  message::OwnAnswer answer{.status = status.status, .reason = status.reason, .fields = {}, .body = {}};
   if (json) {
-    text.append("{\"status\":").append(code).append(",\"title\":\"").append(status.reason);
-    text.append("\",\"error\":\"").append(status.proxy_status).append("\"}\n");
+    answer.body.append("{\"status\":").append(code).append(",\"title\":\"").append(status.reason);
+    answer.body.append("\",\"error\":\"").append(status.proxy_status).append("\"}\n");
   } else {
-    text.append(code).append(" ").append(status.reason).append("\n");
+    answer.body.append(code).append(" ").append(status.reason).append("\n");
   }
-  std::string response;
-  response.reserve(384);
-  response.append("HTTP/1.1 ").append(code).append(" ").append(status.reason).append("\r\n");
-  response.append("Date: ").append(date).append("\r\n");
-  response.append("Content-Type: ").append(json ? "application/json" : "text/plain; charset=utf-8").append("\r\n");
-  response.append("Content-Length: ").append(std::to_string(text.size())).append("\r\n");
-  response.append("Cache-Control: no-store\r\n");
-  response.append("Proxy-Status: ").append(http::kPseudonym).append("; error=").append(status.proxy_status);
-  if (!details.empty()) response.append("; details=\"").append(details).append("\"");
-  response.append("\r\n");
-  if (!request_id.empty()) response.append("X-Request-Id: ").append(request_id).append("\r\n");
-  if (status.status == 503) response.append("Retry-After: 1\r\n");
-  if (status.status == 405) response.append(kAllow);
-  response.append(connection_line(after)).append("\r\n");
-  if (body == AnswerBody::sent) response.append(text);
-  return response;
+  std::string proxy_status(http::kPseudonym);
+  proxy_status.append("; error=").append(status.proxy_status);
+  if (!details.empty()) proxy_status.append("; details=\"").append(details).append("\"");
+  answer.fields.emplace_back("Content-Type", json ? "application/json" : "text/plain; charset=utf-8");
+  answer.fields.emplace_back("Cache-Control", "no-store");
+  answer.fields.emplace_back("Proxy-Status", std::move(proxy_status));
+  if (status.status == 503) answer.fields.emplace_back("Retry-After", "1");
+  if (status.status == 405) answer.fields.emplace_back("Allow", kAllow);
+  answer.last = error.side == Side::downstream;
+  return answer;
 }
 
-std::string make_options_response(AfterAnswer after, std::string_view date) {
-  std::string response = "HTTP/1.1 200 OK\r\n";
-  response.append("Date: ").append(date).append("\r\n");
-  response.append(kAllow).append("Content-Length: 0\r\n").append(connection_line(after)).append("\r\n");
-  return response;
+message::OwnAnswer make_options_answer() {
+  message::OwnAnswer answer{.status = 200, .reason = "OK", .fields = {}, .body = {}};
+  answer.fields.emplace_back("Allow", kAllow);
+  return answer;
 }
 
 }  // namespace lb::proxy

@@ -16,7 +16,7 @@ Exchange::Exchange(ExchangeContext& context)
       pump_(context.executor),
       continue_gate_(context.executor, context.wheel) {}
 
-net::Awaitable<bool> Exchange::run(Downstream& client, PinnedPtr& pinned) {
+net::Awaitable<void> Exchange::run(message::Incoming& client, PinnedPtr& pinned) {
   client_ = &client;
   pinned_ = &pinned;
   if (const auto prepared = prepare(); !prepared) co_return co_await refuse(prepared.error());
@@ -35,9 +35,7 @@ net::Awaitable<bool> Exchange::run(Downstream& client, PinnedPtr& pinned) {
     if (outcome == Outcome::failed && may_try_again(pick)) continue;
     place_.give_back();
     if (outcome == Outcome::failed) co_return co_await refuse(error_);
-    conclude(pick.endpoint->url());
-    const bool answered = outcome == Outcome::answered;
-    co_return answered ? keep_client_ : false;
+    co_return conclude(pick.endpoint->url());
   }
 }
 
@@ -46,8 +44,6 @@ base::Result<void> Exchange::prepare() {
   const http::RequestHead& request = client_->request();
   const http::ConnectionOptions& options = client_->options();
   method_ = request.method;
-  version_ = request.version;
-  keep_alive_ = options.keep_alive;
   body_kind_ = client_->framing().kind;
   begin_record();
   if (context_.recorder.wants_texts()) record_texts(request);
@@ -67,8 +63,8 @@ base::Result<void> Exchange::prepare() {
   attempts_ = forwarded_count_ = pauses_ = failed_address_ = attempt_number_ = interims_passed_ = 0;
   fresh_connection_ = starved_ = last_resort_ = client_gone_ = aborted_ = false;
   error_ = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
-  const auto written = http::write_forwarded_request(request, client_->framing(), options, client_->client_address(),
-                                                     "http", forwarded_);
+  const auto written =
+      http::write_forwarded_request(request, client_->framing(), options, client_->peer().address, "http", forwarded_);
   client_->consume_head();
   identify();
   if (!forwarded_.host_missing) forwarded_.head += "\r\n";  // whole, for every backend
@@ -94,7 +90,7 @@ bool Exchange::has_unusual_body() const noexcept {
 net::Awaitable<Exchange::Outcome> Exchange::attempt(const upstream::Pick& pick) {
   begin_attempt(pick);
   ++attempt_number_;
-  std::unique_ptr<Upstream> connection;
+  std::unique_ptr<Connection> connection;
   if (!fresh_connection_) connection = take_idle(pick);
   reused_ = connection != nullptr;
   if (!connection) connection = co_await connect(pick);
@@ -104,14 +100,14 @@ net::Awaitable<Exchange::Outcome> Exchange::attempt(const upstream::Pick& pick) 
   }
   record_connected(pick);
   backend_ = connection.get();
-  backend_->begin(method_, &client_->stream());
+  connection->begin(method_, client_->bulk());
   co_await send_request(*backend_, pick);
   const Outcome outcome = co_await relay_answer(*backend_, pick);
   if (!request_side_ended()) co_await stop_request_side();
   // Only now that the pump has ended is it certain what was written, and what could not be kept.
   failure_.request_written = backend_->wrote_anything();
   failure_.body_replayable = replay_.complete();
-  if (outcome == Outcome::answered && request_complete_ && backend_->reuse() != http1::Reuse::never &&
+  if (outcome == Outcome::answered && request_complete_ && connection->reuse() != http1::Reuse::never &&
       !has_unusual_body() && context_.transport.has(*pick.endpoint, chosen_.id)) {
     keep_idle(pick, std::move(connection));
   }
@@ -131,7 +127,7 @@ Exchange::Outcome Exchange::fail(FailedAt at, const base::Error& error) noexcept
 }
 
 // What an error of reading the answer says about the attempt.
-Exchange::Outcome Exchange::fail_reading_answer(Upstream& backend, const base::Error& error) noexcept {
+Exchange::Outcome Exchange::fail_reading_answer(message::Outgoing& backend, const base::Error& error) noexcept {
   using base::ErrorKind;
   if (client_gone_) return Outcome::cut;
   if (client_error_) return fail(FailedAt::no_answer, *client_error_);
@@ -212,73 +208,52 @@ bool Exchange::others_left() const {
   });
 }
 
-net::Awaitable<bool> Exchange::refuse(const base::Error& error) {
+net::Awaitable<void> Exchange::refuse(const base::Error& error) {
   record_.detail = error.detail;
   if (is_unanswerable(error)) {
-    client_->abort();
+    client_->reset();
     record_.ending = error.kind == base::ErrorKind::cancelled ? telemetry::Ending::balancer : telemetry::Ending::client;
-    conclude(error.detail);
-    co_return false;
+    co_return conclude(error.detail);
   }
-  const AfterAnswer after = error.side == base::Side::downstream ? AfterAnswer::close : after_own_answer();
-  const AnswerBody body = method_ == http::Method::head ? AnswerBody::left_out : AnswerBody::sent;
-  answer_head_ = make_error_response(error, error_format_, after, body, context_.date(), id_to_tell(),
-                                     at_fault_ ? error.detail : std::string_view());
-  record_.status = status_of(error).status;
   record_.refusal = at_fault_ ? telemetry::Refusal::request_at_fault : refusal_of(error);
-  const bool another = co_await send_own_answer(after);
+  co_await send_own_answer(make_error_answer(error, error_format_, at_fault_ ? error.detail : std::string_view()));
   conclude(error.detail);
-  co_return another;
 }
 
 // What was to go no further than here: OPTIONS learns what is allowed; TRACE would have to be reflected.
-net::Awaitable<bool> Exchange::answer_as_last() {
+net::Awaitable<void> Exchange::answer_as_last() {
   if (method_ != http::Method::options)
     co_return co_await refuse({base::ErrorKind::method_not_allowed, base::Side::downstream, "TRACE that ends here"});
-  const AfterAnswer after = after_own_answer();
-  answer_head_ = make_options_response(after, context_.date());
-  record_.status = 200;
   record_.refusal = telemetry::Refusal::last_hop;
-  const bool another = co_await send_own_answer(after);
+  co_await send_own_answer(make_options_answer());
   conclude("answered as the last hop");
-  co_return another;
 }
 
-// A request that was read to its end leaves a connection that can go on; after any other nobody knows where the next
-// begins.
-AfterAnswer Exchange::after_own_answer() const noexcept {
-  if (!keep_alive_ || !client_->body_ended() || client_->draining()) return AfterAnswer::close;
-  return version_ == http::Version::http_1_0 ? AfterAnswer::keep_alive_said : AfterAnswer::keep_alive;
+net::Awaitable<void> Exchange::send_own_answer(const message::OwnAnswer& answer) {
+  record_.status = answer.status;
+  const bool tell_id =
+      record_.refusal != telemetry::Refusal::last_hop && context_.settings.request_ids != RequestIds::off;
+  record_own_answer(co_await client_->send_own_answer(answer, marks(tell_id)));
 }
 
-// Sends what stands in answer_head_. True: another request may follow.
-net::Awaitable<bool> Exchange::send_own_answer(AfterAnswer after) {
-  net::BufferList buffers;
-  buffers.emplace_back(answer_head_.data(), answer_head_.size());
-  const auto written =
-      co_await client_->write(buffers, after == AfterAnswer::close ? net::Next::close : net::Next::anything);
-  record_own_answer(written);
-  co_return written.has_value() && after != AfterAnswer::close;
+// `tell_id`: whether the client is told an id that it does not know.
+message::AnswerMarks Exchange::marks(bool tell_id) {
+  return {context_.date(), id_is_ours_ && tell_id ? std::string_view(record_.id) : std::string_view()};
 }
 
-net::Awaitable<void> Exchange::refuse_unread(Downstream& client, const base::Error& error) {
+net::Awaitable<void> Exchange::refuse_unread(message::Incoming& client, const base::Error& error) {
   client_ = &client;
   if (is_unanswerable(error)) co_return;
   begin_record();
   make_request_id(context_.random, record_.id);
   id_is_ours_ = true;
-  record_.status = status_of(error).status;
   record_.refusal = refusal_of(error);
   record_.detail = error.detail;
-  // The head still stands in the buffer, as far as it came.
-  const bool head = client_->input().unread().starts_with("HEAD ");
-  answer_head_ = make_error_response(error, ErrorFormat::text, AfterAnswer::close,
-                                     head ? AnswerBody::left_out : AnswerBody::sent, context_.date(), id_to_tell());
-  static_cast<void>(co_await send_own_answer(AfterAnswer::close));
+  co_await send_own_answer(make_error_answer(error, ErrorFormat::text));
   record_.total = elapsed();
   context_.recorder.record(record_);
   if (base::log_enabled(base::LogLevel::debug)) {
-    base::log(base::LogLevel::debug, client_->client_address() + " " + std::to_string(status_of(error).status) + ": " +
+    base::log(base::LogLevel::debug, client_->peer().address + " " + std::to_string(status_of(error).status) + ": " +
                                          std::string(error.detail));
   }
 }
@@ -290,7 +265,7 @@ void Exchange::log_outcome(unsigned status, std::string_view what) const {
   // The request line was checked to hold visible ASCII alone.
   const std::string_view line = std::string_view(forwarded_.head).substr(0, forwarded_.head.find('\r'));
   const auto elapsed = std::chrono::duration_cast<base::Duration>(context_.wheel.now() - started_);
-  base::log(level, client_->client_address() + " \"" + std::string(line) + "\" " + std::to_string(status) + " " +
+  base::log(level, client_->peer().address + " \"" + std::string(line) + "\" " + std::to_string(status) + " " +
                        std::string(what) + " after " + std::to_string(attempts_) + " failed attempts, " +
                        std::to_string(elapsed.count()) + " ms");
 }

@@ -10,8 +10,8 @@
 #include "base/random.hpp"
 #include "http/date.hpp"
 #include "http/head_writer.hpp"
-#include "http1/outgoing_body.hpp"
-#include "http1/server_connection.hpp"
+#include "message/incoming.hpp"
+#include "net/child.hpp"
 #include "net/pause.hpp"
 #include "net/pipe.hpp"
 #include "proxy/blame.hpp"
@@ -57,15 +57,13 @@ struct ExchangeContext {
 // worker.
 class Exchange {
  public:
-  using Downstream = http1::ServerConnection;
-  using Upstream = http1::ClientConnection;
+  using Connection = http1::ClientConnection;
 
   explicit Exchange(ExchangeContext& context);
 
-  // Answers the request that the client's connection has just read. True: another one may follow on the connection.
-  // False: the connection is at its end; the caller finishes it. The client outlives the call, and so does `pinned`:
-  // the connection to a backend that is the client's alone, if there is one; it may be used, replaced, or ended.
-  [[nodiscard]] net::Awaitable<bool> run(Downstream& client, PinnedPtr& pinned);
+  // Answers the request of the client, whose head was read. The client outlives the call, and so does `pinned`: the
+  // connection to a backend that is the client's alone, if there is one; it may be used, replaced, or ended.
+  [[nodiscard]] net::Awaitable<void> run(message::Incoming& client, PinnedPtr& pinned);
 
   // Between requests: gives back what the request took.
   void rest() noexcept {
@@ -79,7 +77,7 @@ class Exchange {
   }
 
   // Answers a request that could not be read at all.
-  [[nodiscard]] net::Awaitable<void> refuse_unread(Downstream& client, const base::Error& error);
+  [[nodiscard]] net::Awaitable<void> refuse_unread(message::Incoming& client, const base::Error& error);
 
  private:
   enum class Outcome : std::uint8_t {
@@ -100,9 +98,9 @@ class Exchange {
   upstream::Pick pick_pinned();
   net::Awaitable<upstream::Pick> wait_for_room();
   net::Awaitable<void> pause_before_another_round(base::Deadline until);
-  std::unique_ptr<Upstream> take_idle(const upstream::Pick& pick);
-  void keep_idle(const upstream::Pick& pick, std::unique_ptr<Upstream> connection);
-  net::Awaitable<std::unique_ptr<Upstream>> connect(const upstream::Pick& pick);
+  std::unique_ptr<Connection> take_idle(const upstream::Pick& pick);
+  void keep_idle(const upstream::Pick& pick, std::unique_ptr<Connection> connection);
+  net::Awaitable<std::unique_ptr<Connection>> connect(const upstream::Pick& pick);
   [[nodiscard]] base::Deadline connect_deadline(const upstream::Pick& pick) const noexcept;
 
   // Attempts.
@@ -113,32 +111,31 @@ class Exchange {
   bool blame(const upstream::Pick& pick, std::string_view reason);
   void praise(const upstream::Pick& pick);
   Outcome fail(FailedAt at, const base::Error& error) noexcept;
-  Outcome fail_reading_answer(Upstream& backend, const base::Error& error) noexcept;
+  Outcome fail_reading_answer(message::Outgoing& backend, const base::Error& error) noexcept;
 
   // The request's way to the backend (exchange_request.cpp).
-  net::Awaitable<void> send_request(Upstream& backend, const upstream::Pick& pick);
-  net::Awaitable<void> pump_body(Upstream& backend);
-  net::Awaitable<bool> send_body_run(Upstream& backend, const http1::BodyRun& run);
+  net::Awaitable<void> send_request(message::Outgoing& backend, const upstream::Pick& pick);
+  net::Awaitable<void> pump_body(message::Outgoing& backend);
+  net::Awaitable<bool> send_body_run(message::Outgoing& backend, const message::BodyRun& run);
   [[nodiscard]] bool request_side_ended() noexcept;
   net::Awaitable<void> stop_request_side();
   std::string_view request_trailers();
-  void keep_for_repeat(Upstream& backend, const http1::BodyRun& run);
-  void request_sent(Upstream& backend) noexcept;
-  static void client_gone(void* self, base::ErrorKind how) noexcept;
+  void keep_for_repeat(message::Outgoing& backend, const message::BodyRun& run);
+  void request_sent(message::Outgoing& backend) noexcept;
+  void client_gone(base::ErrorKind how) noexcept;
 
   // The answer's way to the client (exchange_response.cpp).
-  net::Awaitable<Outcome> relay_answer(Upstream& backend, const upstream::Pick& pick);
-  net::Awaitable<Outcome> relay_interim(Upstream& backend);
-  net::Awaitable<Outcome> relay_final(Upstream& backend, const upstream::Pick& pick);
-  net::Awaitable<base::Result<void>> relay_in_kernel(Upstream& backend);
-  net::Awaitable<Outcome> relay_tunnel(Upstream& backend, const upstream::Pick& pick);
-  Outcome cut(const upstream::Pick& pick, const base::Error& error, http::BodyKind shown_as);
-  http::ResponseForm form_of_answer(Upstream& backend);
+  net::Awaitable<Outcome> relay_answer(message::Outgoing& backend, const upstream::Pick& pick);
+  net::Awaitable<Outcome> relay_interim(message::Outgoing& backend);
+  net::Awaitable<Outcome> relay_final(message::Outgoing& backend, const upstream::Pick& pick);
+  net::Awaitable<base::Result<void>> relay_in_kernel(message::Outgoing& backend);
+  net::Awaitable<Outcome> relay_tunnel(message::Outgoing& backend, const upstream::Pick& pick);
+  Outcome cut(const upstream::Pick& pick, const base::Error& error);
 
-  net::Awaitable<bool> refuse(const base::Error& error);
-  net::Awaitable<bool> answer_as_last();
-  net::Awaitable<bool> send_own_answer(AfterAnswer after);
-  [[nodiscard]] AfterAnswer after_own_answer() const noexcept;
+  net::Awaitable<void> refuse(const base::Error& error);
+  net::Awaitable<void> answer_as_last();
+  net::Awaitable<void> send_own_answer(const message::OwnAnswer& answer);
+  [[nodiscard]] message::AnswerMarks marks(bool tell_id);
   void log_outcome(unsigned status, std::string_view url) const;
 
   // What is remembered (exchange_record.cpp).
@@ -157,7 +154,7 @@ class Exchange {
   [[nodiscard]] std::string_view end_of_client() const noexcept {
     return client_gone_ && !aborted_ ? "the client left" : "the balancer is being stopped";
   }
-  void record_own_answer(const base::Result<void>& written) noexcept;
+  void record_own_answer(const base::Result<std::size_t>& sent) noexcept;
   void conclude(std::string_view what);
   // For an answer: an id that the client does not know, if it is to be told.
   [[nodiscard]] std::string_view id_to_tell() const noexcept {
@@ -165,13 +162,11 @@ class Exchange {
   }
 
   ExchangeContext& context_;
-  Downstream* client_ = nullptr;  // while there is a request
+  message::Incoming* client_ = nullptr;  // while there is a request
   PinnedPtr* pinned_ = nullptr;
 
   // Of the request.
   http::Method method_ = http::Method::other;
-  http::Version version_ = http::Version::http_1_1;
-  bool keep_alive_ = false;
   ErrorFormat error_format_ = ErrorFormat::text;
   http::BodyKind body_kind_ = http::BodyKind::none;
   http::ForwardedRequest forwarded_;
@@ -205,10 +200,9 @@ class Exchange {
   // Of the attempt under way, or the last one.
   std::optional<telemetry::Attempt> attempt_;
   std::uint64_t attempt_request_bytes_ = 0;  // of the body, sent
-  Upstream* backend_ = nullptr;
+  message::Outgoing* backend_ = nullptr;
   bool reused_ = false;
   bool binds_connection_ = false;  // the request, or an answer to it, logs the connection in
-  http1::OutgoingBody request_body_{http::BodyKind::none};
   net::Child pump_;
   net::Pause continue_gate_;  // also the wait before a backend is tried again, and for one with room
   bool body_waits_ = false;   // for the backend's 100
@@ -218,10 +212,6 @@ class Exchange {
   bool aborted_ = false;                      // by the balancer, which ends: client_gone_, too
   std::optional<base::Error> client_error_;   // of reading the request's body
   std::optional<base::Error> backend_error_;  // of writing it
-
-  // Of the answer.
-  std::string answer_head_;
-  bool keep_client_ = false;
 };
 
 }  // namespace lb::proxy

@@ -76,7 +76,7 @@ net::Awaitable<upstream::Pick> Exchange::wait_for_room() {
   const base::Deadline deadline = context_.wheel.after(context_.settings.queue_timeout);
   // A client that leaves gives its place in the line up, as far as its leaving can be told from the rest of its body.
   const bool watched = client_->body_ended();
-  if (watched) client_->watch(&Exchange::client_gone, this);
+  if (watched) client_->watch(message::Incoming::OnGone::to<&Exchange::client_gone>(*this));
   using Where = WaitingRoom::Where;
   const Where where = tried_.empty() ? Where::in_line : Where::beside;
   continue_gate_.reset();
@@ -103,10 +103,10 @@ net::Awaitable<upstream::Pick> Exchange::wait_for_room() {
 }
 
 // A connection that waits for a request: the client's own, or one from the pool.
-std::unique_ptr<Exchange::Upstream> Exchange::take_idle(const upstream::Pick& pick) {
+std::unique_ptr<Exchange::Connection> Exchange::take_idle(const upstream::Pick& pick) {
   PinnedPtr& pinned = *pinned_;
   if (pinned && pinned->endpoint == pick.endpoint) {
-    std::unique_ptr<Upstream> connection = std::move(pinned->connection);
+    std::unique_ptr<Connection> connection = std::move(pinned->connection);
     chosen_ = std::move(pinned->chosen);
     pinned.reset();
     if (connection->stream().probe() == net::Probe::quiet) {
@@ -119,27 +119,27 @@ std::unique_ptr<Exchange::Upstream> Exchange::take_idle(const upstream::Pick& pi
   return context_.pool.take(*pick.endpoint, look, chosen_.id);
 }
 
-void Exchange::keep_idle(const upstream::Pick& pick, std::unique_ptr<Upstream> connection) {
+void Exchange::keep_idle(const upstream::Pick& pick, std::unique_ptr<Connection> connection) {
   if (!binds_connection_) {
     return connection->reuse() == http1::Reuse::at_once
                ? context_.pool.put(*pick.endpoint, std::move(connection), chosen_.id)
                : context_.probation.put(members_, *pick.endpoint, std::move(connection), chosen_.id);
   }
-  if (!keep_client_) return;  // its client's connection ends, and so does this one
+  if (!client_->persists()) return;  // its client's connection ends, and so does this one
   connection->rest();
   connection->stream().read_ahead();
   *pinned_ = std::make_unique<Pinned>(Pinned{members_, pick.endpoint, chosen_, std::move(connection)});
 }
 
 // A new connection; none after fail().
-net::Awaitable<std::unique_ptr<Exchange::Upstream>> Exchange::connect(const upstream::Pick& pick) {
+net::Awaitable<std::unique_ptr<Exchange::Connection>> Exchange::connect(const upstream::Pick& pick) {
   auto stream = co_await context_.transport.connect(*pick.endpoint, chosen_, connect_deadline(pick));
   if (!stream) {
     fail(FailedAt::nothing_sent, stream.error());
     failure_.request_written = false;
     co_return nullptr;
   }
-  co_return std::make_unique<Upstream>(std::move(*stream), context_.response_states);
+  co_return std::make_unique<Connection>(std::move(*stream), context_.response_states);
 }
 
 base::Deadline Exchange::connect_deadline(const upstream::Pick& pick) const noexcept {

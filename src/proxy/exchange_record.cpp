@@ -20,7 +20,7 @@ void Exchange::begin_record() {
   started_ = context_.wheel.now();
   record_.clear();
   former_members_.clear();
-  record_.client = client_->client_address();
+  record_.client = client_->peer().address;
 }
 
 // What is asked for by texts alone, while the head still stands in the buffer.
@@ -153,13 +153,13 @@ void Exchange::end_attempt(const upstream::Pick& pick, Outcome outcome) noexcept
   }
 }
 
-// What stands in answer_head_ was sent, or the client was not there to take it.
-void Exchange::record_own_answer(const base::Result<void>& written) noexcept {
-  if (written) {
-    record_.response_body_bytes = answer_head_.size() - answer_head_.find("\r\n\r\n") - 4;
+// Bytes of the body, or why the client could not be told.
+void Exchange::record_own_answer(const base::Result<std::size_t>& sent) noexcept {
+  if (sent) {
+    record_.response_body_bytes = *sent;
   } else {
     record_.ending =
-        written.error().kind == base::ErrorKind::cancelled ? telemetry::Ending::balancer : telemetry::Ending::client;
+        sent.error().kind == base::ErrorKind::cancelled ? telemetry::Ending::balancer : telemetry::Ending::client;
   }
 }
 

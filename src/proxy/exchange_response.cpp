@@ -4,22 +4,7 @@
 #include "proxy/tunnel.hpp"
 
 namespace lb::proxy {
-namespace {
-
-// A small answer goes out in one piece: copying its body behind the head costs less than telling the kernel of several.
-void join_if_small(std::string& head, net::BufferList& buffers) {
-  constexpr std::size_t kSmall = 4096;
-  if (buffers.size() == 1 || net::asio::buffer_size(buffers) > kSmall) return;
-  for (std::size_t i = 1; i < buffers.size(); ++i) {
-    head.append(static_cast<const char*>(buffers[i].data()), buffers[i].size());
-  }
-  buffers.clear();
-  buffers.emplace_back(head.data(), head.size());
-}
-
-}  // namespace
-
-net::Awaitable<Exchange::Outcome> Exchange::relay_answer(Upstream& backend, const upstream::Pick& pick) {
+net::Awaitable<Exchange::Outcome> Exchange::relay_answer(message::Outgoing& backend, const upstream::Pick& pick) {
   const base::Duration patience = context_.settings.http.timeouts.first_response_byte;
   base::Deadline interim_deadline = base::kNever;
   for (std::size_t interim_bytes = 0;;) {
@@ -50,53 +35,29 @@ net::Awaitable<Exchange::Outcome> Exchange::relay_answer(Upstream& backend, cons
   }
 }
 
-// 1xx: passed on to those who can read it (RFC 9110 section 15.2).
-net::Awaitable<Exchange::Outcome> Exchange::relay_interim(Upstream& backend) {
+// 1xx: passed on (RFC 9110 section 15.2).
+net::Awaitable<Exchange::Outcome> Exchange::relay_interim(message::Outgoing& backend) {
   const bool agreed = backend.response().status == 100;
+  if (agreed) continue_gate_.wake();
   // Those of an attempt that failed stand for themselves: another one's would say it all again.
   const bool said_before = interims_passed_ != 0 && interims_passed_ != attempt_number_;
-  const bool wanted = version_ == http::Version::http_1_1 && (!agreed || forwarded_.expect_continue) && !said_before;
-  answer_head_.clear();
-  if (wanted) http::write_forwarded_response(backend.response(), {}, answer_head_);
-  backend.consume_head();
-  if (agreed) continue_gate_.wake();
-  if (!wanted) co_return Outcome::answered;
-  interims_passed_ = attempt_number_;
-  net::BufferList buffers;
-  buffers.emplace_back(answer_head_.data(), answer_head_.size());
-  const auto written = co_await client_->write(buffers);
-  if (!written) record_.ending = telemetry::Ending::client;
-  co_return written ? Outcome::answered : Outcome::cut;
-}
-
-// How the end of the answer is shown to the client, and whether its connection goes on.
-http::ResponseForm Exchange::form_of_answer(Upstream& backend) {
-  const bool http_1_1 = version_ == http::Version::http_1_1;
-  const http::BodyKind kind = backend.framing().kind;
-  http::ResponseForm form;
-  form.body = kind;
-  if (kind == http::BodyKind::chunked || kind == http::BodyKind::until_close) {
-    form.body = http_1_1 ? http::BodyKind::chunked : http::BodyKind::until_close;
+  if (said_before || (agreed && !forwarded_.expect_continue)) {
+    backend.consume_head();
+    co_return Outcome::answered;
   }
-  // An answer that comes before the end of the request's body ends the connection: what the client still sends then has
-  // nowhere to go, and is not looked through for the next request.
-  keep_client_ =
-      keep_alive_ && !client_->draining() && form.body != http::BodyKind::until_close && client_->body_ended();
-  form.persistence = !keep_client_ ? http::ClientPersistence::close
-                     : http_1_1    ? http::ClientPersistence::keep_alive_implied
-                                   : http::ClientPersistence::keep_alive_said;
-  form.date = context_.date();
-  if (context_.settings.request_ids == RequestIds::both) form.request_id = record_.id;
-  return form;
+  interims_passed_ = attempt_number_;
+  const auto sent = co_await client_->send_interim(backend.response());
+  backend.consume_head();
+  if (!sent) record_.ending = telemetry::Ending::client;
+  co_return sent ? Outcome::answered : Outcome::cut;
 }
 
-net::Awaitable<Exchange::Outcome> Exchange::relay_final(Upstream& backend, const upstream::Pick& pick) {
+net::Awaitable<Exchange::Outcome> Exchange::relay_final(message::Outgoing& backend, const upstream::Pick& pick) {
   const unsigned status = backend.response().status;
-  const http::ResponseForm form = form_of_answer(backend);
-  answer_head_.clear();
-  http::write_forwarded_response(backend.response(), form, answer_head_);
+  const http::BodyKind kind = backend.framing().kind;
+  client_->begin_answer(backend.response(), kind, marks(context_.settings.request_ids == RequestIds::both));
   std::string named;  // for the trailers
-  if (form.body == http::BodyKind::chunked) named = http::named_in_connection(backend.response().fields);
+  if (kind == http::BodyKind::chunked) named = http::named_in_connection(backend.response().fields);
   backend.consume_head();
   auto run = backend.take_buffered_body();
   if (!run) co_return fail(FailedAt::bad_answer, run.error());  // nothing of it was sent yet
@@ -104,50 +65,41 @@ net::Awaitable<Exchange::Outcome> Exchange::relay_final(Upstream& backend, const
   if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
 
   std::string kept_trailers;
-  http1::OutgoingBody body(form.body);
   bool relayed_in_kernel = false;  // tried once for each answer
-  net::BufferList buffers;
-  buffers.emplace_back(answer_head_.data(), answer_head_.size());
-  for (bool first = true;; first = false) {
+  for (;;) {
     std::string_view trailers = backend.trailers();
     if (!trailers.empty() && !named.empty()) trailers = kept_trailers = http::without_named(trailers, named);
-    body.append(*run, trailers, buffers);
-    if (first) join_if_small(answer_head_, buffers);
     const bool relay_next = !relayed_in_kernel && backend.may_relay_body();
-    const net::Next next = run->end ? (keep_client_ ? net::Next::anything : net::Next::close)
-                           : relay_next && backend.more_at_hand() ? net::Next::more
-                                                                  : net::Next::anything;
-    const auto written = co_await client_->write(buffers, next);
-    if (!written) co_return cut(pick, written.error(), form.body);
+    const auto sent = co_await client_->send_answer(*run, trailers, relay_next && backend.more_at_hand());
+    if (!sent) co_return cut(pick, sent.error());
     record_.response_body_bytes += run->bytes;
     if (run->end) break;
-    buffers.clear();
     if (relay_next) {
       relayed_in_kernel = true;
       const auto relayed = co_await relay_in_kernel(backend);
-      if (!relayed) co_return cut(pick, relayed.error(), form.body);
+      if (!relayed) co_return cut(pick, relayed.error());
       if (backend.body_ended()) break;
     }
     // One side is read only when the other has taken what was read before: that is all the back-pressure there is.
     run = co_await backend.read_body();
-    if (!run) co_return cut(pick, run.error(), form.body);
+    if (!run) co_return cut(pick, run.error());
   }
   praise(pick);
   co_return Outcome::answered;
 }
 
 // As much of the rest of the body as does: none where no pipe is to be had. It is counted as it goes to the client.
-net::Awaitable<base::Result<void>> Exchange::relay_in_kernel(Upstream& backend) {
+net::Awaitable<base::Result<void>> Exchange::relay_in_kernel(message::Outgoing& backend) {
   net::Pipe pipe = context_.pipes.take();
   if (!pipe) co_return base::Result<void>();
-  const std::uint64_t before = client_->stream().bytes_written();
+  const std::uint64_t before = client_->bulk()->bytes_written();
   const auto relayed = co_await backend.relay_body(pipe);
-  record_.response_body_bytes += client_->stream().bytes_written() - before;
+  record_.response_body_bytes += client_->bulk()->bytes_written() - before;
   co_return relayed;
 }
 
 // Part of the answer is with the client. Nothing can be repeated now; the client has to see that the rest is missing.
-Exchange::Outcome Exchange::cut(const upstream::Pick& pick, const base::Error& error, http::BodyKind shown_as) {
+Exchange::Outcome Exchange::cut(const upstream::Pick& pick, const base::Error& error) {
   using telemetry::Ending;
   const bool client_left = error.side == base::Side::downstream || client_gone_ || client_error_;
   const bool ended_by_us = client_gone_ || client_error_ ? aborted_ : error.kind == base::ErrorKind::cancelled;
@@ -159,37 +111,27 @@ Exchange::Outcome Exchange::cut(const upstream::Pick& pick, const base::Error& e
     base::log(base::LogLevel::warning,
               "answer of " + pick.endpoint->url() + " broke off: " + std::string(error.detail));
   }
-  // A body that only the connection's end delimits would look complete; a reset does not.
-  if (shown_as == http::BodyKind::until_close || client_left) {
-    client_->abort();
-  } else {
-    client_->stream().close();
-  }
+  client_left ? client_->reset() : client_->cut();
   return Outcome::cut;
 }
 
-net::Awaitable<Exchange::Outcome> Exchange::relay_tunnel(Upstream& backend, const upstream::Pick& pick) {
+net::Awaitable<Exchange::Outcome> Exchange::relay_tunnel(message::Outgoing& backend, const upstream::Pick& pick) {
   // Until the switch was asked for, agreed to and passed on, everything is HTTP; and a request has to be over first.
   const bool switched = http::switches_as_offered(backend.response(), forwarded_.upgrade);
   if (!switched || !request_complete_) {
     co_return fail(FailedAt::bad_answer,
                    {base::ErrorKind::malformed, base::Side::upstream, "101 that was not asked for"});
   }
-  answer_head_.clear();
-  http::write_forwarded_response(backend.response(), {}, answer_head_);
-  backend.consume_head();
   co_await client_->stop_watching();
-  net::BufferList buffers;
-  buffers.emplace_back(answer_head_.data(), answer_head_.size());
-  const auto written = co_await client_->write(buffers);
+  const auto written = co_await client_->send_switch(backend.response());
+  backend.consume_head();
   record_answer(pick, 101);
   if (!written) co_return Outcome::cut;
   if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
   praise(pick);
 
   const http1::Timeouts& timeouts = context_.settings.http.timeouts;
-  Tunnel tunnel(client_->stream(), client_->input(), backend.stream(), backend.input(), timeouts.write_idle,
-                timeouts.tunnel_idle);
+  Tunnel tunnel(client_->tunnel_end(), backend.tunnel_end(), timeouts.write_idle, timeouts.tunnel_idle);
   co_await tunnel.run();
   co_return Outcome::cut;  // neither connection speaks HTTP any more
 }

@@ -47,7 +47,7 @@ void Handler::give_back(ExchangePtr exchange) noexcept {
 }
 
 net::Awaitable<void> Handler::serve(net::StreamPtr stream, std::string client_address) {
-  Client client(std::move(stream), states_, sessions_, std::move(client_address));
+  Client client(std::move(stream), states_, sessions_, {std::move(client_address)});
   PinnedPtr pinned;
   for (;;) {
     const auto arrival = co_await client.wait_for_request();
@@ -55,20 +55,19 @@ net::Awaitable<void> Handler::serve(net::StreamPtr stream, std::string client_ad
     const auto request = co_await client.read_request();
     if (request && *request == http1::Arrival::nobody) break;
     ExchangePtr exchange = take_exchange();
-    bool another = false;
     if (request) {
-      another = co_await exchange->run(client, pinned);
+      co_await exchange->run(client, pinned);
     } else {
       co_await exchange->refuse_unread(client, request.error());
     }
     give_back(std::move(exchange));
-    if (!another) break;
+    if (!client.persists()) break;
   }
   co_await client.finish(http1::Linger::if_unread);
 }
 
 net::Awaitable<void> Handler::turn_away(net::StreamPtr stream, std::string client_address) {
-  Client client(std::move(stream), states_, sessions_, std::move(client_address));
+  Client client(std::move(stream), states_, sessions_, {std::move(client_address)});
   Exchange exchange(context_);
   co_await exchange.refuse_unread(
       client, {base::ErrorKind::connection_limit, base::Side::internal, "connection limit reached"});

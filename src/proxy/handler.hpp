@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/resting.hpp"
+#include "http1/server_connection.hpp"
 #include "proxy/exchange.hpp"
 
 namespace lb::proxy {

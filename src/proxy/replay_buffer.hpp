@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/limits.hpp"
-#include "http1/input.hpp"
+#include "message/body_run.hpp"
 
 namespace lb::proxy {
 
@@ -25,7 +25,7 @@ class ReplayBuffer {
   }
 
   // Keeps a copy of the run; once the whole grows beyond the bound, nothing is kept any more.
-  void record(const http1::BodyRun& run) {
+  void record(const message::BodyRun& run) {
     if (!complete_) return;
     if (bytes_.size() + run.bytes > bytes_max_) return forget();
     for (const auto& piece : run.pieces) bytes_.append(static_cast<const char*>(piece.data()), piece.size());
@@ -41,8 +41,8 @@ class ReplayBuffer {
   [[nodiscard]] bool complete() const noexcept { return complete_; }
 
   // All of it as one run; `ended`: nothing follows. Valid until the next record().
-  [[nodiscard]] http1::BodyRun run(bool ended) const {
-    http1::BodyRun run;
+  [[nodiscard]] message::BodyRun run(bool ended) const {
+    message::BodyRun run;
     run.bytes = bytes_.size();
     run.end = ended;
     if (!bytes_.empty()) run.pieces.emplace_back(bytes_.data(), bytes_.size());

@@ -1,7 +1,7 @@
 // Bytes both ways after 101 Switching Protocols (RFC 9110 section 7.8), with half-close.
 #pragma once
 
-#include "http1/input.hpp"
+#include "message/tunnel_end.hpp"
 #include "net/child.hpp"
 
 namespace lb::proxy {
@@ -9,9 +9,14 @@ namespace lb::proxy {
 // Two streams with what was read from each already. Everything outlives run(). Both streams are closed when it returns.
 class Tunnel {
  public:
-  Tunnel(net::Stream& a, http1::InputBuffer& from_a, net::Stream& b, http1::InputBuffer& from_b,
-         base::Duration write_idle, base::Duration idle)
-      : a_(a), b_(b), from_a_(from_a), from_b_(from_b), write_idle_(write_idle), idle_(idle), backward_(a.executor()) {}
+  Tunnel(message::TunnelEnd a, message::TunnelEnd b, base::Duration write_idle, base::Duration idle)
+      : a_(a.stream),
+        b_(b.stream),
+        from_a_(a.input),
+        from_b_(b.input),
+        write_idle_(write_idle),
+        idle_(idle),
+        backward_(a_.executor()) {}
 
   // Until both sides have ended, one broke, or neither said anything for `idle`.
   [[nodiscard]] net::Awaitable<void> run() {
@@ -23,7 +28,7 @@ class Tunnel {
   }
 
  private:
-  net::Awaitable<void> copy(net::Stream& from, http1::InputBuffer& input, net::Stream& to) {
+  net::Awaitable<void> copy(net::Stream& from, net::InputBuffer& input, net::Stream& to) {
     for (;;) {
       if (!input.empty()) {
         net::BufferList bytes;
@@ -53,8 +58,8 @@ class Tunnel {
 
   net::Stream& a_;
   net::Stream& b_;
-  http1::InputBuffer& from_a_;
-  http1::InputBuffer& from_b_;
+  net::InputBuffer& from_a_;
+  net::InputBuffer& from_b_;
   base::Duration write_idle_;
   base::Duration idle_;
   base::TimePoint last_byte_;

@@ -251,7 +251,7 @@ class MemoryStream final : public net::Stream {
 
     std::string bytes;
     std::size_t capacity;
-    bool ended = false;  // nothing follows
+    bool ended = false;      // nothing follows
     bool truncated = false;  // without having said so
     bool reset = false;
     MemoryStream* reader = nullptr;

@@ -30,7 +30,7 @@ class Http1ServerConnectionEnd : public testing::Test {
     settings.header_count = 10;
     auto pair = MemoryStream::connected(world, base::Side::downstream, {});
     client = std::move(pair.second);
-    connection.emplace(std::move(pair.first), states, world.sessions, "192.0.2.1");
+    connection.emplace(std::move(pair.first), states, world.sessions, message::Peer{"192.0.2.1"});
   }
   ~Http1ServerConnectionEnd() override {
     connection->abort();
@@ -70,7 +70,8 @@ class Http1ServerConnectionEnd : public testing::Test {
     start(read_one());
     ASSERT_EQ(arrival, Arrival::request);
   }
-  static void count(void* counter, base::ErrorKind /*how*/) noexcept { ++*static_cast<int*>(counter); }
+  void watch() { connection->watch(Connection::OnGone::to<&Http1ServerConnectionEnd::count>(*this)); }
+  void count(base::ErrorKind /*how*/) noexcept { ++gone; }
 
   World world;
   Settings settings;
@@ -215,7 +216,7 @@ TEST_F(Http1ServerConnectionEnd, lingering_is_bounded_in_bytes) {
 TEST_F(Http1ServerConnectionEnd, a_client_that_goes_away_is_noticed_after_the_delay) {
   for (const End how : {End::closed, End::reset}) {
     receive(kGet);
-    connection->watch(&Http1ServerConnectionEnd::count, &gone);
+    watch();
     if (how == End::closed) {
       // Still there: nothing happens, however long it takes.
       world.pass(Duration(30'000));
@@ -234,7 +235,7 @@ TEST_F(Http1ServerConnectionEnd, a_client_that_goes_away_is_noticed_after_the_de
 
 TEST_F(Http1ServerConnectionEnd, a_pipelined_request_is_no_sign_of_leaving_and_is_not_lost) {
   receive(kGet);
-  connection->watch(&Http1ServerConnectionEnd::count, &gone);
+  watch();
   world.pass(Duration(100));
   EXPECT_EQ(client->put(kGet), kGet.size());
   world.pass(Duration(100));
@@ -247,7 +248,7 @@ TEST_F(Http1ServerConnectionEnd, a_pipelined_request_is_no_sign_of_leaving_and_i
 
 TEST_F(Http1ServerConnectionEnd, watching_that_has_stopped_calls_nobody) {
   receive(kGet);
-  connection->watch(&Http1ServerConnectionEnd::count, &gone);
+  watch();
   start(stop_watching());
   client->close();
   world.pass(Duration(200));

@@ -80,7 +80,7 @@ struct Server {
       : settings(its_settings) {
     auto pair = MemoryStream::connected(world, base::Side::downstream, options);
     client = std::move(pair.second);
-    connection.emplace(std::move(pair.first), states, world.sessions, "192.0.2.1");
+    connection.emplace(std::move(pair.first), states, world.sessions, message::Peer{"192.0.2.1"});
     world.tasks.spawn(recorder.serve(*connection));
     world.run();
   }
@@ -208,7 +208,7 @@ TEST(Http1ServerConnection, a_body_that_broke_off_leaves_nothing_behind) {
   server.connection.reset();
   auto pair = MemoryStream::connected(server.world, base::Side::downstream, {});
   server.client = std::move(pair.second);
-  server.connection.emplace(std::move(pair.first), server.states, server.world.sessions, "192.0.2.1");
+  server.connection.emplace(std::move(pair.first), server.states, server.world.sessions, message::Peer{"192.0.2.1"});
   server.recorder = {};
   server.world.tasks.spawn(server.recorder.serve(*server.connection));
   server.send(kGet);

@@ -8,8 +8,8 @@
 namespace lb::proxy {
 namespace {
 
-http1::BodyRun run_of(std::string_view first, std::string_view second = {}) {
-  http1::BodyRun run;
+message::BodyRun run_of(std::string_view first, std::string_view second = {}) {
+  message::BodyRun run;
   for (const std::string_view piece : {first, second}) {
     if (piece.empty()) continue;
     run.pieces.emplace_back(piece.data(), piece.size());
@@ -18,7 +18,7 @@ http1::BodyRun run_of(std::string_view first, std::string_view second = {}) {
   return run;
 }
 
-std::string text_of(const http1::BodyRun& run) {
+std::string text_of(const message::BodyRun& run) {
   std::string text;
   for (const auto& piece : run.pieces) text.append(static_cast<const char*>(piece.data()), piece.size());
   EXPECT_EQ(text.size(), run.bytes);

@@ -1,27 +1,19 @@
-#include "http1/input.hpp"
+#include "http1/body_cutter.hpp"
 
-#include <algorithm>
-#include <cstring>
 #include <string>
 #include <string_view>
 
 #include <gtest/gtest.h>
 
 #include "http1/outgoing_body.hpp"
+#include "support/fill_input.hpp"
 
 namespace lb::http1 {
 namespace {
 
-void append(InputBuffer& input, std::string_view bytes, std::size_t bytes_max = 1U << 20U) {
-  while (!bytes.empty()) {
-    const auto room = input.up_to(bytes_max).prepare(0);
-    ASSERT_GT(room.size(), 0U);
-    const std::size_t count = std::min(room.size(), bytes.size());
-    std::memcpy(room.data(), bytes.data(), count);
-    input.commit(count);
-    bytes.remove_prefix(count);
-  }
-}
+using message::BodyRun;
+using net::InputBuffer;
+using test::append;
 
 std::string text_of(const BodyRun& run) {
   std::string text;
@@ -30,62 +22,13 @@ std::string text_of(const BodyRun& run) {
   return text;
 }
 
-class Http1Input : public testing::Test {
+class Http1BodyCutter : public testing::Test {
  protected:
   net::BlockPool pool;
   InputBuffer input{pool};
 };
 
-TEST_F(Http1Input, bytes_stay_in_order_through_every_move_and_growth) {
-  std::string expected;
-  std::string pattern;
-  for (int i = 0; i < 1000; ++i) pattern += std::to_string(i) + ",";
-  for (int round = 0; round < 200; ++round) {
-    append(input, pattern);
-    expected += pattern;
-    const std::size_t used = round % 3 == 0 ? expected.size() - 1 : expected.size() / 3;
-    input.consume(used);
-    expected.erase(0, used);
-    ASSERT_EQ(input.unread(), expected);
-  }
-}
-
-TEST_F(Http1Input, a_head_larger_than_a_block_gets_more_room) {
-  const std::string large(base::kSmallBlockBytes * 5, 'x');
-  append(input, large);
-  EXPECT_EQ(input.unread(), large);
-}
-
-TEST_F(Http1Input, an_empty_buffer_gives_its_memory_back_and_starts_again) {
-  EXPECT_EQ(input.up_to(100).prepare(0).size(), base::kSmallBlockBytes);
-  append(input, "abc");
-  input.release();
-  EXPECT_EQ(input.unread(), "abc") << "what was not read stays";
-  EXPECT_EQ(pool.free_count(), 0U);
-  input.consume(3);
-  input.release();
-  EXPECT_EQ(pool.free_count(), 1U);
-  EXPECT_TRUE(input.empty());
-  EXPECT_EQ(input.unread(), "");
-  append(input, "def");
-  EXPECT_EQ(input.unread(), "def");
-}
-
-TEST_F(Http1Input, a_buffer_that_was_filled_becomes_large_once_it_is_empty) {
-  append(input, std::string(base::kSmallBlockBytes - 1, 'x'));
-  input.consume(base::kSmallBlockBytes - 1);
-  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare(0).size(), base::kSmallBlockBytes) << "one byte was free";
-  append(input, std::string(base::kSmallBlockBytes, 'x'));
-  input.consume(1);
-  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare(0).size(), 1U) << "not empty yet";
-  input.consume(base::kSmallBlockBytes - 1);
-  input.release();
-  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare(0).size(), base::kLargeBlockBytes);
-  input.reset();
-  EXPECT_EQ(input.up_to(base::kSmallBlockBytes).prepare(0).size(), base::kSmallBlockBytes);
-}
-
-TEST_F(Http1Input, a_body_of_known_length_leaves_the_next_message_alone) {
+TEST_F(Http1BodyCutter, a_body_of_known_length_leaves_the_next_message_alone) {
   BodyCutter cutter;
   cutter.begin({http::BodyKind::length, 8}, 10);
   append(input, "hello");
@@ -106,7 +49,7 @@ TEST_F(Http1Input, a_body_of_known_length_leaves_the_next_message_alone) {
   EXPECT_EQ(input.unread(), "GET");
 }
 
-TEST_F(Http1Input, no_body_has_ended_before_it_began) {
+TEST_F(Http1BodyCutter, no_body_has_ended_before_it_began) {
   BodyCutter cutter;
   EXPECT_TRUE(cutter.ended());
   cutter.begin({}, 10);
@@ -119,7 +62,7 @@ TEST_F(Http1Input, no_body_has_ended_before_it_began) {
 }
 
 // Method: more chunks than one run has pieces; nothing is lost between runs.
-TEST_F(Http1Input, many_chunks_are_cut_into_several_runs) {
+TEST_F(Http1BodyCutter, many_chunks_are_cut_into_several_runs) {
   BodyCutter cutter;
   cutter.begin({http::BodyKind::chunked, 0}, 10);
   std::string text;
@@ -141,7 +84,7 @@ TEST_F(Http1Input, many_chunks_are_cut_into_several_runs) {
   EXPECT_EQ(input.unread(), "GET");
 }
 
-TEST_F(Http1Input, only_a_body_until_close_ends_with_the_connection) {
+TEST_F(Http1BodyCutter, only_a_body_until_close_ends_with_the_connection) {
   BodyCutter cutter;
   cutter.begin({http::BodyKind::until_close, 0}, 10);
   append(input, "hello");
