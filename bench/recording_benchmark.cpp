@@ -1,5 +1,5 @@
 // What a request costs that is answered at the first attempt, beyond answering it: its record, the counters of the
-// backend and of the worker. What Exchange does (src/proxy/exchange_record.cpp), without the exchange.
+// backend and of the worker. What Recording does (src/proxy/recording.cpp), without the exchange.
 #include <string>
 
 #include <benchmark/benchmark.h>

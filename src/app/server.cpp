@@ -238,15 +238,15 @@ void Server::listen_on(net::ListenSockets& sockets) {
     units_[i % units_.size()]->listen(listening_.back());
   }
   for (const auto& unit : units_) {
-    unit->on_connect_failed(
-        [](void* self, std::uint32_t slot) {
-          auto& server = *static_cast<Server*>(self);
-          server.control_.post([&server, slot] { server.refresh_address(slot); });
-        },
-        this);
+    unit->on_connect_failed(base::Callback<void(std::uint32_t)>::to<&Server::note_connect_failed>(*this));
   }
   base::log(LogLevel::info, "load-balancer " LB_VERSION " listening on " + history_.listening + ", " +
                                 counted(units_.size(), "worker") + ", " + counted(cluster_.size(), "backend"));
+}
+
+// Any worker's thread.
+void Server::note_connect_failed(std::uint32_t slot) noexcept {
+  control_.post([this, slot] { refresh_address(slot); });
 }
 
 // Control thread. Before the workers run, and while they do: each gets a copy of its own.

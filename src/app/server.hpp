@@ -69,6 +69,7 @@ class Server {
   // Where the backends are.
   void publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
   [[nodiscard]] std::shared_ptr<upstream::Endpoint> endpoint_in(std::uint32_t slot) const;
+  void note_connect_failed(std::uint32_t slot) noexcept;
   void refresh_address(std::uint32_t slot);
 
   // Another configuration.

@@ -69,9 +69,7 @@ class WorkerUnit {
   // Before the worker runs. Takes the descriptor; more than one after a predecessor with more workers.
   void listen(int descriptor);
   // See proxy::Handler.
-  void on_connect_failed(void (*call)(void*, std::uint32_t), void* context) noexcept {
-    handler_.on_connect_failed(call, context);
-  }
+  void on_connect_failed(base::Callback<void(std::uint32_t)> call) noexcept { handler_.on_connect_failed(call); }
   void start();
 
   // The rest: on the worker's thread.

@@ -12,13 +12,29 @@ bool may_come_from_request(FailedAt at) noexcept {
 
 }  // namespace
 
-void Blame::charge(const upstream::MembersPtr& members, upstream::Endpoint& endpoint,
-                   const upstream::AddressPtr& address, FailedAt at, base::ErrorKind kind) {
-  charges_.push_back({members, &endpoint, address, at, kind});
+void Blame::praise(upstream::Endpoint& endpoint, const upstream::AddressChoice& chosen, base::TimePoint started) {
+  // The time is for minutes: that of the request's beginning will do.
+  context_.cluster.record_success(endpoint, context_.recorder.worker(), request_.kind(), started);
+  if (chosen.address != nullptr) context_.cluster.record_success(endpoint, *chosen.address);
 }
 
-bool Blame::lies_with_request(upstream::RequestKind kind, base::TimePoint now) const noexcept {
+void Blame::charge(upstream::Endpoint& endpoint, const upstream::AddressChoice& chosen, FailedAt at,
+                   const base::Error& error) {
+  failed_address_ = chosen.id;
+  if (chosen.address == nullptr) {
+    context_.cluster.record_failure(endpoint, error.detail, request_.kind());
+  } else {
+    const upstream::AddressSet* const all = context_.transport.addresses(endpoint);
+    if (all == nullptr || !all->has(chosen.id)) return;
+    context_.cluster.record_failure(endpoint, *chosen.address, *all, error.detail, request_.kind());
+  }
+  charges_.push_back({request_.members, &endpoint, chosen.address, at, error.kind});
+}
+
+bool Blame::lies_with_request() const noexcept {
   if (charges_.empty()) return false;
+  const upstream::RequestKind kind = request_.kind();
+  const base::TimePoint now = context_.wheel.now();
   const Charge& last = charges_.back();
   if (!may_come_from_request(last.at) || !last.endpoint->serves_others(kind, now)) return false;
   return std::ranges::any_of(charges_, [&](const Charge& one) {
@@ -27,13 +43,13 @@ bool Blame::lies_with_request(upstream::RequestKind kind, base::TimePoint now) c
   });
 }
 
-void Blame::take_back(upstream::Cluster& cluster) {
+void Blame::take_back() {
   for (const Charge& charge : charges_) {
     charge.endpoint->take_back_note();
     if (charge.address) {
-      cluster.take_back_failure(*charge.endpoint, *charge.address);
+      context_.cluster.take_back_failure(*charge.endpoint, *charge.address);
     } else {
-      cluster.take_back_failure(*charge.endpoint);
+      context_.cluster.take_back_failure(*charge.endpoint);
     }
   }
   charges_.clear();

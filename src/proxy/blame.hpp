@@ -1,41 +1,56 @@
-// Whom the failed attempts of one request speak against: the backends, or the request itself.
+// Whom the attempts of one request speak for or against: the backends, or the request itself.
 #pragma once
 
 #include <boost/container/small_vector.hpp>
 
 #include "base/error.hpp"
+#include "proxy/context.hpp"
+#include "proxy/request.hpp"
 #include "proxy/retry_policy.hpp"
-#include "upstream/cluster.hpp"
 
 namespace lb::proxy {
 
 // One request's; one worker.
 class Blame {
  public:
-  // The endpoint has failed the request in this way, which counts against it, or against one of its several addresses.
-  // `members` keeps it alive.
-  void charge(const upstream::MembersPtr& members, upstream::Endpoint& endpoint, const upstream::AddressPtr& address,
-              FailedAt at, base::ErrorKind kind);
+  Blame(ExchangeContext& context, const Request& request) noexcept : context_(context), request_(request) {}
+
+  // The endpoint has answered the request to its end. `chosen`: the address it was asked at; `started`: the request.
+  void praise(upstream::Endpoint& endpoint, const upstream::AddressChoice& chosen, base::TimePoint started);
+  // The endpoint, one of request.members, has failed the request in this way, which counts against it; against one of
+  // its several addresses, if it was asked at one; against nobody, if its name has that no longer.
+  void charge(upstream::Endpoint& endpoint, const upstream::AddressChoice& chosen, FailedAt at,
+              const base::Error& error);
 
   // Whether the failure that was charged last has happened at another backend in the same way, while both serve others
   // well: then the request is the cause, and would take the next backend out as well.
-  [[nodiscard]] bool lies_with_request(upstream::RequestKind kind, base::TimePoint now) const noexcept;
+  [[nodiscard]] bool lies_with_request() const noexcept;
 
   // Takes back what was charged.
-  void take_back(upstream::Cluster& cluster);
+  void take_back();
 
-  void clear() noexcept { charges_.clear(); }
+  // The address that failed last; 0: none.
+  [[nodiscard]] std::uint32_t failed_address() const noexcept { return failed_address_; }
+
+  // Of another request, or none.
+  void clear() noexcept {
+    charges_.clear();
+    failed_address_ = 0;
+  }
 
  private:
   struct Charge {
-    upstream::MembersPtr members;
+    upstream::MembersPtr members;  // keep the endpoint
     upstream::Endpoint* endpoint;
     upstream::AddressPtr address;  // null: the endpoint itself
     FailedAt at;
     base::ErrorKind kind;
   };
 
+  ExchangeContext& context_;
+  const Request& request_;
   boost::container::small_vector<Charge, 2> charges_;
+  std::uint32_t failed_address_ = 0;
 };
 
 }  // namespace lb::proxy

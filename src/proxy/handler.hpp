@@ -31,10 +31,7 @@ class Handler {
   [[nodiscard]] net::Awaitable<void> turn_away(net::StreamPtr stream, std::string client_address);
 
   // Called on this worker when a backend could not be connected to, with its slot.
-  void on_connect_failed(void (*call)(void*, std::uint32_t), void* context) noexcept {
-    context_.on_connect_failed = call;
-    context_.on_connect_failed_context = context;
-  }
+  void on_connect_failed(base::Callback<void(std::uint32_t)> call) noexcept { context_.on_connect_failed = call; }
 
   // Where its requests wait for backends with room. Before the worker runs: for WaitingRoom::join().
   [[nodiscard]] WaitingRoom& waiting_room() noexcept { return context_.waiting; }

@@ -203,14 +203,16 @@ TEST(ProxyExchangeRetry, a_success_between_failures_keeps_a_backend_up) {
 
 TEST(ProxyExchangeRetry, a_failed_connect_asks_for_a_fresh_lookup_of_that_name) {
   Proxy proxy(2);
-  static std::vector<std::uint32_t> asked;
-  asked.clear();
-  proxy.handler.on_connect_failed([](void*, std::uint32_t index) { asked.push_back(index); }, nullptr);
+  struct Asked {
+    void ask(std::uint32_t slot) noexcept { slots.push_back(slot); }
+    std::vector<std::uint32_t> slots;
+  } asked;
+  proxy.handler.on_connect_failed(base::Callback<void(std::uint32_t)>::to<&Asked::ask>(asked));
   proxy.transport.backend(0).answer = Answer::refuse;
   MemoryStream& client = proxy.request(kGet);
   proxy.answer(1, kOk);
   EXPECT_EQ(client.take(), kOk);
-  EXPECT_EQ(asked, std::vector<std::uint32_t>{0});
+  EXPECT_EQ(asked.slots, std::vector<std::uint32_t>{0});
 }
 
 // Goal: an outage does not multiply itself: a request that reaches nobody knocks at so many backends and no more,

@@ -1,0 +1,46 @@
+// What the exchanges of one worker share.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/callback.hpp"
+#include "base/random.hpp"
+#include "http/date.hpp"
+#include "http1/response_state.hpp"
+#include "net/pipe.hpp"
+#include "proxy/retry_budget.hpp"
+#include "proxy/settings.hpp"
+#include "proxy/waiting_room.hpp"
+#include "telemetry/recorder.hpp"
+#include "upstream/cluster.hpp"
+#include "upstream/pool.hpp"
+#include "upstream/probation.hpp"
+#include "upstream/transport.hpp"
+
+namespace lb::proxy {
+
+// Everything here outlives the exchanges.
+struct ExchangeContext {
+  net::Executor executor;
+  net::DeadlineWheel& wheel;
+  http1::ResponseStates& response_states;
+  const Settings& settings;
+  upstream::Cluster& cluster;
+  upstream::MembersPtr members;  // replaced when the configuration is read again
+  upstream::Pool& pool;
+  upstream::Probation& probation;
+  net::PipePool& pipes;
+  upstream::Transport& transport;
+  telemetry::Recorder& recorder;
+  base::Random random;  // for the jitter of pauses, and ids
+  http::DateCache dates{};
+  RetryBudget retries{};
+  WaitingRoom waiting{};
+  base::Callback<void(std::uint32_t)>
+      on_connect_failed{};  // asks for a fresh lookup of the backend's name, by its slot
+
+  [[nodiscard]] std::string_view date() noexcept { return dates.at(wheel.clock().wall_seconds()); }
+};
+
+}  // namespace lb::proxy

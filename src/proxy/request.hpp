@@ -1,0 +1,53 @@
+// The request of an exchange, as all of its parts see it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/error.hpp"
+#include "http/head_writer.hpp"
+#include "http/message.hpp"
+#include "message/incoming.hpp"
+#include "proxy/error_response.hpp"
+#include "proxy/pinned.hpp"
+#include "proxy/replay_buffer.hpp"
+#include "upstream/cluster.hpp"
+#include "upstream/service_record.hpp"
+
+namespace lb::proxy {
+
+enum class ClientState : std::uint8_t {
+  there,
+  left,
+  reset_here,  // by the balancer, which ends
+};
+
+struct Request {
+  message::Incoming* client = nullptr;
+  PinnedPtr* pinned = nullptr;
+  ClientState client_state = ClientState::there;
+  http::Method method = http::Method::other;
+  http::BodyKind body_kind = http::BodyKind::none;
+  ErrorFormat error_format = ErrorFormat::text;
+  http::ForwardedRequest forwarded;
+  ReplayBuffer replay;
+  upstream::MembersPtr members;   // that the present attempt was picked from; keeps the endpoints
+  bool binds_connection = false;  // it, or an answer to it, logs the connection in
+  base::Error error;              // why the last attempt failed, or why there was none
+
+  [[nodiscard]] bool is_idempotent() const noexcept { return http::is_idempotent(method); }
+  // RFC 9110 section 9.3.1: content of a GET may be taken for another request by backends that do not expect any. What
+  // they make of it must not become the answer to the next request on the connection, which may be somebody else's.
+  [[nodiscard]] bool has_unusual_body() const noexcept {
+    using http::Method;
+    const bool expects_none =
+        method == Method::get || method == Method::head || method == Method::delete_ || method == Method::options;
+    return expects_none && body_kind != http::BodyKind::none;
+  }
+  [[nodiscard]] upstream::RequestKind kind() const noexcept { return upstream::request_kind(forwarded.head); }
+  [[nodiscard]] std::string_view end_of_client() const noexcept {
+    return client_state == ClientState::left ? "the client left" : "the balancer is being stopped";
+  }
+};
+
+}  // namespace lb::proxy

@@ -1,0 +1,151 @@
+#include "proxy/selection.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace lb::proxy {
+
+Selection::Selection(ExchangeContext& context, Request& request, Recording& recording) noexcept
+    : context_(context),
+      request_(request),
+      recording_(recording),
+      place_(context.waiting),
+      gate_(context.executor, context.wheel) {}
+
+void Selection::reset() noexcept {
+  tried_.clear();
+  pauses_ = 0;
+  starved_ = last_resort_ = false;
+}
+
+upstream::Pick Selection::next() {
+  place_.give_back();
+  upstream::Pick pick;
+  if (*request_.pinned) pick = pick_pinned();
+  if (!pick && !starved_) pick = pick_in_turn();
+  if (pick && !pick.last_resort) place_.take(pick);
+  return pick;
+}
+
+net::Awaitable<upstream::Pick> Selection::wait_for(upstream::Pick pick) {
+  if (starved_) {
+    co_await pause(context_.wheel.after(base::kRetryPause));
+    pick = pick_in_turn();
+  }
+  if (!pick && !pick.busy && !tried_.empty()) {
+    // All were tried: one comes again after a short pause, longer each time, so that a backend that restarts has a
+    // moment; with jitter, so that the requests of a crowd do not come again in step.
+    const base::Duration length = base::kRetryPause * (1 << std::min(pauses_++, 5U));
+    const auto jitter =
+        static_cast<std::int64_t>(context_.random.below(static_cast<std::uint64_t>(length.count()) + 1));
+    const base::Deadline until = context_.wheel.after(length / 2 + base::Duration(jitter));
+    if (until >= last_resort_deadline_ && last_resort_) co_return upstream::Pick{};
+    co_await pause(until);
+    tried_.clear();
+    pick = pick_in_turn();
+  }
+  if (pick.busy) pick = co_await wait_for_room();
+  if (pick && pick.last_resort && !last_resort_) {
+    // With every backend down, one connect timeout is all that a client is made to wait for the verdict.
+    last_resort_ = true;
+    last_resort_deadline_ = context_.wheel.after(context_.settings.http.timeouts.connect);
+  }
+  if (pick) place_.take(pick);
+  co_return pick;
+}
+
+// The record names endpoints of the members before, too: they live as long as the request.
+void Selection::use_members(const upstream::MembersPtr& members) {
+  if (request_.members == members) return;
+  if (request_.members != nullptr) recording_.keep(std::move(request_.members));
+  request_.members = members;
+}
+
+// A place for which others wait is theirs; a backend without a limit has room for all.
+upstream::Pick Selection::pick_in_turn() {
+  use_members(context_.members);
+  return request_.members->pick(
+      tried_, context_.waiting.is_anybody_in_line() ? upstream::Among::unlimited : upstream::Among::all,
+      &recording_.record());
+}
+
+// The backend whose connection is this client's own, if that may get the request. A new order of the members passes a
+// connection by: what it was logged in for is still there.
+upstream::Pick Selection::pick_pinned() {
+  PinnedPtr& pinned = *request_.pinned;
+  upstream::Endpoint& endpoint = *pinned->endpoint;
+  const bool usable = endpoint.is_up() && endpoint.is_active() && !endpoint.is_removed() &&
+                      context_.transport.has(endpoint, pinned->chosen.id);
+  const bool limited = endpoint.is_limited();
+  if (!usable || (limited && !endpoint.acquire())) {
+    if (!usable) pinned.reset();
+    return {};
+  }
+  use_members(pinned->members);
+  return {.endpoint = &endpoint, .acquired = limited};
+}
+
+net::Awaitable<void> Selection::pause(base::Deadline until) {
+  gate_.reset();
+  co_await gate_.until(until);
+}
+
+// Every backend that could be picked has as many exchanges as it takes. Waits for its turn, for a bounded while.
+net::Awaitable<upstream::Pick> Selection::wait_for_room() {
+  const base::Error before = request_.error;
+  request_.error = {base::ErrorKind::backends_busy, base::Side::internal, "every backend is at its connection limit"};
+  if (context_.waiting.waiting() >= context_.settings.queue_max) co_return upstream::Pick{};
+  const base::Deadline deadline = context_.wheel.after(context_.settings.queue_timeout);
+  // A client that leaves gives its place in the line up, as far as its leaving can be told from the rest of its body.
+  const bool watched = request_.client->body_ended();
+  if (watched) request_.client->watch(message::Incoming::OnGone::to<&Selection::client_gone>(*this));
+  using Where = WaitingRoom::Where;
+  const Where where = tried_.empty() ? Where::in_line : Where::beside;
+  gate_.reset();
+  bool called = !context_.waiting.is_anybody_in_line();  // who finds others there looks only after them
+  context_.waiting.enter(gate_, where);
+  upstream::Pick pick{.busy = true};
+  for (;; called = true) {
+    const bool turn = called && context_.waiting.is_its_turn(gate_, where);
+    use_members(context_.members);
+    if (turn) pick = request_.members->pick(tried_, upstream::Among::all, &recording_.record());
+    if (!pick.busy || request_.client_state != ClientState::there || context_.wheel.now() >= deadline) break;
+    const bool polls = context_.waiting.is_its_turn(gate_, where);
+    co_await gate_.until(polls ? std::min(deadline, context_.wheel.after(base::kQueueLook)) : deadline);
+  }
+  context_.waiting.leave(gate_, where);
+  if (watched) co_await request_.client->stop_watching();
+  if (request_.client_state != ClientState::there) {
+    const bool left = request_.client_state == ClientState::left;
+    request_.error = {left ? base::ErrorKind::closed : base::ErrorKind::cancelled, base::Side::downstream,
+                      request_.end_of_client()};
+    if (pick.acquired) pick.endpoint->release();
+    co_return upstream::Pick{};
+  }
+  if (!pick.busy) request_.error = before;
+  co_return pick;
+}
+
+void Selection::client_gone(base::ErrorKind how) noexcept {
+  request_.client_state = how == base::ErrorKind::cancelled ? ClientState::reset_here : ClientState::left;
+  gate_.wake();
+}
+
+bool Selection::others_left() const {
+  if (pauses_ > 0) return false;
+  return std::ranges::any_of(context_.members->endpoints(), [this](const auto& endpoint) {
+    return endpoint->is_active() && std::ranges::find(tried_, endpoint->slot()) == tried_.end();
+  });
+}
+
+base::Deadline Selection::connect_deadline(const upstream::Pick& pick) const noexcept {
+  const base::Deadline own = context_.wheel.after(context_.settings.http.timeouts.connect);
+  if (!pick.last_resort) return own;
+  // Each of those that are left gets its share, so that one that swallows packets does not hide one that has come back.
+  const base::TimePoint now = context_.wheel.now();
+  const std::size_t count = request_.members->size();
+  const auto left = static_cast<std::int64_t>(count - std::min(tried_.size(), count - 1));
+  return std::min(own, now + std::max(last_resort_deadline_ - now, base::TimePoint::duration(0)) / left);
+}
+
+}  // namespace lb::proxy
