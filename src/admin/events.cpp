@@ -100,7 +100,7 @@ std::vector<EventFeed::Text> EventFeed::news(Told& told) const {
   return texts;
 }
 
-net::Awaitable<void> tell_history(const History& history, Outlet& outlet) {
+net::Awaitable<void> tell_history(const History& history, ResponseStream& outlet) {
   if (history.end() < 2) co_return;
   const std::uint64_t end = history.end() - 1;
   const std::string server = history_event({{"server", history.server(end)}});
@@ -117,7 +117,7 @@ net::Awaitable<void> tell_history(const History& history, Outlet& outlet) {
   }
 }
 
-net::Awaitable<void> stream_events(Control& control, const Request&, Outlet& outlet) {
+net::Awaitable<void> stream_events(Control& control, const Request&, ResponseStream& outlet) {
   std::shared_ptr<EventFeed>& kept = control.event_feed();
   if (!kept) kept = std::make_shared<EventFeed>(control);
   const std::shared_ptr<EventFeed> feed = kept;

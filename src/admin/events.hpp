@@ -11,7 +11,7 @@
 #include "admin/control.hpp"
 #include "admin/history.hpp"
 #include "admin/message.hpp"
-#include "admin/outlet.hpp"
+#include "admin/response_stream.hpp"
 
 namespace lb::admin {
 
@@ -66,9 +66,9 @@ class EventFeed {
 };
 
 // Events "history", of which each tells of the server or of some backends.
-[[nodiscard]] net::Awaitable<void> tell_history(const History& history, Outlet& outlet);
+[[nodiscard]] net::Awaitable<void> tell_history(const History& history, ResponseStream& outlet);
 
 // The route. Until the client leaves, the server stops or its token changes.
-[[nodiscard]] net::Awaitable<void> stream_events(Control& control, const Request& request, Outlet& outlet);
+[[nodiscard]] net::Awaitable<void> stream_events(Control& control, const Request& request, ResponseStream& outlet);
 
 }  // namespace lb::admin

@@ -7,7 +7,7 @@
 
 #include "admin/control.hpp"
 #include "admin/message.hpp"
-#include "admin/outlet.hpp"
+#include "admin/response_stream.hpp"
 
 namespace lb::admin {
 
@@ -20,7 +20,7 @@ enum class Guard : std::uint8_t {
 // An answer at once; `request` and `control` live until the coroutine has ended. It must not throw.
 using Answering = net::Awaitable<Answer> (*)(Control& control, const Request& request);
 // An answer that goes on: the head is written already.
-using Streaming = net::Awaitable<void> (*)(Control& control, const Request& request, Outlet& outlet);
+using Streaming = net::Awaitable<void> (*)(Control& control, const Request& request, ResponseStream& outlet);
 
 struct Route {
   http::Method method = http::Method::get;  // GET answers HEAD, too

@@ -79,12 +79,12 @@ Answer answer_to(const base::Error& error) {
 }
 
 // One of the places that connections share, for as long as this lives.
-class Place {
+class Permit {
  public:
-  explicit Place(std::size_t& taken) noexcept : taken_(taken) { ++taken_; }
-  ~Place() { --taken_; }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
+  explicit Permit(std::size_t& taken) noexcept : taken_(taken) { ++taken_; }
+  ~Permit() { --taken_; }
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
 
  private:
   std::size_t& taken_;
@@ -212,7 +212,7 @@ net::Awaitable<Session::Next> Session::carry_out(const Route& route, const Reque
   }
   Answer made;
   {
-    const Place place(places_.orders);
+    const Permit permit(places_.orders);
     made = co_await route.answer(control_, request);
   }
   co_return co_await answer(request, std::move(made), keep_alive);
@@ -319,7 +319,7 @@ net::Awaitable<Session::Next> Session::stream(const Route& route, const Request&
     refused.fields = "Retry-After: 1\r\n";
     co_return co_await answer(request, std::move(refused), false);
   }
-  const Place place(places_.streams);
+  const Permit permit(places_.streams);
   const std::string head = head_of(200, route.stream_type, "Connection: close\r\n\r\n");
   open_ = streams_ = true;
   co_await write(head);

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "admin/control.hpp"
-#include "admin/outlet.hpp"
+#include "admin/response_stream.hpp"
 #include "admin/routes.hpp"
 #include "http/date.hpp"
 #include "http1/server_connection.hpp"
@@ -23,7 +23,7 @@ struct Places {
 };
 
 // Lives in the coroutine that runs it, on the control thread.
-class Session final : private Outlet {
+class Session final : private ResponseStream {
  public:
   // All of these outlive it. `token` may change between two requests; empty: none is needed.
   struct Shared {
@@ -102,8 +102,8 @@ class Session final : private Outlet {
   bool late_ = false;  // the request's time is up
   bool over_limit_ = false;
   bool streams_ = false;
-  bool open_ = false;     // as an Outlet
-  bool writing_ = false;  // as an Outlet
+  bool open_ = false;     // as an ResponseStream
+  bool writing_ = false;  // as an ResponseStream
 };
 
 }  // namespace lb::admin

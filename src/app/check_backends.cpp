@@ -56,12 +56,12 @@ BackendCheck::BackendCheck(const config::Config& config)
     : timeout_(config.health.timeout),
       worker_(base::system_clock()),
       resolver_(worker_.executor(), worker_.wheel(), make_resolver_settings(config)),
-      book_(worker_.executor(), worker_.wheel(), resolver_,
-            [this](std::uint32_t slot, const upstream::AddressSetPtr& addresses) {
-              reports_[slot].addresses.clear();
-              for (const auto& address : addresses->list) reports_[slot].addresses.push_back(address->where);
-            }),
-      checker_(worker_.executor(), worker_.wheel(), worker_.blocks(), book_) {
+      cache_(worker_.executor(), worker_.wheel(), resolver_,
+             [this](std::uint32_t slot, const upstream::AddressSetPtr& addresses) {
+               reports_[slot].addresses.clear();
+               for (const auto& address : addresses->list) reports_[slot].addresses.push_back(address->where);
+             }),
+      checker_(worker_.executor(), worker_.wheel(), worker_.blocks(), cache_) {
   checker_.set_http(make_http_check(config.health));
   for (const upstream::BackendSpec& spec : make_backend_specs(config)) {
     endpoints_.push_back(std::make_shared<upstream::Endpoint>(spec, static_cast<std::uint32_t>(endpoints_.size())));

@@ -37,7 +37,7 @@ class BackendCheck {
   base::Duration timeout_;
   net::Worker worker_;
   upstream::Resolver resolver_;
-  upstream::AddressBook book_;
+  upstream::ResolverCache cache_;
   upstream::NetworkChecker checker_;
   std::vector<std::shared_ptr<upstream::Endpoint>> endpoints_;
   std::vector<BackendReport> reports_;

@@ -145,7 +145,7 @@ net::Awaitable<Outcome> Server::Operator::add(admin::NewBackend backend) {
   if (problem.empty()) problem = assign_number("backends.connections_max", backend.connections_max, scratch);
   if (!problem.empty()) co_return Outcome{.status = 400, .text = std::move(problem)};
 
-  const auto turn = co_await server_.changes_.take();
+  const auto lock = co_await server_.changes_.lock();
   if (server_.stopping_) co_return stopping();
   const std::string url = scratch.backends.back().url;
   const Found found = find(url);
@@ -163,7 +163,7 @@ net::Awaitable<Outcome> Server::Operator::add(admin::NewBackend backend) {
 }
 
 net::Awaitable<Outcome> Server::Operator::remove(std::string url) {
-  const auto turn = co_await server_.changes_.take();
+  const auto lock = co_await server_.changes_.lock();
   if (server_.stopping_) co_return stopping();
   Found found = find(url);
   if (!found.endpoint) co_return std::move(found.refusal);
@@ -179,7 +179,7 @@ net::Awaitable<Outcome> Server::Operator::remove(std::string url) {
 }
 
 net::Awaitable<Outcome> Server::Operator::weigh(std::string url, std::int64_t weight) {
-  const auto turn = co_await server_.changes_.take();
+  const auto lock = co_await server_.changes_.lock();
   if (server_.stopping_) co_return stopping();
   Found found = find(url);
   if (!found.endpoint) co_return std::move(found.refusal);
@@ -208,7 +208,7 @@ net::Awaitable<Outcome> Server::Operator::check(std::string url) {
     endpoints = {found.endpoint};
   }
   // One order at a time: each may take a descriptor for every backend, which the traffic needs.
-  const auto turn = co_await checks_.take();
+  const auto lock = co_await checks_.lock();
   std::erase_if(endpoints, [](const auto& one) { return one->administration() == Administration::disabled; });
   if (endpoints.empty() && !name.empty()) {
     co_return Outcome{.status = 409, .text = name + " is disabled, and not checked until it is enabled"};
@@ -221,7 +221,7 @@ net::Awaitable<Outcome> Server::Operator::reload() {
   if (!server_.options_.read_again) {
     co_return Outcome{.status = 409, .text = "there is no configuration file to read again: it takes -config"};
   }
-  const auto turn = co_await server_.changes_.take();
+  const auto lock = co_await server_.changes_.lock();
   if (server_.stopping_) co_return stopping();
   base::log(base::LogLevel::info, "the operator: reading the configuration again");
   co_await server_.read_again();

@@ -42,7 +42,7 @@ class Server::Operator final : public admin::Control {
   [[nodiscard]] admin::BackendSnapshot snapshot_of(std::size_t index) const;
 
   Server& server_;
-  net::Turns checks_;
+  net::AsyncMutex checks_;
 };
 
 }  // namespace lb::app

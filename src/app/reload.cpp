@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/format.hpp"
 #include "app/notify.hpp"
 #include "app/operator_changes.hpp"
 #include "app/server.hpp"
 #include "app/settings.hpp"
-#include "app/words.hpp"
 #include "base/log.hpp"
 #include "config/admin_check.hpp"
 
@@ -66,7 +66,7 @@ void Server::start_reload() {
 
 net::Awaitable<void> Server::reload() {
   {
-    const auto turn = co_await changes_.take();
+    const auto lock = co_await changes_.lock();
     while (std::exchange(reload_asked_, false) && !stopping_) co_await read_again();
   }
   reloading_ = false;

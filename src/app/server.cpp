@@ -7,10 +7,10 @@
 #include <sys/resource.h>
 #include <utility>
 
+#include "app/format.hpp"
 #include "app/notify.hpp"
 #include "app/operator.hpp"
 #include "app/settings.hpp"
-#include "app/words.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 
@@ -46,10 +46,10 @@ Server::Server(config::Config config, Options options)
       cluster_(make_backend_specs(config_), make_thresholds(config_.health), worker_count(config_)),
       control_(base::system_clock()),
       resolver_(control_.executor(), control_.wheel(), make_resolver_settings(config_)),
-      book_(
+      cache_(
           control_.executor(), control_.wheel(), resolver_,
           [this](std::uint32_t slot, const upstream::AddressSetPtr& addresses) { publish_addresses(slot, addresses); }),
-      checker_(control_.executor(), control_.wheel(), control_.blocks(), book_),
+      checker_(control_.executor(), control_.wheel(), control_.blocks(), cache_),
       monitor_(control_.executor(), control_.wheel(), control_.tasks(), cluster_, checker_,
                make_health_settings(config_.health), std::random_device()()),
       predecessor_(control_.executor(), control_.wheel()),
@@ -86,7 +86,7 @@ void Server::make_units() {
             by_ring ? "workers use io_uring" : "workers use epoll, for io_uring is not to be had: " + problem);
   std::random_device seed;
   const proxy::Settings settings = make_proxy_settings(config_);
-  const WorkerUnit::Shared shared{cluster_, waiting_rooms_, admissions_, units_, pipes_max()};
+  const WorkerUnit::Shared shared{cluster_, wait_queues_, admissions_, units_, pipes_max()};
   for (auto& ring : rings) {
     units_.push_back(std::make_unique<WorkerUnit>(by_ring ? std::move(ring) : nullptr, settings, shared, units_.size(),
                                                   (std::uint64_t{seed()} << 32U) | seed()));
@@ -262,7 +262,7 @@ void Server::publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr
 
 void Server::refresh_address(std::uint32_t slot) {
   const auto endpoint = endpoint_in(slot);
-  if (endpoint && !stopping_) book_.refresh(endpoint);
+  if (endpoint && !stopping_) cache_.refresh(endpoint);
 }
 
 std::shared_ptr<upstream::Endpoint> Server::endpoint_in(std::uint32_t slot) const {

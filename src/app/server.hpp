@@ -15,11 +15,11 @@
 #include "app/worker_unit.hpp"
 #include "config/config.hpp"
 #include "config/config_error.hpp"
+#include "net/async_mutex.hpp"
 #include "net/listen_sockets.hpp"
 #include "net/pause.hpp"
-#include "net/turns.hpp"
-#include "upstream/address_book.hpp"
 #include "upstream/health_monitor.hpp"
+#include "upstream/resolver_cache.hpp"
 
 namespace lb::app {
 
@@ -98,13 +98,13 @@ class Server {
   upstream::Cluster cluster_;
   net::Worker control_;  // signals, checks, lookups, reloads: on the thread that called run()
   upstream::Resolver resolver_;
-  upstream::AddressBook book_;
+  upstream::ResolverCache cache_;
   upstream::NetworkChecker checker_;
   upstream::HealthMonitor monitor_;
   Predecessor predecessor_;
   Successor successor_;
   FileWatch watch_;
-  proxy::WaitingRooms waiting_rooms_;
+  proxy::WaitQueues wait_queues_;
   Admissions admissions_;
   std::vector<std::unique_ptr<WorkerUnit>> units_;
   AccessLogs access_logs_{control_, units_};
@@ -120,7 +120,7 @@ class Server {
   bool reload_asked_ = false;
   std::string problem_;
   admin::Snapshot history_;  // what of a snapshot is not looked up: when it began, where it listens, reloads
-  net::Turns changes_;       // of the configuration
+  net::AsyncMutex changes_;  // of the configuration
   std::unique_ptr<Operator> operator_;
   admin::Server admin_;
 };

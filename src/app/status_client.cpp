@@ -4,7 +4,7 @@
 
 #include <boost/asio/ip/address.hpp>
 
-#include "app/words.hpp"
+#include "app/format.hpp"
 #include "base/limits.hpp"
 #include "http1/client_connection.hpp"
 #include "net/connector.hpp"

@@ -8,7 +8,7 @@
 
 #include <boost/json.hpp>
 
-#include "app/words.hpp"
+#include "app/format.hpp"
 #include "config/config_error.hpp"
 
 namespace lb::app {

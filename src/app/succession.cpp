@@ -30,7 +30,7 @@ std::string Server::what_is_left() const {
 // Of the backends that this process has as well. Our first checks are newer than the predecessor's; but what requests
 // have found out there, checks do not see: such a one comes back by the next check, as it would have there.
 net::Awaitable<void> Server::inherit(std::string text) {
-  const auto turn = co_await changes_.take();
+  const auto lock = co_await changes_.lock();
   const Inheritance left = read_inheritance(text);
   const auto weight_max = static_cast<unsigned>(config::find_key("backends.weight")->max);
   config::Config weighted = config_;

@@ -43,8 +43,7 @@ WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& s
       },
       this);
   handler_.pipes().limit(shared.pipes_max);
-  handler_.waiting_room().join(shared.waiting_rooms,
-                               [this] { worker_.post([this] { handler_.waiting_room().call(); }); });
+  handler_.wait_queue().join(shared.wait_queues, [this] { worker_.post([this] { handler_.wait_queue().call(); }); });
 }
 
 std::unique_ptr<net::Connector> WorkerUnit::make_connector() {

@@ -12,7 +12,7 @@
 #include "net/worker.hpp"
 #include "proxy/handler.hpp"
 #include "proxy/settings.hpp"
-#include "proxy/waiting_room.hpp"
+#include "proxy/wait_queue.hpp"
 #include "telemetry/recorder.hpp"
 #include "upstream/address.hpp"
 #include "upstream/cluster.hpp"
@@ -50,7 +50,7 @@ class WorkerUnit {
   // What all workers share. It outlives them.
   struct Shared {
     upstream::Cluster& cluster;
-    proxy::WaitingRooms& waiting_rooms;
+    proxy::WaitQueues& wait_queues;
     Admissions& admissions;
     const std::vector<std::unique_ptr<WorkerUnit>>& units;  // complete before any of them runs
     std::size_t pipes_max;                                  // of each worker

@@ -31,7 +31,7 @@ inline constexpr std::size_t kPipesMax = 64;
 inline constexpr std::size_t kPipesKept = 16;
 // Exchanges, and states of connections with a request, that a worker keeps for the next ones, with what their buffers
 // have grown to.
-inline constexpr std::size_t kRestingExchangesMax = 512;
+inline constexpr std::size_t kPooledExchangesMax = 512;
 
 // Interim (1xx) answers of one exchange, their heads together: hundreds of hints, one for each asset of a page.
 inline constexpr std::size_t kInterimBytesMax = 256 * 1024;

@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
-#include "base/resting.hpp"
+#include "base/object_pool.hpp"
 #include "http1/message_reader.hpp"
 #include "http1/outgoing_body.hpp"
 #include "message/incoming.hpp"
-#include "net/child.hpp"
+#include "net/child_task.hpp"
 
 namespace lb::http1 {
 
@@ -25,7 +25,7 @@ struct RequestState {
   std::uint64_t body_bytes = 0;  // for the limit
 
   net::DeadlineWheel::Entry watch_entry;
-  net::Child watcher;
+  net::ChildTask watcher;
   message::Incoming::OnGone on_gone;
 
   // Of the answer.
@@ -43,7 +43,7 @@ class RequestStates {
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
 
   [[nodiscard]] std::unique_ptr<RequestState> lend(net::Stream& stream, ServerConnection& connection) {
-    auto state = resting_.take();
+    auto state = pooled_.take();
     if (!state) state = std::make_unique<RequestState>(stream.wheel(), stream.executor(), blocks_, settings_);
     state->connection = &connection;
     state->reader.attach(stream);
@@ -56,13 +56,13 @@ class RequestStates {
     state->on_gone = {};
     state->answer_head.clear();
     state->reader.rest();
-    resting_.give_back(std::move(state));
+    pooled_.give_back(std::move(state));
   }
 
  private:
   net::BlockPool& blocks_;
   const Settings& settings_;
-  base::Resting<RequestState> resting_{base::kRestingExchangesMax};
+  base::ObjectPool<RequestState> pooled_{base::kPooledExchangesMax};
 };
 
 }  // namespace lb::http1

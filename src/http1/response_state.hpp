@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-#include "base/resting.hpp"
+#include "base/object_pool.hpp"
 #include "http1/message_reader.hpp"
 #include "http1/outgoing_body.hpp"
 
@@ -27,13 +27,13 @@ struct ResponseState {
 // Those of one worker. The pool and the settings outlive it, and it outlives the connections.
 class ResponseStates {
  public:
-  ResponseStates(net::BlockPool& blocks, const Settings& settings, std::size_t kept_max = base::kRestingExchangesMax)
-      : blocks_(blocks), settings_(settings), resting_(kept_max) {}
+  ResponseStates(net::BlockPool& blocks, const Settings& settings, std::size_t kept_max = base::kPooledExchangesMax)
+      : blocks_(blocks), settings_(settings), pooled_(kept_max) {}
 
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
 
   [[nodiscard]] std::unique_ptr<ResponseState> lend(net::Stream& stream) {
-    auto state = resting_.take();
+    auto state = pooled_.take();
     if (!state) state = std::make_unique<ResponseState>(blocks_, settings_);
     state->reader.attach(stream);
     return state;
@@ -42,13 +42,13 @@ class ResponseStates {
   // While nothing reads.
   void give_back(std::unique_ptr<ResponseState> state) noexcept {
     state->reader.rest();
-    resting_.give_back(std::move(state));
+    pooled_.give_back(std::move(state));
   }
 
  private:
   net::BlockPool& blocks_;
   const Settings& settings_;
-  base::Resting<ResponseState> resting_;
+  base::ObjectPool<ResponseState> pooled_;
 };
 
 }  // namespace lb::http1

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/limits.hpp"
+#include "net/asan.hpp"
 #include "net/deadline_wheel.hpp"
-#include "net/poison.hpp"
 
 namespace lb::net {
 

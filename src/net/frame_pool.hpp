@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <new>
 
-#include "net/poison.hpp"
+#include "net/asan.hpp"
 
 namespace lb::net {
 

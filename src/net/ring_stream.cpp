@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "net/later.hpp"
+#include "net/yield.hpp"
 
 namespace lb::net {
 
@@ -239,8 +239,8 @@ Awaitable<Result<void>> RingStream::write(const BufferList& from, base::Duration
   int result = 0;
   bool now = next == Next::more || asio::buffer_size(from) >= kWrittenNow;
   if (now) {
-    Later later(executor_);
-    co_await later;
+    Yield yield(executor_);
+    co_await yield;
   }
   while (first < count && write_stop_ == Stop::none && descriptor_ >= 0) {
     msghdr message{};

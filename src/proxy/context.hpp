@@ -11,7 +11,7 @@
 #include "net/pipe.hpp"
 #include "proxy/retry_budget.hpp"
 #include "proxy/settings.hpp"
-#include "proxy/waiting_room.hpp"
+#include "proxy/wait_queue.hpp"
 #include "telemetry/recorder.hpp"
 #include "upstream/cluster.hpp"
 #include "upstream/pool.hpp"
@@ -36,7 +36,7 @@ struct ExchangeContext {
   base::Random random;  // for the jitter of pauses, and ids
   http::DateCache dates{};
   RetryBudget retries{};
-  WaitingRoom waiting{};
+  WaitQueue waiting{};
   base::Callback<void(std::uint32_t)>
       on_connect_failed{};  // asks for a fresh lookup of the backend's name, by its slot
 

@@ -37,13 +37,13 @@ void Handler::set_members(const upstream::MembersPtr& members) {
 }
 
 Handler::ExchangePtr Handler::take_exchange() {
-  ExchangePtr exchange = resting_.take();
+  ExchangePtr exchange = pooled_.take();
   return exchange ? std::move(exchange) : std::make_unique<Exchange>(context_);
 }
 
 void Handler::give_back(ExchangePtr exchange) noexcept {
   exchange->rest();
-  resting_.give_back(std::move(exchange));
+  pooled_.give_back(std::move(exchange));
 }
 
 net::Awaitable<void> Handler::serve(net::StreamPtr stream, std::string client_address) {

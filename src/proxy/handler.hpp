@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "base/resting.hpp"
+#include "base/object_pool.hpp"
 #include "http1/server_connection.hpp"
 #include "proxy/exchange.hpp"
 
@@ -33,8 +33,8 @@ class Handler {
   // Called on this worker when a backend could not be connected to, with its slot.
   void on_connect_failed(base::Callback<void(std::uint32_t)> call) noexcept { context_.on_connect_failed = call; }
 
-  // Where its requests wait for backends with room. Before the worker runs: for WaitingRoom::join().
-  [[nodiscard]] WaitingRoom& waiting_room() noexcept { return context_.waiting; }
+  // Where its requests wait for backends with room. Before the worker runs: for WaitQueue::join().
+  [[nodiscard]] WaitQueue& wait_queue() noexcept { return context_.waiting; }
 
   // For large bodies; none until it is told how many. Before the worker runs.
   [[nodiscard]] net::PipePool& pipes() noexcept { return pipes_; }
@@ -61,7 +61,7 @@ class Handler {
   net::PipePool pipes_;
   ExchangeContext context_;
   http1::RequestStates states_;
-  base::Resting<Exchange> resting_{base::kRestingExchangesMax};
+  base::ObjectPool<Exchange> pooled_{base::kPooledExchangesMax};
 };
 
 }  // namespace lb::proxy

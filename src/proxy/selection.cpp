@@ -9,7 +9,7 @@ Selection::Selection(ExchangeContext& context, Request& request, Recording& reco
     : context_(context),
       request_(request),
       recording_(recording),
-      place_(context.waiting),
+      permit_(context.waiting),
       gate_(context.executor, context.wheel) {}
 
 void Selection::reset() noexcept {
@@ -19,11 +19,11 @@ void Selection::reset() noexcept {
 }
 
 upstream::Pick Selection::next() {
-  place_.give_back();
+  permit_.give_back();
   upstream::Pick pick;
   if (*request_.pinned) pick = pick_pinned();
   if (!pick && !starved_) pick = pick_in_turn();
-  if (pick && !pick.last_resort) place_.take(pick);
+  if (pick && !pick.last_resort) permit_.take(pick);
   return pick;
 }
 
@@ -50,7 +50,7 @@ net::Awaitable<upstream::Pick> Selection::wait_for(upstream::Pick pick) {
     last_resort_ = true;
     last_resort_deadline_ = context_.wheel.after(context_.settings.http.timeouts.connect);
   }
-  if (pick) place_.take(pick);
+  if (pick) permit_.take(pick);
   co_return pick;
 }
 
@@ -65,7 +65,7 @@ void Selection::use_members(const upstream::MembersPtr& members) {
 upstream::Pick Selection::pick_in_turn() {
   use_members(context_.members);
   return request_.members->pick(
-      tried_, context_.waiting.is_anybody_in_line() ? upstream::Among::unlimited : upstream::Among::all,
+      tried_, context_.waiting.is_anybody_in_line() ? upstream::PickScope::unlimited : upstream::PickScope::all,
       &recording_.record());
 }
 
@@ -99,7 +99,7 @@ net::Awaitable<upstream::Pick> Selection::wait_for_room() {
   // A client that leaves gives its place in the line up, as far as its leaving can be told from the rest of its body.
   const bool watched = request_.client->body_ended();
   if (watched) request_.client->watch(message::Incoming::OnGone::to<&Selection::client_gone>(*this));
-  using Where = WaitingRoom::Where;
+  using Where = WaitQueue::Where;
   const Where where = tried_.empty() ? Where::in_line : Where::beside;
   gate_.reset();
   bool called = !context_.waiting.is_anybody_in_line();  // who finds others there looks only after them
@@ -108,7 +108,7 @@ net::Awaitable<upstream::Pick> Selection::wait_for_room() {
   for (;; called = true) {
     const bool turn = called && context_.waiting.is_its_turn(gate_, where);
     use_members(context_.members);
-    if (turn) pick = request_.members->pick(tried_, upstream::Among::all, &recording_.record());
+    if (turn) pick = request_.members->pick(tried_, upstream::PickScope::all, &recording_.record());
     if (!pick.busy || request_.client_state != ClientState::there || context_.wheel.now() >= deadline) break;
     const bool polls = context_.waiting.is_its_turn(gate_, where);
     co_await gate_.until(polls ? std::min(deadline, context_.wheel.after(base::kQueueLook)) : deadline);

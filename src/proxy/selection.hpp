@@ -16,13 +16,13 @@ class Selection {
   // Another request.
   void reset() noexcept;
 
-  // The next backend, if it is up and has room, without waiting: nearly always. It may keep a place at a backend with a
-  // connection limit, until give_back() or the next call.
+  // The next backend, if it is up and has room, without waiting: nearly always. It may take a permit of a backend with
+  // a connection limit, until give_back() or the next call.
   [[nodiscard]] upstream::Pick next();
   // Where next() gave none, or one that is down: waits for what there is to wait for. None, with request.error set, if
   // the request has to do without. A client that leaves ends it.
   [[nodiscard]] net::Awaitable<upstream::Pick> wait_for(upstream::Pick pick);
-  void give_back() noexcept { place_.give_back(); }
+  void give_back() noexcept { permit_.give_back(); }
 
   // The attempt there has failed: its turn comes again when all others have been tried.
   void note_tried(const upstream::Endpoint& endpoint) { tried_.push_back(endpoint.slot()); }
@@ -44,7 +44,7 @@ class Selection {
   ExchangeContext& context_;
   Request& request_;
   Recording& recording_;
-  Place place_;
+  Permit permit_;
   upstream::Tried tried_;
   unsigned pauses_ = 0;
   bool starved_ = false;  // the process was out of descriptors

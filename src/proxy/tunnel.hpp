@@ -2,7 +2,7 @@
 #pragma once
 
 #include "message/tunnel_end.hpp"
-#include "net/child.hpp"
+#include "net/child_task.hpp"
 
 namespace lb::proxy {
 
@@ -63,7 +63,7 @@ class Tunnel {
   base::Duration write_idle_;
   base::Duration idle_;
   base::TimePoint last_byte_;
-  net::Child backward_;
+  net::ChildTask backward_;
 };
 
 }  // namespace lb::proxy

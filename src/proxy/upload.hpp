@@ -5,7 +5,7 @@
 #include <string>
 
 #include "message/outgoing.hpp"
-#include "net/child.hpp"
+#include "net/child_task.hpp"
 #include "net/pause.hpp"
 #include "proxy/context.hpp"
 #include "proxy/recording.hpp"
@@ -54,7 +54,7 @@ class Upload {
   Recording& recording_;
   message::Outgoing* backend_ = nullptr;
   State state_ = State::flows;
-  net::Child pump_;
+  net::ChildTask pump_;
   net::Pause gate_;
   std::string kept_trailers_;
   std::optional<base::Error> client_error_;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "net/child.hpp"
+#include "net/child_task.hpp"
 #include "upstream/http_check.hpp"
 
 namespace lb::upstream {
@@ -10,12 +10,12 @@ namespace lb::upstream {
 using Verdict = CheckResult::Verdict;
 
 net::Awaitable<CheckResult> NetworkChecker::check(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline) {
-  // While all is well, the book follows the name by itself.
-  const auto ask = endpoint->state() == HealthState::up ? AddressBook::Ask::if_unknown : AddressBook::Ask::again;
-  AddressSetPtr addresses = co_await book_.look_up(endpoint, deadline, ask);
+  // While all is well, the cache follows the name by itself.
+  const auto ask = endpoint->state() == HealthState::up ? ResolverCache::Ask::if_unknown : ResolverCache::Ask::again;
+  AddressSetPtr addresses = co_await cache_.look_up(endpoint, deadline, ask);
   CheckResult result = co_await check_all(*endpoint, addresses, deadline);
-  if (result.verdict != Verdict::failed || ask == AddressBook::Ask::again) co_return result;
-  const AddressSetPtr newer = co_await book_.look_up(endpoint, deadline, AddressBook::Ask::again);
+  if (result.verdict != Verdict::failed || ask == ResolverCache::Ask::again) co_return result;
+  const AddressSetPtr newer = co_await cache_.look_up(endpoint, deadline, ResolverCache::Ask::again);
   if (newer != addresses) result = co_await check_all(*endpoint, newer, deadline);
   co_return result;
 }
@@ -30,9 +30,9 @@ net::Awaitable<CheckResult> NetworkChecker::check_all(const Endpoint& endpoint, 
     co_await check_part(endpoint, list.front()->where, deadline, results.front());
     co_return std::move(results.front());
   }
-  std::vector<std::unique_ptr<net::Child>> checks;
+  std::vector<std::unique_ptr<net::ChildTask>> checks;
   for (std::size_t i = 0; i < list.size(); ++i) {
-    checks.push_back(std::make_unique<net::Child>(executor_));
+    checks.push_back(std::make_unique<net::ChildTask>(executor_));
     checks.back()->start(check_part(endpoint, list[i]->where, deadline, results[i]));
   }
   for (const auto& check : checks) co_await check->join();

@@ -8,7 +8,7 @@
 
 #include "http1/settings.hpp"
 #include "net/block_pool.hpp"
-#include "upstream/address_book.hpp"
+#include "upstream/resolver_cache.hpp"
 
 namespace lb::upstream {
 
@@ -62,8 +62,8 @@ struct HttpCheck {
 class NetworkChecker : public Checker {
  public:
   // All of these outlive the checker.
-  NetworkChecker(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, AddressBook& book)
-      : executor_(std::move(executor)), wheel_(wheel), blocks_(blocks), book_(book) {}
+  NetworkChecker(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, ResolverCache& cache)
+      : executor_(std::move(executor)), wheel_(wheel), blocks_(blocks), cache_(cache) {}
 
   // Between checks or during them; those under way go on as they began. Null: TCP only.
   void set_http(std::shared_ptr<const HttpCheck> http) { http_ = std::move(http); }
@@ -78,7 +78,7 @@ class NetworkChecker : public Checker {
   net::Executor executor_;
   net::DeadlineWheel& wheel_;
   net::BlockPool& blocks_;
-  AddressBook& book_;
+  ResolverCache& cache_;
   std::shared_ptr<const HttpCheck> http_;
 };
 

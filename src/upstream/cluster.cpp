@@ -85,7 +85,7 @@ bool Members::put_in_order() noexcept {
   return now == changes();
 }
 
-Pick Members::pick(const Tried& tried, Among among, telemetry::RequestRecord* record) noexcept {
+Pick Members::pick(const Tried& tried, PickScope among, telemetry::RequestRecord* record) noexcept {
   bool in_order = put_in_order();
   bool busy = false;
   bool last_resort = false;
@@ -93,7 +93,7 @@ Pick Members::pick(const Tried& tried, Among among, telemetry::RequestRecord* re
     const Endpoint& endpoint = *endpoints_[index];
     if (!endpoint.is_active() || (!last_resort && !endpoint.is_up())) return false;
     if (std::ranges::find(tried, endpoint.slot()) != tried.end()) return false;
-    const bool room = among == Among::all ? endpoint.has_room() : !endpoint.is_limited();
+    const bool room = among == PickScope::all ? endpoint.has_room() : !endpoint.is_limited();
     busy = busy || !room;
     return room;
   };

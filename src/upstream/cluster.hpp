@@ -31,7 +31,7 @@ struct Pick {
 };
 
 // Which endpoints may be picked.
-enum class Among : std::uint8_t {
+enum class PickScope : std::uint8_t {
   all,
   unlimited,  // those with a connection limit count as busy: others wait for their places
 };
@@ -47,7 +47,7 @@ class Members {
   // when all of them were tried, over the others, which may well have come back since they were marked down. None: all
   // were tried, or those that are left are busy. Any thread.
   // Whom it passes over, and why, is written into `record`, if there is one.
-  [[nodiscard]] Pick pick(const Tried& tried, Among among = Among::all,
+  [[nodiscard]] Pick pick(const Tried& tried, PickScope among = PickScope::all,
                           telemetry::RequestRecord* record = nullptr) noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return endpoints_.size(); }

@@ -156,7 +156,7 @@ TEST(AdminEvents, are_bounded_a_second_and_in_memory) {
 }
 
 // Keeps what is written.
-class Written final : public Outlet {
+class Written final : public ResponseStream {
  public:
   std::string text;
 

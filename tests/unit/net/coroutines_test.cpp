@@ -1,10 +1,10 @@
-// Event, Pause, Child, TaskGroup and SessionSet: how coroutines of one worker wait for each other.
+// Event, Pause, ChildTask, TaskGroup and SessionSet: how coroutines of one worker wait for each other.
 #include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "net/child.hpp"
+#include "net/child_task.hpp"
 #include "net/event.hpp"
 #include "net/pause.hpp"
 #include "net/session_set.hpp"
@@ -121,7 +121,7 @@ struct Family {
   }
 
   std::string& log;
-  Child child;
+  ChildTask child;
   Event event;
 };
 
@@ -142,7 +142,7 @@ TEST_F(NetCoroutines, a_child_runs_beside_its_parent_and_is_joined) {
 }
 
 TEST_F(NetCoroutines, joining_a_child_that_never_started_returns_at_once) {
-  Child child(executor());
+  ChildTask child(executor());
   start(child.join());
   world.run();
   EXPECT_EQ(world.tasks.size(), 0U);

@@ -15,7 +15,7 @@ namespace lb::upstream {
 
 // One thread: that of the executor. What is known of a name is looked up again when its time is over, and kept while
 // nobody says anything better: name servers fail more often than backends move.
-class AddressBook {
+class ResolverCache {
  public:
   // Called when an endpoint's addresses are not what they were. There is a set, which may be empty.
   using OnChange = std::function<void(std::uint32_t slot, const AddressSetPtr& addresses)>;
@@ -24,8 +24,8 @@ class AddressBook {
     again,       // it may have moved
   };
 
-  // All of these outlive the book.
-  AddressBook(net::Executor executor, net::DeadlineWheel& wheel, Resolver& resolver, OnChange on_change);
+  // All of these outlive the cache.
+  ResolverCache(net::Executor executor, net::DeadlineWheel& wheel, Resolver& resolver, OnChange on_change);
 
   // The endpoint's addresses; it is followed from now on, until it is removed. Returns at the deadline at the latest,
   // with the addresses from before if there is no answer then; an empty set if there never were any.
@@ -37,11 +37,11 @@ class AddressBook {
 
  private:
   struct Entry {
-    Entry(AddressBook& its_book, const std::shared_ptr<Endpoint>& whose)
-        : book(its_book), endpoint(whose), timer(its_book.wheel_, &Entry::on_time, this) {}
+    Entry(ResolverCache& its_cache, const std::shared_ptr<Endpoint>& whose)
+        : cache(its_cache), endpoint(whose), timer(its_cache.wheel_, &Entry::on_time, this) {}
     static void on_time(void* self) noexcept;
 
-    AddressBook& book;
+    ResolverCache& cache;
     std::weak_ptr<Endpoint> endpoint;                          // whose addresses these are: a slot is used again
     std::array<std::vector<net::asio::ip::address>, 2> known;  // of each family, by the last good answer
     AddressSetPtr addresses = std::make_shared<AddressSet>();

@@ -15,39 +15,39 @@
 
 namespace lb::proxy {
 
-class WaitingRoom;
+class WaitQueue;
 
-// The rooms of all workers: a place that is given back on one of them is offered to each in turn, or the busiest worker
-// would keep all places to itself. Filled before the workers run; then any thread.
-class WaitingRooms {
+// The queues of all workers: a permit that is given back on one of them is offered to each in turn, or the busiest
+// worker would keep all permits to itself. Filled before the workers run; then any thread.
+class WaitQueues {
  public:
-  void add(WaitingRoom& room) { rooms_.push_back(&room); }
-  // Calls the next room in which somebody waits, which may be for another backend: then the place is found by whoever
+  void add(WaitQueue& queue) { queues_.push_back(&queue); }
+  // Calls the next queue in which somebody waits, which may be for another backend: then the permit is found by whoever
   // looks next, within base::kQueueLook.
-  void call_next(WaitingRoom& own);
+  void call_next(WaitQueue& own);
   [[nodiscard]] bool is_anybody_in_line() const noexcept;
 
  private:
-  std::vector<WaitingRoom*> rooms_;
+  std::vector<WaitQueue*> queues_;
   std::atomic<std::size_t> turn_{0};
 };
 
 // First come, first served: the first in line looks for a backend with room, the others wait to become the first. A
 // request that has tried some backends already waits beside the line: it may be waiting for one that nobody else wants,
 // and must not hold up those behind it. One worker's, but for the counts.
-class WaitingRoom {
+class WaitQueue {
  public:
   enum class Where : std::uint8_t { in_line, beside };
 
-  WaitingRoom() = default;
-  WaitingRoom(const WaitingRoom&) = delete;
-  WaitingRoom& operator=(const WaitingRoom&) = delete;
+  WaitQueue() = default;
+  WaitQueue(const WaitQueue&) = delete;
+  WaitQueue& operator=(const WaitQueue&) = delete;
 
-  // Before the workers run. `rooms` outlives the room's use. `call_later` has call() run on the room's own worker; it
-  // may be called on any thread.
-  void join(WaitingRooms& rooms, std::function<void()> call_later) {
-    rooms.add(*this);
-    rooms_ = &rooms;
+  // Before the workers run. `queues` outlives the queue's use. `call_later` has call() run on the queue's own worker;
+  // it may be called on any thread.
+  void join(WaitQueues& queues, std::function<void()> call_later) {
+    queues.add(*this);
+    queues_ = &queues;
     call_later_ = std::move(call_later);
   }
 
@@ -56,7 +56,7 @@ class WaitingRoom {
   [[nodiscard]] std::size_t in_line() const noexcept { return in_line_.load(std::memory_order_relaxed); }
   // Whether anybody stands in a line, here or elsewhere.
   [[nodiscard]] bool is_anybody_in_line() const noexcept {
-    return in_line() > 0 || (rooms_ != nullptr && rooms_->is_anybody_in_line());
+    return in_line() > 0 || (queues_ != nullptr && queues_->is_anybody_in_line());
   }
   // Whether the one that waits with `pause` may look.
   [[nodiscard]] bool is_its_turn(const net::Pause& pause, Where where) const noexcept {
@@ -84,8 +84,8 @@ class WaitingRoom {
     for (std::size_t i = 0; i < std::min(beside_.size(), kBesideLooking); ++i) beside_[i]->wake();
     if (!line_.empty()) line_.front()->wake();
   }
-  // An exchange of this worker has given its place back.
-  void place_is_free() { rooms_ != nullptr ? rooms_->call_next(*this) : call(); }
+  // An exchange of this worker has given its permit back.
+  void permit_is_free() { queues_ != nullptr ? queues_->call_next(*this) : call(); }
 
   // The same, from another worker.
   void call_later() const { call_later_(); }
@@ -101,7 +101,7 @@ class WaitingRoom {
     in_line_.store(line_.size(), std::memory_order_relaxed);
   }
 
-  WaitingRooms* rooms_ = nullptr;
+  WaitQueues* queues_ = nullptr;
   std::function<void()> call_later_;
   List line_;
   List beside_;
@@ -109,29 +109,29 @@ class WaitingRoom {
   std::atomic<std::size_t> in_line_{0};
 };
 
-inline void WaitingRooms::call_next(WaitingRoom& own) {
+inline void WaitQueues::call_next(WaitQueue& own) {
   const std::size_t turn = turn_.fetch_add(1, std::memory_order_relaxed);
-  for (std::size_t i = 0; i < rooms_.size(); ++i) {
-    WaitingRoom& room = *rooms_[(turn + i) % rooms_.size()];
-    if (room.waiting() == 0) continue;
-    if (&room == &own) return room.call();
-    return room.call_later();
+  for (std::size_t i = 0; i < queues_.size(); ++i) {
+    WaitQueue& queue = *queues_[(turn + i) % queues_.size()];
+    if (queue.waiting() == 0) continue;
+    if (&queue == &own) return queue.call();
+    return queue.call_later();
   }
 }
 
-inline bool WaitingRooms::is_anybody_in_line() const noexcept {
-  return std::ranges::any_of(rooms_, [](const WaitingRoom* room) { return room->in_line() > 0; });
+inline bool WaitQueues::is_anybody_in_line() const noexcept {
+  return std::ranges::any_of(queues_, [](const WaitQueue* queue) { return queue->in_line() > 0; });
 }
 
-// One exchange's place at a backend with a connection limit; given back when it goes away.
-class Place {
+// One exchange's permit to use a backend with a connection limit; given back when it goes away.
+class Permit {
  public:
-  explicit Place(WaitingRoom& room) noexcept : room_(room) {}
-  ~Place() { give_back(); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
+  explicit Permit(WaitQueue& queue) noexcept : queue_(queue) {}
+  ~Permit() { give_back(); }
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
 
-  // The endpoint lives until the place is given back.
+  // The endpoint lives until the permit is given back.
   void take(const upstream::Pick& pick) noexcept {
     give_back();
     if (pick.acquired) endpoint_ = pick.endpoint;
@@ -139,11 +139,11 @@ class Place {
   void give_back() noexcept {
     if (endpoint_ == nullptr) return;
     std::exchange(endpoint_, nullptr)->release();
-    room_.place_is_free();
+    queue_.permit_is_free();
   }
 
  private:
-  WaitingRoom& room_;
+  WaitQueue& queue_;
   upstream::Endpoint* endpoint_ = nullptr;
 };
 

@@ -1,4 +1,4 @@
-#include "upstream/address_book.hpp"
+#include "upstream/resolver_cache.hpp"
 
 #include <algorithm>
 #include <string>
@@ -9,10 +9,10 @@
 
 namespace lb::upstream {
 
-AddressBook::AddressBook(net::Executor executor, net::DeadlineWheel& wheel, Resolver& resolver, OnChange on_change)
+ResolverCache::ResolverCache(net::Executor executor, net::DeadlineWheel& wheel, Resolver& resolver, OnChange on_change)
     : executor_(std::move(executor)), wheel_(wheel), resolver_(resolver), on_change_(std::move(on_change)) {}
 
-AddressBook::Entry& AddressBook::entry_of(const std::shared_ptr<Endpoint>& endpoint) {
+ResolverCache::Entry& ResolverCache::entry_of(const std::shared_ptr<Endpoint>& endpoint) {
   if (endpoint->slot() >= entries_.size()) entries_.resize(endpoint->slot() + 1);
   std::unique_ptr<Entry>& entry = entries_[endpoint->slot()];
   if (entry && entry->endpoint.lock() == endpoint) return *entry;
@@ -30,8 +30,8 @@ AddressBook::Entry& AddressBook::entry_of(const std::shared_ptr<Endpoint>& endpo
   return *entry;
 }
 
-net::Awaitable<AddressSetPtr> AddressBook::look_up(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline,
-                                                   Ask how) {
+net::Awaitable<AddressSetPtr> ResolverCache::look_up(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline,
+                                                     Ask how) {
   Entry& entry = entry_of(endpoint);  // stays while the endpoint lives, which this frame sees to
   const bool known = !entry.addresses->list.empty();
   if (entry.is_address || (known && how == Ask::if_unknown)) co_return entry.addresses;
@@ -45,20 +45,20 @@ net::Awaitable<AddressSetPtr> AddressBook::look_up(std::shared_ptr<Endpoint> end
   co_return entry.addresses;
 }
 
-void AddressBook::refresh(const std::shared_ptr<Endpoint>& endpoint) {
+void ResolverCache::refresh(const std::shared_ptr<Endpoint>& endpoint) {
   Entry& entry = entry_of(endpoint);
   if (entry.is_address || wheel_.now() - entry.refreshed < base::kRefreshEvery) return;
   entry.refreshed = wheel_.now();
   ask(entry, *endpoint);
 }
 
-void AddressBook::Entry::on_time(void* context) noexcept {
+void ResolverCache::Entry::on_time(void* context) noexcept {
   auto& self = *static_cast<Entry*>(context);
   const auto endpoint = self.endpoint.lock();
-  if (endpoint && !endpoint->is_removed()) self.book.ask(self, *endpoint);
+  if (endpoint && !endpoint->is_removed()) self.cache.ask(self, *endpoint);
 }
 
-void AddressBook::ask(Entry& entry, const Endpoint& endpoint) {
+void ResolverCache::ask(Entry& entry, const Endpoint& endpoint) {
   if (std::exchange(entry.asking, true)) return;
   entry.timer.disarm();
   resolver_.look_up(endpoint.host(), [this, slot = endpoint.slot(), asked = entry.endpoint](const Answer& answer) {
@@ -68,7 +68,7 @@ void AddressBook::ask(Entry& entry, const Endpoint& endpoint) {
   });
 }
 
-void AddressBook::on_answer(Entry& entry, const Endpoint& endpoint, const Answer& answer) {
+void ResolverCache::on_answer(Entry& entry, const Endpoint& endpoint, const Answer& answer) {
   entry.asking = false;
   entry.timer.arm(wheel_.after(time_until_next(entry, endpoint, answer)));
   if (answer.found()) {
@@ -81,7 +81,7 @@ void AddressBook::on_answer(Entry& entry, const Endpoint& endpoint, const Answer
 }
 
 // Says so when a name begins to fail, or is well again.
-base::Duration AddressBook::time_until_next(Entry& entry, const Endpoint& endpoint, const Answer& answer) const {
+base::Duration ResolverCache::time_until_next(Entry& entry, const Endpoint& endpoint, const Answer& answer) const {
   if (answer.found()) {
     if (entry.failures > 0) base::log(base::LogLevel::info, "the name " + endpoint.host() + " is found again");
     entry.failures = 0;
@@ -96,7 +96,7 @@ base::Duration AddressBook::time_until_next(Entry& entry, const Endpoint& endpoi
 }
 
 // Tells of the addresses, if they are not what they were. Those that stay keep their health.
-void AddressBook::publish(Entry& entry, const Endpoint& endpoint) {
+void ResolverCache::publish(Entry& entry, const Endpoint& endpoint) {
   net::Addresses places;
   for (const auto& family : entry.known) {
     for (const auto& address : family) places.emplace_back(address, endpoint.port());

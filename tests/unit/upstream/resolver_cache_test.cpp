@@ -1,4 +1,4 @@
-#include "upstream/address_book.hpp"
+#include "upstream/resolver_cache.hpp"
 
 #include <algorithm>
 #include <array>
@@ -32,13 +32,13 @@ net::Addresses places_of(const AddressSet& set) {
   return places;
 }
 
-class UpstreamAddressBook : public testing::Test {
+class UpstreamResolverCache : public testing::Test {
  protected:
   using Published = std::vector<std::pair<std::uint32_t, net::Addresses>>;
-  using Ask = AddressBook::Ask;
+  using Ask = ResolverCache::Ask;
 
   AddressSetPtr set_of(const std::shared_ptr<Endpoint>& endpoint, Ask ask = Ask::again) {
-    return test::run_on(worker, book.look_up(endpoint, worker.wheel().after(Duration(10'000)), ask));
+    return test::run_on(worker, cache.look_up(endpoint, worker.wheel().after(Duration(10'000)), ask));
   }
   net::Addresses look_up(const std::shared_ptr<Endpoint>& endpoint, Ask ask = Ask::again) {
     return places_of(*set_of(endpoint, ask));
@@ -58,13 +58,13 @@ class UpstreamAddressBook : public testing::Test {
   Resolver resolver{
       worker.executor(), worker.wheel(), {.servers = {names.address()}, .timeout = Duration(100), .attempts = 2}};
   Published published;
-  AddressBook book{worker.executor(), worker.wheel(), resolver,
-                   [this](std::uint32_t slot, const AddressSetPtr& addresses) {
-                     published.emplace_back(slot, places_of(*addresses));
-                   }};
+  ResolverCache cache{worker.executor(), worker.wheel(), resolver,
+                      [this](std::uint32_t slot, const AddressSetPtr& addresses) {
+                        published.emplace_back(slot, places_of(*addresses));
+                      }};
 };
 
-TEST_F(UpstreamAddressBook, addresses_are_published_when_they_change) {
+TEST_F(UpstreamResolverCache, addresses_are_published_when_they_change) {
   const auto one = endpoint("192.0.2.1", 0);
   EXPECT_EQ(look_up(one), net::Addresses{at("192.0.2.1")});
   EXPECT_EQ(look_up(one), net::Addresses{at("192.0.2.1")});
@@ -74,13 +74,13 @@ TEST_F(UpstreamAddressBook, addresses_are_published_when_they_change) {
   EXPECT_EQ(resolver.in_flight(), 0U);
 }
 
-TEST_F(UpstreamAddressBook, a_name_that_never_resolved_has_no_address) {
+TEST_F(UpstreamResolverCache, a_name_that_never_resolved_has_no_address) {
   EXPECT_TRUE(look_up(endpoint("nowhere.test", 0)).empty());
   EXPECT_TRUE(published.empty());
 }
 
 // Goal: a slot that another endpoint takes over forgets where the first one was, before anything else is known.
-TEST_F(UpstreamAddressBook, a_slot_that_is_used_again_publishes_nothing_first) {
+TEST_F(UpstreamResolverCache, a_slot_that_is_used_again_publishes_nothing_first) {
   auto gone = endpoint("192.0.2.1", 0);
   EXPECT_EQ(look_up(gone).size(), 1U);
   gone.reset();
@@ -90,7 +90,7 @@ TEST_F(UpstreamAddressBook, a_slot_that_is_used_again_publishes_nothing_first) {
 
 // Goal: the same where the new endpoint stands at the very place in memory where the old one stood. Method: both are
 // built in one block. Found: the new one was taken for the old one, and had its addresses.
-TEST_F(UpstreamAddressBook, an_endpoint_at_a_former_ones_place_in_memory_is_another_one) {
+TEST_F(UpstreamResolverCache, an_endpoint_at_a_former_ones_place_in_memory_is_another_one) {
   alignas(Endpoint) std::array<std::byte, sizeof(Endpoint)> block;
   const auto build = [&block](const std::string& host) {
     auto* const built = new (block.data()) Endpoint(BackendSpec{"http://" + host, host}, 0);
@@ -106,18 +106,18 @@ TEST_F(UpstreamAddressBook, an_endpoint_at_a_former_ones_place_in_memory_is_anot
 }
 
 // Goal: connecting has failed: the name is looked up again, once a second at most.
-TEST_F(UpstreamAddressBook, refresh_looks_a_name_up_again_at_most_once_a_second) {
+TEST_F(UpstreamResolverCache, refresh_looks_a_name_up_again_at_most_once_a_second) {
   names.set("web.test", {.v4 = {"192.0.2.1"}});
   const auto one = endpoint("web.test", 0);
-  for (int i = 0; i < 5; ++i) book.refresh(one);
+  for (int i = 0; i < 5; ++i) cache.refresh(one);
   wait_for(1);
   EXPECT_EQ(names.questions("web.test"), 1U);
-  book.refresh(one);
+  cache.refresh(one);
   EXPECT_EQ(resolver.in_flight(), 0U);
 }
 
 // Goal: nobody asks, and the name is followed all the same. Method: a TTL of none, which counts as a second.
-TEST_F(UpstreamAddressBook, a_name_is_looked_up_again_when_its_time_is_over) {
+TEST_F(UpstreamResolverCache, a_name_is_looked_up_again_when_its_time_is_over) {
   names.set("web.test", {.v4 = {"192.0.2.1"}, .ttl = 0});
   const auto one = endpoint("web.test", 0);
   const auto begun = support::now();
@@ -129,7 +129,7 @@ TEST_F(UpstreamAddressBook, a_name_is_looked_up_again_when_its_time_is_over) {
   EXPECT_EQ(published.back(), (std::pair<std::uint32_t, net::Addresses>{0, {at("192.0.2.2")}}));
 }
 
-TEST_F(UpstreamAddressBook, an_endpoint_that_was_removed_is_not_followed) {
+TEST_F(UpstreamResolverCache, an_endpoint_that_was_removed_is_not_followed) {
   names.set("web.test", {.v4 = {"192.0.2.1"}, .ttl = 0});
   const auto one = endpoint("web.test", 0);
   EXPECT_EQ(look_up(one).size(), 1U);
@@ -140,7 +140,7 @@ TEST_F(UpstreamAddressBook, an_endpoint_that_was_removed_is_not_followed) {
 }
 
 // Goal: whatever a server that fails says, the last good answer stays.
-TEST_F(UpstreamAddressBook, the_last_good_answer_stays_while_the_server_fails) {
+TEST_F(UpstreamResolverCache, the_last_good_answer_stays_while_the_server_fails) {
   names.set("web.test", {.v4 = {"192.0.2.1"}, .v6 = {"2001:db8::1"}});
   const auto one = endpoint("web.test", 0);
   const net::Addresses both{at("192.0.2.1"), at("2001:db8::1")};
@@ -158,7 +158,7 @@ TEST_F(UpstreamAddressBook, the_last_good_answer_stays_while_the_server_fails) {
 }
 
 // Goal: an address that stays is the same one, with its health; another order of the same addresses is no change.
-TEST_F(UpstreamAddressBook, addresses_that_stay_keep_what_is_known_of_them) {
+TEST_F(UpstreamResolverCache, addresses_that_stay_keep_what_is_known_of_them) {
   names.set("web.test", {.v4 = {"192.0.2.1", "192.0.2.2"}});
   const auto one = endpoint("web.test", 0);
   const AddressSetPtr before = set_of(one);
@@ -174,7 +174,7 @@ TEST_F(UpstreamAddressBook, addresses_that_stay_keep_what_is_known_of_them) {
 
 // Goal: of a name with more addresses than are used they are the same ones each time. Method: twenty, in an order of
 // their own each time.
-TEST_F(UpstreamAddressBook, of_many_addresses_the_same_ones_are_used_each_time) {
+TEST_F(UpstreamResolverCache, of_many_addresses_the_same_ones_are_used_each_time) {
   std::vector<std::string> many;
   for (int i = 1; i <= 20; ++i) many.push_back("192.0.2." + std::to_string(i));
   const auto one = endpoint("web.test", 0);
@@ -187,14 +187,14 @@ TEST_F(UpstreamAddressBook, of_many_addresses_the_same_ones_are_used_each_time) 
 }
 
 // Goal: with addresses from before, a silent server leaves half of the time for using them.
-TEST_F(UpstreamAddressBook, a_silent_server_takes_half_of_the_time_at_most) {
+TEST_F(UpstreamResolverCache, a_silent_server_takes_half_of_the_time_at_most) {
   resolver.configure({.servers = {names.address()}, .timeout = Duration(60'000), .attempts = 1});
   names.set("web.test", {.v4 = {"192.0.2.1"}});
   const auto one = endpoint("web.test", 0);
   EXPECT_EQ(look_up(one).size(), 1U);
   names.set("web.test", {.says = Says::nothing});
   const auto begun = support::now();
-  const auto found = test::run_on(worker, book.look_up(one, worker.wheel().after(Duration(400))));
+  const auto found = test::run_on(worker, cache.look_up(one, worker.wheel().after(Duration(400))));
   EXPECT_EQ(found->list.size(), 1U);
   EXPECT_GE(support::now() - begun, Duration(190));
   EXPECT_LT(support::now() - begun, Duration(390));

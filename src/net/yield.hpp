@@ -1,4 +1,4 @@
-// A place behind all else that is to be done now.
+// Lets everything else that is to be done now go first.
 #pragma once
 
 #include <coroutine>
@@ -10,12 +10,12 @@
 
 namespace lb::net {
 
-// co_await later: goes on from the event loop, behind what has been posted to it and what has been found done already.
+// co_await yield: goes on from the event loop, behind what has been posted to it and what has been found done already.
 // Whoever has much to send does so there: peers that are sent to one right after the other are awake already, and
 // waking one is a tenth of what a large answer costs. The executor's thread; cannot be cancelled; stays until then.
-class Later {
+class Yield {
  public:
-  explicit Later(Executor executor) noexcept : executor_(std::move(executor)) {}
+  explicit Yield(Executor executor) noexcept : executor_(std::move(executor)) {}
 
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> coroutine) const {

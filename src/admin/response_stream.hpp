@@ -9,12 +9,12 @@
 namespace lb::admin {
 
 // The connection's coroutine, on the control thread.
-class Outlet {
+class ResponseStream {
  public:
-  Outlet() = default;
-  Outlet(const Outlet&) = delete;
-  Outlet& operator=(const Outlet&) = delete;
-  virtual ~Outlet() = default;
+  ResponseStream() = default;
+  ResponseStream(const ResponseStream&) = delete;
+  ResponseStream& operator=(const ResponseStream&) = delete;
+  virtual ~ResponseStream() = default;
 
   // False once the client has left, the server stops or its token has changed: then the route has to return.
   [[nodiscard]] virtual bool open() const noexcept = 0;

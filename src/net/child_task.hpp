@@ -9,12 +9,12 @@
 namespace lb::net {
 
 // The parent must join before the child object, or anything the child refers to, goes away; the destructor checks it.
-class Child {
+class ChildTask {
  public:
-  explicit Child(Executor executor) noexcept : executor_(executor), done_(executor) {}
-  ~Child() { LB_CHECK(!running_); }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
+  explicit ChildTask(Executor executor) noexcept : executor_(executor), done_(executor) {}
+  ~ChildTask() { LB_CHECK(!running_); }
+  ChildTask(const ChildTask&) = delete;
+  ChildTask& operator=(const ChildTask&) = delete;
 
   [[nodiscard]] bool running() const noexcept { return running_; }
 
