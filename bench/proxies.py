@@ -12,6 +12,11 @@ import subprocess
 import backends
 import process
 
+OURSELVES = "load-balancer"
+BEFORE = "before"  # another build of the same program
+OWN = (OURSELVES, BEFORE)
+PEERS = ("nginx", "haproxy")  # those that the ratios refer to
+
 OURS = """
 [server]
 address = "127.0.0.1"
@@ -116,21 +121,21 @@ CADDY_SERVER = "127.0.0.1:{port}"
 
 # Each writes a line for each request to a file, as it would on a server: nginx buffered, which it is not by default;
 # HAProxy, which writes no files, by its standard output; Caddy by what it calls a log.
-ACCESS_LOGS = {"load-balancer": '[log]\naccess = "text"\naccess_file = "{file}"',
+OWN_ACCESS_LOG = '[log]\naccess = "text"\naccess_file = "{file}"'
+ACCESS_LOGS = {OURSELVES: OWN_ACCESS_LOG, BEFORE: OWN_ACCESS_LOG,
                "nginx": "access_log {file} combined buffer=32k flush=1s;",
                "haproxy": "log stdout format raw local0\n  option httplog",
                "caddy": "log {{\n    output file {file} {{\n      roll_disabled\n    }}\n  }}"}
 NO_ACCESS_LOGS = {"nginx": "access_log off;"}
 
-KINDS = {"load-balancer": (OURS, OURS_SERVER, "\n"), "nginx": (NGINX, NGINX_SERVER, "\n"),
-         "haproxy": (HAPROXY, HAPROXY_SERVER, "\n"), "caddy": (CADDY, CADDY_SERVER, " ")}
-OURSELVES = "load-balancer"
-PEERS = ("nginx", "haproxy")  # those that the ratios refer to
+KINDS = {OURSELVES: (OURS, OURS_SERVER, "\n"), "nginx": (NGINX, NGINX_SERVER, "\n"),
+         "haproxy": (HAPROXY, HAPROXY_SERVER, "\n"), "caddy": (CADDY, CADDY_SERVER, " "),
+         BEFORE: (OURS, OURS_SERVER, "\n")}
 
 
 def find(kind: str, own_binary: str) -> str:
-    """Debian has some of them in a folder that is not on everybody's PATH."""
-    name = own_binary if kind == OURSELVES else kind
+    """`own_binary`: of the program itself. Debian has some of them in a folder that is not on everybody's PATH."""
+    name = own_binary if kind in OWN else kind
     path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if path is None:
         raise process.Failure(f"{name} is not installed; scripts/install-dependencies bench installs the peers")
@@ -175,7 +180,7 @@ class Proxy:
             kept=max(1024, 4 * len(backend_ports))), encoding="utf-8")
         command = {"nginx": [binary, "-e", self.log, "-c", config], "haproxy": [binary, "-db", "-f", config],
                    "caddy": [binary, "run", "--adapter", "caddyfile", "--config", config],
-                   OURSELVES: [binary, "-config", config]}[kind]
+                   }.get(kind, [binary, "-config", config])
         environment = None
         if kind == "caddy":
             environment = dict(os.environ, GOMAXPROCS=str(workers), HOME=str(folder), XDG_DATA_HOME=str(folder),

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import statistics
 
-from proxies import OURSELVES, PEERS
+from proxies import BEFORE, OURSELVES, PEERS
 from workloads import IDLE, MANY_BACKENDS, Workload
 
 FLAT_TARGET = 1.10
@@ -86,7 +86,11 @@ def cell(metric: Metric, rounds: list[dict]) -> Cell:
 
 
 def compare(row: Row, metric: Metric, target: float | None) -> None:
-    """Sets the ratio of our median to the better yardstick's, its spread over the rounds, and the mark."""
+    """Sets the ratio of our median to the better yardstick's, its spread over the rounds, and the mark. A build from
+    before is the only yardstick where there is one, and has no target."""
+    against = metric.against
+    if BEFORE in row.cells:
+        against, target = (BEFORE,), None
     row.target = "" if target is None else f"{'≥' if metric.more_is_better else '≤'} {target:.2f}"
     ours = row.cells.get(OURSELVES)
     if ours is None:
@@ -95,7 +99,7 @@ def compare(row: Row, metric: Metric, target: float | None) -> None:
         row.mark = "" if not row.target else "missed" if ours.text in (ERROR, TOO_SLOW) else "not measured"
         return
     best = max if metric.more_is_better else min
-    peers = {kind: row.cells[kind] for kind in metric.against if kind in row.cells and row.cells[kind].median}
+    peers = {kind: row.cells[kind] for kind in against if kind in row.cells and row.cells[kind].median}
     if not peers:
         row.mark = "not measured" if row.target else ""
         return
@@ -120,7 +124,7 @@ def rows_of_load(workload: Workload, results: dict[str, dict]) -> list[Row]:
             continue
         is_cpu = metric.field == "cpu_us"
         compare(row, metric, workload.cpu_target if is_cpu else metric.target)
-        if is_cpu and workload.cpu_target == CPU_GOAL_FROM:
+        if is_cpu and row.target and workload.cpu_target == CPU_GOAL_FROM:
             row.target += f" (goal {CPU_GOAL:.2f})"
             if row.mark == "met" and row.ratio <= CPU_GOAL:
                 row.mark = "met, goal too"
@@ -184,7 +188,8 @@ def markdown(rows: list[Row], kinds: list[str], machine: dict, notes: list[str],
     text = ["# What each proxy costs", ""]
     text += [f"- {name}: {value}" for name, value in machine.items()]
     text += [f"- {note}" for note in notes]
-    text += ["", "Medians over the rounds. The ratio is ours to the better of nginx and HAProxy (in brackets: lowest "
+    yardstick = "the build from before" if BEFORE in kinds else "the better of nginx and HAProxy"
+    text += ["", f"Medians over the rounds. The ratio is ours to {yardstick} (in brackets: lowest "
              "and highest round); bench/README.md says how each figure is measured.", ""]
     if errors:
         text += ["## ERRORS", ""] + [f"- {error}" for error in errors] + [""]

@@ -52,8 +52,11 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
                         help="leave nginx its default buffers, and HAProxy without splicing")
     parser.add_argument("--access-logs", action="store_true", help="every proxy writes a line for each request")
     parser.add_argument("--binary", default=str(ROOT / "build/release/load-balancer"), help="of load-balancer")
+    parser.add_argument("--before", metavar="PATH", help="another build of load-balancer, to which the ratios refer; "
+                        "without --proxies the two are measured alone")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the proxies and the arrival of requests")
-    parser.add_argument("--output", type=pathlib.Path, default=ROOT / "bench/results", help="folder of the results")
+    parser.add_argument("--output", type=pathlib.Path, help="folder of the results (bench/results; with --before "
+                        "build/bench)")
     options = parser.parse_args(arguments)
     if options.quick and options.full:
         parser.error("--quick or --full, not both")
@@ -67,8 +70,12 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
 
     options.workloads = names(options.workloads, workloads.NAMES,
                               workloads.QUICK if options.quick else workloads.NAMES, "--workloads")
-    options.proxies = names(options.proxies, list(proxies.KINDS),
-                            [kind for kind in proxies.KINDS if kind != "caddy" or not options.quick], "--proxies")
+    peers = [kind for kind in proxies.KINDS if kind != proxies.BEFORE and (kind != "caddy" or not options.quick)]
+    options.proxies = names(options.proxies, [kind for kind in proxies.KINDS if kind != proxies.BEFORE],
+                            [proxies.OURSELVES] if options.before else peers, "--proxies")
+    if options.before:
+        options.proxies.append(proxies.BEFORE)
+    options.output = options.output or ROOT / ("build/bench" if options.before else "bench/results")
     options.rounds = options.rounds or (2 if options.quick else 5)
     options.seconds = options.seconds or (1.0 if options.quick else 3.0)
     if options.rounds < 1 or options.seconds < 0.2 or (options.workers or 1) < 1:
@@ -81,7 +88,8 @@ class Run:
         self.options, self.folder = options, folder
         self.cores = sorted(os.sched_getaffinity(0))
         self.random = random.Random(options.seed)
-        self.binaries = {kind: proxies.find(kind, options.binary) for kind in options.proxies}
+        self.binaries = {kind: proxies.find(kind, options.before if kind == proxies.BEFORE else options.binary)
+                         for kind in options.proxies}
         self.nginx = proxies.find("nginx", "")
         self.descriptors = process.raise_descriptor_limit()
         self.warm_up = min(0.5, options.seconds / 2)
@@ -302,8 +310,9 @@ class Run:
                                 "seed": self.options.seed, "notes": self.notes, "errors": self.errors,
                                 "rows": report.plain(self.rows), "results": self.results}
         latest.with_suffix(".json").write_text(report.as_json(everything) + "\n", encoding="utf-8")
-        latest.with_suffix(".svg").write_text(plot.draw(self.rows, machine), encoding="utf-8")
-        print(f"Written: {latest}.md, .json, .svg")
+        if not self.options.before:  # the picture is of the peers
+            latest.with_suffix(".svg").write_text(plot.draw(self.rows, machine), encoding="utf-8")
+        print(f"Written: {latest}.md, .json" + ("" if self.options.before else ", .svg"))
 
 
 def tool(name: str) -> str:

@@ -84,6 +84,12 @@ class Judgement(unittest.TestCase):
             found = row({"load-balancer": phases(closed(cpu)), "nginx": phases(closed(100.0))}, "CPU")
             self.assertEqual(mark, found.mark, cpu)
 
+    def test_a_build_from_before_is_the_only_yardstick(self):
+        results = {"load-balancer": phases(closed(21.0)), "nginx": phases(closed(10.0)), "before": phases(closed(20.0))}
+        found = row(results, "CPU")
+        self.assertEqual(("before", 1.05, "", ""), (found.yardstick, found.ratio, found.target, found.mark))
+        self.assertIn("ratio is ours to the build from before", report.markdown([found], list(results), {}, [], []))
+
     def test_medians_over_rounds_and_the_spread_of_their_ratios(self):
         cpu = row({"load-balancer": phases(closed(8), closed(50), closed(9)),
                    "nginx": phases(closed(10), closed(100), closed(10))}, "CPU")
