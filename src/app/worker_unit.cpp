@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include <boost/asio/post.hpp>
-
 #include "base/limits.hpp"
 #include "net/ring_acceptor.hpp"
 #include "net/ring_connector.hpp"
@@ -124,9 +122,9 @@ net::Awaitable<bool> WorkerUnit::others_make_room() {
 // Whether that one did, as far as it says so until then.
 net::Awaitable<bool> WorkerUnit::makes_room(WorkerUnit& other, net::Pause& arrived, base::Deadline deadline) {
   const auto answer = std::make_shared<Answer>(Answer{.awaited = &arrived});
-  other.worker().post([&other, answer, executor = worker_.executor()] {
+  other.worker().post([this, &other, answer] {
     const bool room = other.worker().sessions().make_room();
-    net::asio::post(executor, [answer, room] {
+    worker_.post([answer, room] {
       answer->room = room;
       if (answer->awaited != nullptr) answer->awaited->wake();
     });

@@ -57,7 +57,10 @@ class ServerConnection final : public net::Session, public message::Incoming {
   [[nodiscard]] net::Awaitable<base::Result<void>> send_switch(const http::ResponseHead& head) override;
   [[nodiscard]] message::TunnelEnd tunnel_end() noexcept override { return {*stream_, input()}; }
   void cut() noexcept override;
-  void reset() noexcept override { stream_->abort(); }
+  void reset() noexcept override {
+    persists_ = false;
+    stream_->abort();
+  }
 
   // Bytes as they are, for whoever makes answers of its own.
   [[nodiscard]] net::Awaitable<base::Result<void>> write(const net::BufferList& buffers,

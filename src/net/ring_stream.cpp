@@ -307,13 +307,15 @@ void RingStream::write_expired(void* self) noexcept {
 }
 
 Probe RingStream::noticed() noexcept {
+  if (descriptor_ < 0) return Probe::closed;
   if (has_stash() || more_to_read_) return Probe::readable;
-  return ended_ || descriptor_ < 0 ? Probe::closed : Probe::quiet;
+  return ended_ ? Probe::closed : Probe::quiet;
 }
 
 Probe RingStream::probe() noexcept {
+  if (descriptor_ < 0) return Probe::closed;  // whatever has come can be read no more
   if (has_stash()) return Probe::readable;
-  if (ended_ || descriptor_ < 0) return Probe::closed;
+  if (ended_) return Probe::closed;
   char byte = 0;
   const ssize_t bytes = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (bytes > 0) return Probe::readable;

@@ -21,7 +21,7 @@ void Exchange::rest() noexcept {
   request_.pinned = nullptr;
 }
 
-net::Awaitable<void> Exchange::run(message::Incoming& client, PinnedPtr& pinned) {
+net::Awaitable<bool> Exchange::run(message::Incoming& client, PinnedPtr& pinned) {
   request_.client = &client;
   request_.pinned = &pinned;
   if (const auto prepared = prepare(); !prepared) {
@@ -41,7 +41,8 @@ net::Awaitable<void> Exchange::run(message::Incoming& client, PinnedPtr& pinned)
     if (outcome == Outcome::failed && may_try_again(pick)) continue;
     selection_.give_back();
     if (outcome == Outcome::failed) co_return co_await refuse();
-    co_return conclude(base::LogLevel::debug, pick.endpoint->url());
+    conclude(base::LogLevel::debug, pick.endpoint->url());
+    co_return outcome == Outcome::answered;
   }
 }
 
@@ -140,29 +141,33 @@ bool Exchange::is_another_allowed(FailedAt at) {
 }
 
 // Instead of a backend's answer: what request_.error says.
-net::Awaitable<void> Exchange::refuse() {
+net::Awaitable<bool> Exchange::refuse() {
   const base::Error error = request_.error;
+  bool told = false;
   if (is_unanswerable(error)) {
     request_.client->reset();
     const bool ours = error.kind == base::ErrorKind::cancelled;
     recording_.ends(ours ? telemetry::Ending::balancer : telemetry::Ending::client, error.detail);
   } else {
     recording_.refuses(at_fault_ ? telemetry::Refusal::request_at_fault : refusal_of(error), error.detail);
-    co_await send(make_error_answer(error, request_.error_format, at_fault_ ? error.detail : std::string_view()), true);
+    told = co_await send(make_error_answer(error, request_.error_format, at_fault_ ? error.detail : std::string_view()),
+                         true);
   }
   const bool severe = recording_.record().status >= 500;
   conclude(severe ? base::LogLevel::warning : base::LogLevel::debug, error.detail);
+  co_return told;
 }
 
 // What was to go no further than here: OPTIONS learns what is allowed; TRACE would have to be reflected.
-net::Awaitable<void> Exchange::answer_as_last() {
+net::Awaitable<bool> Exchange::answer_as_last() {
   if (request_.method != http::Method::options) {
     request_.error = {base::ErrorKind::method_not_allowed, base::Side::downstream, "TRACE that ends here"};
     co_return co_await refuse();
   }
   recording_.record().refusal = telemetry::Refusal::last_hop;
-  co_await send(make_options_answer(), false);
+  const bool told = co_await send(make_options_answer(), false);
   conclude(base::LogLevel::debug, "answered as the last hop");
+  co_return told;
 }
 
 net::Awaitable<void> Exchange::refuse_unread(message::Incoming& client, const base::Error& error) {
@@ -171,7 +176,7 @@ net::Awaitable<void> Exchange::refuse_unread(message::Incoming& client, const ba
   recording_.begin(client);
   recording_.identify();
   recording_.refuses(refusal_of(error), error.detail);
-  co_await send(make_error_answer(error, ErrorFormat::text), true);
+  static_cast<void>(co_await send(make_error_answer(error, ErrorFormat::text), true));
   recording_.conclude();
   if (base::log_enabled(base::LogLevel::debug)) {
     base::log(base::LogLevel::debug,
@@ -179,10 +184,12 @@ net::Awaitable<void> Exchange::refuse_unread(message::Incoming& client, const ba
   }
 }
 
-net::Awaitable<void> Exchange::send(const message::OwnAnswer& answer, bool tell_id) {
-  const bool tells = tell_id && context_.settings.request_ids != RequestIds::off;
+// `tell_id`: if the client does not know it. True: it has the answer.
+net::Awaitable<bool> Exchange::send(const message::OwnAnswer& answer, bool tell_id) {
+  const bool tells = tell_id && recording_.id_is_ours() && context_.settings.request_ids != RequestIds::off;
   const auto sent = co_await request_.client->send_own_answer(answer, recording_.marks(tells));
   recording_.own_answer(answer.status, sent);
+  co_return sent.has_value();
 }
 
 // The request has ended. `what`: who answered it, or why nobody did.

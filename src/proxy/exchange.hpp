@@ -18,8 +18,9 @@ class Exchange {
   explicit Exchange(ExchangeContext& context);
 
   // Answers the request of the client, whose head was read. The client outlives the call, and so does `pinned`: the
-  // connection to a backend that is the client's alone, if there is one; it may be used, replaced, or ended.
-  [[nodiscard]] net::Awaitable<void> run(message::Incoming& client, PinnedPtr& pinned);
+  // connection to a backend that is the client's alone, if there is one; it may be used, replaced, or ended. True: the
+  // client has a whole answer, so that another request may follow if its connection persists.
+  [[nodiscard]] net::Awaitable<bool> run(message::Incoming& client, PinnedPtr& pinned);
 
   // Answers a request that could not be read at all.
   [[nodiscard]] net::Awaitable<void> refuse_unread(message::Incoming& client, const base::Error& error);
@@ -35,9 +36,9 @@ class Exchange {
   void ask_for_lookup(upstream::Endpoint& endpoint);
   [[nodiscard]] bool is_another_allowed(FailedAt at);
 
-  net::Awaitable<void> refuse();
-  net::Awaitable<void> answer_as_last();
-  net::Awaitable<void> send(const message::OwnAnswer& answer, bool tell_id);
+  net::Awaitable<bool> refuse();
+  net::Awaitable<bool> answer_as_last();
+  net::Awaitable<bool> send(const message::OwnAnswer& answer, bool tell_id);
   void conclude(base::LogLevel level, std::string_view what);
 
   ExchangeContext& context_;

@@ -55,13 +55,14 @@ net::Awaitable<void> Handler::serve(net::StreamPtr stream, std::string client_ad
     const auto request = co_await client.read_request();
     if (request && *request == http1::Arrival::nobody) break;
     ExchangePtr exchange = take_exchange();
+    bool answered = false;
     if (request) {
-      co_await exchange->run(client, pinned);
+      answered = co_await exchange->run(client, pinned);
     } else {
       co_await exchange->refuse_unread(client, request.error());
     }
     give_back(std::move(exchange));
-    if (!client.persists()) break;
+    if (!answered || !client.persists()) break;
   }
   co_await client.finish(http1::Linger::if_unread);
 }

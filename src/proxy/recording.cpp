@@ -55,7 +55,7 @@ void Recording::identify() {
 }
 
 message::AnswerMarks Recording::marks(bool tell_id) {
-  return {context_.date(), id_is_ours_ && tell_id ? std::string_view(record_.id) : std::string_view()};
+  return {context_.date(), tell_id ? std::string_view(record_.id) : std::string_view()};
 }
 
 void Recording::begin_attempt(const upstream::Pick& pick) noexcept {

@@ -25,7 +25,9 @@ class Recording {
   void identify(http::ForwardedRequest& request);
   // A new one, of a request that could not be read.
   void identify();
-  // `tell_id`: whether the client is told an id that it does not know.
+  // Whether the client does not know it.
+  [[nodiscard]] bool id_is_ours() const noexcept { return id_is_ours_; }
+  // `tell_id`: whether the client is told the request's id.
   [[nodiscard]] message::AnswerMarks marks(bool tell_id);
 
   // An attempt at the backend, which lives as long as the request. The other calls are about it.

@@ -188,6 +188,16 @@ TYPED_TEST(NetSocketStream, a_closed_stream_gives_cancelled_and_does_not_hang) {
   this->start(this->end_output());
 }
 
+// Goal: whoever looks whether a cancelled wait has missed something is not told of bytes that nobody can read any more.
+TYPED_TEST(NetSocketStream, a_closed_stream_is_closed_whatever_has_come) {
+  asio::write(*this->peer, asio::buffer("unread", 6));
+  this->stream->read_ahead();
+  this->until([this] { return this->stream->probe() == Probe::readable; });
+  this->stream->close();
+  EXPECT_EQ(this->stream->probe(), Probe::closed);
+  EXPECT_EQ(this->stream->noticed(), Probe::closed);
+}
+
 TYPED_TEST(NetSocketStream, a_probe_tells_quiet_readable_and_closed_apart) {
   EXPECT_EQ(this->stream->probe(), Probe::quiet);
   asio::write(*this->peer, asio::buffer("x", 1));

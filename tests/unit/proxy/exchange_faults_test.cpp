@@ -156,6 +156,22 @@ TEST(ProxyExchangeFaults, a_client_that_leaves_at_any_byte_ends_its_exchange_alo
   }
 }
 
+// Goal: of a client that is gone nothing else is served. Method: it has sent two requests, and leaves while the answer
+// to the first one fills its buffers; the second one stands in ours.
+TEST(ProxyExchangeFaults, a_client_that_left_in_its_answer_has_no_next_request) {
+  for (const End how : {End::closed, End::reset}) {
+    Proxy proxy(2);
+    MemoryStream& client = proxy.connect({SIZE_MAX, 100});
+    proxy.send(client, kGet + "GET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
+    proxy.answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + std::string(1000, 'x'));
+    proxy.pass(Duration(100));
+    how == End::closed ? client.close() : client.abort();
+    proxy.pass(Duration(100));
+    EXPECT_EQ(proxy.world.tasks.size(), 0U);
+    EXPECT_EQ(proxy.transport.backend(0).attempts + proxy.transport.backend(1).attempts, 1U);
+  }
+}
+
 // Goal: the size of reads means nothing. Method: one byte at a time everywhere, through pipes of a few bytes.
 TEST(ProxyExchangeFaults, slices_of_one_byte_in_all_directions_change_nothing) {
   for (const std::size_t slice : {1U, 2U, 7U}) {

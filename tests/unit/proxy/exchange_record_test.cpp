@@ -240,6 +240,16 @@ TEST(ProxyExchangeRecord, own_answers_tell_a_made_id) {
   }
 }
 
+// Goal: an id that the client has given comes back to it, too, where answers tell ids.
+TEST(ProxyExchangeRecord, answers_tell_the_clients_own_id_where_that_is_wanted) {
+  Settings settings = test_settings();
+  settings.request_ids = RequestIds::both;
+  Proxy proxy(1, settings);
+  MemoryStream& client = proxy.request("GET / HTTP/1.1\r\nHost: h\r\nX-Request-Id: order-1\r\n\r\n");
+  proxy.answer(0, kOk);
+  EXPECT_NE(client.take().find("\r\nX-Request-Id: order-1\r\n"), std::string::npos);
+}
+
 TEST(ProxyExchangeRecord, answers_tell_the_id_where_that_is_wanted) {
   Settings settings = test_settings();
   settings.request_ids = RequestIds::both;
