@@ -5,7 +5,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include "upstream/cluster.hpp"
+#include "support/cluster.hpp"
 
 namespace {
 
@@ -30,13 +30,17 @@ bool is_down(State state, std::size_t index, std::size_t count) {
 }
 
 void pick(benchmark::State& run, State state, Weights weights) {
-  upstream::Cluster cluster(specs(run.range(0), weights, state == State::all_busy ? 1 : 0), upstream::Thresholds{});
+  test::Cluster cluster(specs(run.range(0), weights, state == State::all_busy ? 1 : 0), upstream::Thresholds{});
   for (std::size_t i = 0; i < cluster.size(); ++i) {
     if (is_down(state, i, cluster.size())) cluster.record_check(cluster.endpoint(i), false, "made so");
     if (state == State::all_busy) benchmark::DoNotOptimize(cluster.endpoint(i).acquire());
   }
   const upstream::Tried tried;
-  for (auto _ : run) benchmark::DoNotOptimize(cluster.members()->pick(tried));
+  for (auto _ : run) {
+    const upstream::Pick picked = cluster.members()->pick(tried);
+    benchmark::DoNotOptimize(picked);
+    if (picked) picked.endpoint->release();
+  }
 }
 BENCHMARK_CAPTURE(pick, all_up, State::all_up, Weights::equal)->Arg(2)->Arg(100)->Arg(1000);
 BENCHMARK_CAPTURE(pick, half_down, State::half_down, Weights::equal)->Arg(2)->Arg(100)->Arg(1000);

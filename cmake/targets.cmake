@@ -2,6 +2,7 @@
 function(lb_library name)
   cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE_DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/${name}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   if(NOT sources)  # interfaces alone
     add_library(lb_${name} INTERFACE)
     target_link_libraries(lb_${name} INTERFACE lb_options lb_boost)

@@ -64,15 +64,38 @@ bool Server::give_up_one_that_waits() noexcept {
   return true;
 }
 
+// NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments
+net::Awaitable<std::string> Server::listen_when_free(std::string address, std::uint16_t port, base::Duration patience) {
+  constexpr base::Duration kBetweenTries{100};
+  const base::Deadline deadline = worker_.wheel().after(patience);
+  net::Pause pause(worker_.executor(), worker_.wheel());
+  std::string problem;
+  while (!stopped_) {
+    problem = listen(address, port);
+    if (problem.empty() || worker_.wheel().now() >= deadline) break;
+    co_await pause.until(worker_.wheel().after(kBetweenTries));
+  }
+  co_return stopped_ ? std::string() : problem;
+}
+
 void Server::stop_listening() {
-  if (!listening()) return;
+  if (listener_ && !stopped_) listener_->stop();
   stopped_ = true;
-  listener_->stop();
 }
 
 void Server::stop() {
   stop_listening();
   worker_.sessions().abort();
+}
+
+net::Awaitable<void> Server::close() {
+  constexpr base::Duration kUnwindingTime{500};
+  stop();
+  const base::Deadline deadline = worker_.wheel().after(kUnwindingTime);
+  net::Pause pause(worker_.executor(), worker_.wheel());
+  while (connections_ > 0 && worker_.wheel().now() < deadline) {
+    co_await pause.until(worker_.wheel().after(base::kWheelTick));
+  }
 }
 
 }  // namespace lb::admin

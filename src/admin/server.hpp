@@ -32,10 +32,17 @@ class Server {
   // with another one end.
   void set_token(std::string token);
 
-  // Gives the port up; connections go on.
+  // The same, for as long as somebody else has the port: a predecessor gives it up as soon as it knows, which may take
+  // a moment. Ended by stop_listening(), with no problem.
+  [[nodiscard]] net::Awaitable<std::string> listen_when_free(std::string address, std::uint16_t port,
+                                                             base::Duration patience);
+
+  // Gives the port up, and takes none from now on; connections go on.
   void stop_listening();
-  // Ends all connections. They are gone a few turns of the loop later: see connections().
+  // Ends all connections as well: what is being answered may be cut. They are gone a few turns of the loop later.
   void stop();
+  // The same, and waits for that, half a second at most.
+  [[nodiscard]] net::Awaitable<void> close();
   [[nodiscard]] std::size_t connections() const noexcept { return connections_; }
 
  private:

@@ -25,13 +25,11 @@ std::string AccessLogs::configure(const config::Config& config) {
   path_ = config.access_log_file;
   file_ = file;
   const auto format = format_ == "json" ? telemetry::AccessLogFormat::json : telemetry::AccessLogFormat::text;
-  for (const auto& unit : units_) {
-    unit->worker().post([this, &unit = *unit, format, file] {
-      auto before = unit.recorder().access_log().change(format, file);
-      // Whoever is the last to let go of a file waits until it is written: that is not for a worker.
-      control_.post([before = std::move(before)] {});
-    });
-  }
+  workers_.post_each([&control = control_, format, file](WorkerUnit& unit) {
+    auto before = unit.recorder().access_log().change(format, file);
+    // Whoever is the last to let go of a file waits until it is written: that is not for a worker.
+    control.post([before = std::move(before)] {});
+  });
   return {};
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "app/worker_unit.hpp"
+#include "app/workers.hpp"
 #include "base/log_file.hpp"
 #include "config/config.hpp"
 #include "net/worker.hpp"
@@ -18,8 +18,7 @@ namespace lb::app {
 class AccessLogs {
  public:
   // Both outlive it.
-  AccessLogs(net::Worker& control, const std::vector<std::unique_ptr<WorkerUnit>>& units)
-      : control_(control), units_(units) {}
+  AccessLogs(net::Worker& control, const Workers& workers) : control_(control), workers_(workers) {}
 
   // Makes it what the configuration says. Returns nothing, or a sentence for the user about what the machine refused:
   // everything stays as it was then.
@@ -34,7 +33,7 @@ class AccessLogs {
 
  private:
   net::Worker& control_;
-  const std::vector<std::unique_ptr<WorkerUnit>>& units_;
+  const Workers& workers_;
   std::string format_ = "off";  // as in the configuration
   std::string path_;
   std::shared_ptr<base::LogFile> file_;  // none: it is off

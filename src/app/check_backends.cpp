@@ -54,6 +54,7 @@ std::string line_of(const Row& row, const std::array<std::size_t, kColumns>& wid
 
 BackendCheck::BackendCheck(const config::Config& config)
     : timeout_(config.health.timeout),
+      http_(make_http_check(config.health)),
       worker_(base::system_clock()),
       resolver_(worker_.executor(), worker_.wheel(), make_resolver_settings(config)),
       cache_(worker_.executor(), worker_.wheel(), resolver_,
@@ -62,7 +63,6 @@ BackendCheck::BackendCheck(const config::Config& config)
                for (const auto& address : addresses->list) reports_[slot].addresses.push_back(address->where);
              }),
       checker_(worker_.executor(), worker_.wheel(), worker_.blocks(), cache_) {
-  checker_.set_http(make_http_check(config.health));
   for (const upstream::BackendSpec& spec : make_backend_specs(config)) {
     endpoints_.push_back(std::make_shared<upstream::Endpoint>(spec, static_cast<std::uint32_t>(endpoints_.size())));
     reports_.push_back({.url = spec.url, .weight = spec.weight});
@@ -84,7 +84,7 @@ const std::vector<BackendReport>& BackendCheck::run() {
 net::Awaitable<void> BackendCheck::check_one(std::shared_ptr<upstream::Endpoint> endpoint, BackendReport& report) {
   const base::TimePoint began = worker_.wheel().now();
   const base::Deadline deadline = began + timeout_;
-  report.result = co_await checker_.check(std::move(endpoint), deadline);
+  report.result = co_await checker_.check(std::move(endpoint), http_.get(), deadline);
   const base::TimePoint ended = worker_.wheel().now();
   report.took = ended - began;
   // The checker cannot tell a name server that is silent from one that knows no address.

@@ -35,6 +35,7 @@ class BackendCheck {
   net::Awaitable<void> check_one(std::shared_ptr<upstream::Endpoint> endpoint, BackendReport& report);
 
   base::Duration timeout_;
+  std::shared_ptr<const upstream::HttpCheck> http_;
   net::Worker worker_;
   upstream::Resolver resolver_;
   upstream::ResolverCache cache_;

@@ -28,6 +28,8 @@ class FileWatch {
   [[nodiscard]] std::string start(std::string seen);
   // Ends the task.
   void stop();
+  // Whether there is a file to watch.
+  [[nodiscard]] bool has_file() const noexcept { return !path_.empty(); }
 
  private:
   net::Awaitable<void> run();

@@ -32,68 +32,75 @@ std::string assign_number(std::string_view path, std::int64_t number, config::Co
 
 }  // namespace
 
-admin::BackendSnapshot Server::Operator::snapshot_of(std::size_t index) const {
-  const std::shared_ptr<upstream::Endpoint>& endpoint = server_.cluster_.members()->endpoints()[index];
-  const config::Backend& backend = server_.config_.backends[index];
+admin::BackendSnapshot Operator::snapshot_of(std::size_t index) const {
+  const upstream::EndpointPtr& endpoint = backends_.all()[index];
+  const config::Backend& backend = configuration_.now().backends[index];
   admin::BackendSnapshot out;
   out.endpoint = endpoint;
   out.weight = backend.weight;
   out.connections_max = backend.connections_max;
-  const base::Deadline due = server_.monitor_.next_check(*endpoint);
-  if (due != base::kNever && server_.serving_) {
-    const auto left = due - server_.control_.wheel().now();
+  const base::Deadline due = backends_.monitor().next_check(*endpoint);
+  if (due != base::kNever && state_.serving) {
+    const auto left = due - control_.wheel().now();
     out.next_check = base::system_clock().wall_now() + std::chrono::duration_cast<base::WallTime::duration>(left);
   }
   for (std::size_t worker = 0; worker < endpoint->workers(); ++worker) out.totals.add(endpoint->counters(worker));
   return out;
 }
 
-admin::Snapshot Server::Operator::snapshot() const {
-  admin::Snapshot out = server_.history_;
+admin::Snapshot Operator::snapshot() const {
+  const Configuration::Reloads& reloads = configuration_.reloads();
+  admin::Snapshot out;
   out.now = base::system_clock().wall_now();
+  out.started = state_.started;
   out.uptime = std::chrono::duration_cast<base::Duration>(out.now - out.started);
   out.pid = static_cast<int>(::getpid());
-  out.workers = server_.units_.size();
-  out.transport = server_.units_.front()->worker().ring() != nullptr ? "io_uring" : "epoll";
-  out.stopping = server_.stopping_;
-  out.connections = server_.admissions_.connections();
-  out.connections_max = server_.admissions_.connections_max();
-  out.access_log_dropped = server_.access_logs_.dropped();
-  for (const auto& unit : server_.units_) out.clients.add(unit->recorder().counters());
-  const std::size_t backends = server_.cluster_.size();
+  out.workers = workers_.size();
+  out.transport = workers_.transport();
+  out.listening = state_.listening;
+  out.stopping = state_.stopping;
+  out.reload_successes = reloads.successes;
+  out.reload_failures = reloads.failures;
+  out.last_reload = reloads.last;
+  out.last_reload_success = reloads.last_success;
+  out.connections = admissions_.connections();
+  out.connections_max = admissions_.connections_max();
+  out.access_log_dropped = access_logs_.dropped();
+  for (const auto& unit : workers_.units()) out.clients.add(unit->recorder().counters());
+  const std::size_t backends = backends_.all().size();
   out.backends.reserve(backends);
   for (std::size_t i = 0; i < backends; ++i) out.backends.push_back(snapshot_of(i));
   return out;
 }
 
-std::string Server::Operator::not_ready() const {
-  if (server_.stopping_) return "stopping";
-  if (!server_.serving_) return "the port is not open yet";
+std::string Operator::not_ready() const {
+  if (state_.stopping) return "stopping";
+  if (!state_.serving) return "the port is not open yet";
   const auto takes_traffic = [](const auto& endpoint) { return endpoint->is_active() && endpoint->is_up(); };
-  if (std::ranges::any_of(server_.cluster_.members()->endpoints(), takes_traffic)) return {};
+  if (std::ranges::any_of(backends_.all(), takes_traffic)) return {};
   return "no backend is active and up";
 }
 
-Server::Operator::Found Server::Operator::find(const std::string& url) const {
+Operator::Found Operator::find(const std::string& url) const {
   const config::UrlOutcome parsed = config::parse_backend_url(url);
   if (!parsed.backend) {
     return {.endpoint = nullptr,
             .refusal = {.status = 400, .text = "url: " + config::in_quotes(url) + " " + parsed.problem}};
   }
   const std::string identity = config::backend_identity(*parsed.backend);
-  const std::vector<config::Backend>& backends = server_.config_.backends;
+  const std::vector<config::Backend>& backends = configuration_.now().backends;
   const auto found = std::ranges::find_if(
       backends, [&](const auto& backend) { return config::backend_identity(backend) == identity; });
   if (found == backends.end()) {
     return {.endpoint = nullptr, .refusal = {.status = 404, .text = "there is no backend " + parsed.backend->url}};
   }
   const auto index = static_cast<std::size_t>(found - backends.begin());
-  return {.index = index, .endpoint = server_.cluster_.members()->endpoints()[index]};
+  return {.index = index, .endpoint = backends_.all()[index]};
 }
 
 // NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments
-net::Awaitable<Outcome> Server::Operator::administer(std::string url, Administration wanted) {
-  if (server_.stopping_) co_return stopping();
+net::Awaitable<Outcome> Operator::administer(std::string url, Administration wanted) {
+  if (state_.stopping) co_return stopping();
   Found found = find(url);
   if (!found.endpoint) co_return std::move(found.refusal);
   const std::shared_ptr<upstream::Endpoint> endpoint = found.endpoint;
@@ -123,20 +130,18 @@ net::Awaitable<Outcome> Server::Operator::administer(std::string url, Administra
   co_return Outcome{.text = endpoint->url() + " is " + words, .url = endpoint->url()};
 }
 
-net::Awaitable<void> Server::Operator::check_before_traffic(const std::shared_ptr<upstream::Endpoint>& endpoint) {
+net::Awaitable<void> Operator::check_before_traffic(const std::shared_ptr<upstream::Endpoint>& endpoint) {
   std::vector<std::shared_ptr<upstream::Endpoint>> one{endpoint};
-  co_await server_.monitor_.check_now(std::move(one), server_.config_.health.timeout);
-  server_.monitor_.reconsider();  // it is checked again from now on
+  co_await backends_.monitor().check_now(std::move(one), backends_.check_timeout());
+  backends_.monitor().reconsider();  // it is checked again from now on
 }
 
-void Server::Operator::disable(const std::shared_ptr<upstream::Endpoint>& endpoint) {
-  server_.monitor_.reconsider();
-  for (const auto& unit : server_.units_) {
-    unit->worker().post([&unit = *unit, endpoint] { unit.drop_idle(*endpoint); });
-  }
+void Operator::disable(const std::shared_ptr<upstream::Endpoint>& endpoint) {
+  backends_.monitor().reconsider();
+  workers_.post_each([endpoint](WorkerUnit& unit) { unit.drop_idle(*endpoint); });
 }
 
-net::Awaitable<Outcome> Server::Operator::add(admin::NewBackend backend) {
+net::Awaitable<Outcome> Operator::add(admin::NewBackend backend) {
   config::Config scratch;
   scratch.backends.emplace_back();
   const auto wrong_url = config::assign_text(*config::find_key("backends.url"), backend.url, scratch);
@@ -145,61 +150,59 @@ net::Awaitable<Outcome> Server::Operator::add(admin::NewBackend backend) {
   if (problem.empty()) problem = assign_number("backends.connections_max", backend.connections_max, scratch);
   if (!problem.empty()) co_return Outcome{.status = 400, .text = std::move(problem)};
 
-  const auto lock = co_await server_.changes_.lock();
-  if (server_.stopping_) co_return stopping();
+  if (state_.stopping) co_return stopping();
   const std::string url = scratch.backends.back().url;
   const Found found = find(url);
   if (found.endpoint) co_return Outcome{.status = 409, .text = found.endpoint->url() + " is a backend already"};
-  if (server_.config_.backends.size() >= config::kBackendsMax) {
+  if (configuration_.now().backends.size() >= config::kBackendsMax) {
     co_return Outcome{
         .status = 409,
         .text = "there are " + std::to_string(config::kBackendsMax) + " backends already, which is the limit"};
   }
-  config::Config config = server_.config_;
+  config::Config config = configuration_.now();
   config.backends.push_back(scratch.backends.back());
   log_operator(url, "added");
-  co_await server_.apply(std::move(config));
+  co_await configuration_.apply(std::move(config));
+  if (!find(url).endpoint) co_return Outcome{.status = 409, .text = url + " was removed meanwhile"};
   co_return Outcome{.status = 201, .text = url + " is added", .url = url};
 }
 
-net::Awaitable<Outcome> Server::Operator::remove(std::string url) {
-  const auto lock = co_await server_.changes_.lock();
-  if (server_.stopping_) co_return stopping();
+net::Awaitable<Outcome> Operator::remove(std::string url) {
+  if (state_.stopping) co_return stopping();
   Found found = find(url);
   if (!found.endpoint) co_return std::move(found.refusal);
-  config::Config config = server_.config_;
+  config::Config config = configuration_.now();
   const std::string name = config.backends[found.index].url;
   if (config.backends.size() == 1) {
     co_return Outcome{.status = 409, .text = name + " is the last backend; drain or disable it instead"};
   }
   config.backends.erase(config.backends.begin() + static_cast<std::ptrdiff_t>(found.index));
   log_operator(name, "removed");
-  co_await server_.apply(std::move(config));
+  co_await configuration_.apply(std::move(config));
   co_return Outcome{.text = name + " is removed"};
 }
 
-net::Awaitable<Outcome> Server::Operator::weigh(std::string url, std::int64_t weight) {
-  const auto lock = co_await server_.changes_.lock();
-  if (server_.stopping_) co_return stopping();
+net::Awaitable<Outcome> Operator::weigh(std::string url, std::int64_t weight) {
+  if (state_.stopping) co_return stopping();
   Found found = find(url);
   if (!found.endpoint) co_return std::move(found.refusal);
   config::Config scratch;
   scratch.backends.emplace_back();
   std::string problem = assign_number("backends.weight", weight, scratch);
   if (!problem.empty()) co_return Outcome{.status = 400, .text = std::move(problem)};
-  config::Config config = server_.config_;
+  config::Config config = configuration_.now();
   config::Backend& backend = config.backends[found.index];
   const std::string name = backend.url;
   if (backend.weight != scratch.backends.back().weight) {
     backend.weight = scratch.backends.back().weight;
     log_operator(name, "weight " + std::to_string(backend.weight));
-    co_await server_.apply(std::move(config));
+    co_await configuration_.apply(std::move(config));
   }
   co_return Outcome{.text = name + " has the weight " + std::to_string(weight), .url = name};
 }
 
-net::Awaitable<Outcome> Server::Operator::check(std::string url) {
-  std::vector<std::shared_ptr<upstream::Endpoint>> endpoints = server_.cluster_.members()->endpoints();
+net::Awaitable<Outcome> Operator::check(std::string url) {
+  std::vector<std::shared_ptr<upstream::Endpoint>> endpoints = backends_.all();
   std::string name;
   if (!url.empty()) {
     Found found = find(url);
@@ -213,27 +216,23 @@ net::Awaitable<Outcome> Server::Operator::check(std::string url) {
   if (endpoints.empty() && !name.empty()) {
     co_return Outcome{.status = 409, .text = name + " is disabled, and not checked until it is enabled"};
   }
-  co_await server_.monitor_.check_now(std::move(endpoints), server_.config_.health.timeout);
+  co_await backends_.monitor().check_now(std::move(endpoints), backends_.check_timeout());
   co_return Outcome{.text = "checked", .url = name};
 }
 
-net::Awaitable<Outcome> Server::Operator::reload() {
-  if (!server_.options_.read_again) {
+net::Awaitable<Outcome> Operator::reload() {
+  if (!configuration_.has_file()) {
     co_return Outcome{.status = 409, .text = "there is no configuration file to read again: it takes -config"};
   }
-  const auto lock = co_await server_.changes_.lock();
-  if (server_.stopping_) co_return stopping();
+  if (state_.stopping) co_return stopping();
   base::log(base::LogLevel::info, "the operator: reading the configuration again");
-  co_await server_.read_again();
-  const admin::ReloadRecord& last = *server_.history_.last_reload;
-  co_return Outcome{.status = last.ok ? 200U : 409U, .text = last.message};
+  const admin::ReloadRecord record = co_await configuration_.read_again();
+  co_return Outcome{.status = record.ok ? 200U : 409U, .text = record.message};
 }
 
-std::size_t Server::Operator::post_to_workers(std::function<void(const telemetry::Recorder&)> ask) {
-  for (const auto& unit : server_.units_) {
-    unit->worker().post([&unit = *unit, ask] { ask(unit.recorder()); });
-  }
-  return server_.units_.size();
+std::size_t Operator::post_to_workers(std::function<void(const telemetry::Recorder&)> ask) {
+  workers_.post_each([ask = std::move(ask)](WorkerUnit& unit) { ask(unit.recorder()); });
+  return workers_.size();
 }
 
 }  // namespace lb::app

@@ -6,14 +6,29 @@
 #include <string>
 
 #include "admin/control.hpp"
-#include "app/server.hpp"
+#include "app/access_logs.hpp"
+#include "app/backends.hpp"
+#include "app/configuration.hpp"
+#include "app/server_state.hpp"
+#include "app/workers.hpp"
+#include "net/async_mutex.hpp"
 
 namespace lb::app {
 
-// Lives as long as the server, on its control thread.
-class Server::Operator final : public admin::Control {
+// Control thread.
+class Operator final : public admin::Control {
  public:
-  explicit Operator(Server& server) : server_(server), checks_(server.control_.executor()) {}
+  // All of these outlive it.
+  Operator(net::Worker& control, const ServerState& state, const Workers& workers, Admissions& admissions,
+           Backends& backends, Configuration& configuration, const AccessLogs& access_logs)
+      : control_(control),
+        state_(state),
+        workers_(workers),
+        admissions_(admissions),
+        backends_(backends),
+        configuration_(configuration),
+        access_logs_(access_logs),
+        checks_(control.executor()) {}
 
   [[nodiscard]] admin::Snapshot snapshot() const override;
   [[nodiscard]] std::string not_ready() const override;
@@ -25,12 +40,12 @@ class Server::Operator final : public admin::Control {
   [[nodiscard]] net::Awaitable<admin::Outcome> check(std::string url) override;
   [[nodiscard]] net::Awaitable<admin::Outcome> reload() override;
 
-  [[nodiscard]] net::Worker& worker() noexcept override { return server_.control_; }
+  [[nodiscard]] net::Worker& worker() noexcept override { return control_; }
   std::size_t post_to_workers(std::function<void(const telemetry::Recorder&)> ask) override;
 
  private:
   struct Found {
-    std::size_t index = 0;  // among config_.backends
+    std::size_t index = 0;  // in the configuration
     std::shared_ptr<upstream::Endpoint> endpoint{};
     admin::Outcome refusal{};  // where there is no endpoint
   };
@@ -41,7 +56,13 @@ class Server::Operator final : public admin::Control {
   void disable(const std::shared_ptr<upstream::Endpoint>& endpoint);
   [[nodiscard]] admin::BackendSnapshot snapshot_of(std::size_t index) const;
 
-  Server& server_;
+  net::Worker& control_;
+  const ServerState& state_;
+  const Workers& workers_;
+  Admissions& admissions_;
+  Backends& backends_;
+  Configuration& configuration_;
+  const AccessLogs& access_logs_;
   net::AsyncMutex checks_;
 };
 

@@ -18,10 +18,6 @@ proxy::Settings make_proxy_settings(const config::Config& config) {
   settings.http.header_bytes = config.server.limits.header_bytes;
   settings.http.header_count = config.server.limits.header_count;
   settings.http.body_bytes = config.server.limits.body_bytes;
-  settings.pool = {config.pool.idle_connections, config.pool.idle_timeout};
-  settings.attempts = config.retry.attempts;
-  settings.replay_bytes = config.retry.body_bytes;
-  settings.retry_budget_percent = config.retry.budget_percent;
   settings.queue_max = config.server.limits.queue;
   settings.queue_timeout = from.queue;
   const std::string& ids = config.server.request_ids;
@@ -29,6 +25,13 @@ proxy::Settings make_proxy_settings(const config::Config& config) {
                          : ids == "both" ? proxy::RequestIds::both
                                          : proxy::RequestIds::backend;
   return settings;
+}
+
+proxy::ServiceSettings make_service_settings(const config::Config& config) {
+  return {.pool = {config.pool.idle_connections, config.pool.idle_timeout},
+          .attempts = config.retry.attempts,
+          .replay_bytes = config.retry.body_bytes,
+          .retry_budget_percent = config.retry.budget_percent};
 }
 
 std::vector<upstream::BackendSpec> make_backend_specs(const config::Config& config) {
@@ -48,11 +51,12 @@ upstream::ResolverSettings make_resolver_settings(const config::Config& config) 
   return {.servers = config.resolver.servers, .timeout = config.resolver.timeout, .attempts = config.resolver.attempts};
 }
 
-upstream::HealthSettings make_health_settings(const config::Health& health) noexcept {
+upstream::HealthSettings make_health_settings(const config::Health& health) {
   return {.interval = health.interval,
           .down_interval = health.down_interval,
           .timeout = health.timeout,
-          .jitter_percent = health.jitter_percent};
+          .jitter_percent = health.jitter_percent,
+          .http = make_http_check(health)};
 }
 
 std::shared_ptr<const upstream::HttpCheck> make_http_check(const config::Health& health) {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "proxy/settings.hpp"
+#include "proxy/plan.hpp"
 #include "upstream/health_monitor.hpp"
 #include "upstream/resolver.hpp"
 
@@ -13,10 +13,11 @@ namespace lb::app {
 
 // The configuration was checked.
 [[nodiscard]] proxy::Settings make_proxy_settings(const config::Config& config);
+[[nodiscard]] proxy::ServiceSettings make_service_settings(const config::Config& config);
 [[nodiscard]] std::vector<upstream::BackendSpec> make_backend_specs(const config::Config& config);
 [[nodiscard]] upstream::Thresholds make_thresholds(const config::Health& health) noexcept;
 [[nodiscard]] upstream::ResolverSettings make_resolver_settings(const config::Config& config);
-[[nodiscard]] upstream::HealthSettings make_health_settings(const config::Health& health) noexcept;
+[[nodiscard]] upstream::HealthSettings make_health_settings(const config::Health& health);
 // Null for checks by TCP alone.
 [[nodiscard]] std::shared_ptr<const upstream::HttpCheck> make_http_check(const config::Health& health);
 

@@ -1,23 +1,24 @@
-// The part of the server that leaves what it knows of the backends to its successor, and takes it over.
+#include "app/succession.hpp"
+
 #include <algorithm>
 #include <utility>
 
 #include "app/inheritance.hpp"
-#include "app/server.hpp"
 #include "base/log.hpp"
 #include "config/schema.hpp"
 
 namespace lb::app {
 
-std::string Server::what_is_left() const {
-  const upstream::MembersPtr& members = cluster_.members();
+std::string what_is_left(const Configuration& configuration, const Backends& backends) {
+  const upstream::MembersPtr& members = backends.cluster().members();
+  const std::vector<config::Backend>& in_file = configuration.backends_of_file();
   Inheritance left;
   left.next = (*members)[members->next()].url();
-  for (std::size_t i = 0; i < members->size(); ++i) {
-    const upstream::Endpoint& endpoint = (*members)[i];
-    const config::Backend& backend = config_.backends[i];
-    const auto in_file = std::ranges::find(file_backends_, backend.url, &config::Backend::url);
-    const bool by_hand = in_file != file_backends_.end() && in_file->weight != backend.weight;
+  for (std::size_t i = 0; i < backends.all().size(); ++i) {
+    const upstream::Endpoint& endpoint = *backends.all()[i];
+    const config::Backend& backend = configuration.now().backends[i];
+    const auto found = std::ranges::find(in_file, backend.url, &config::Backend::url);
+    const bool by_hand = found != in_file.end() && found->weight != backend.weight;
     left.backends.push_back({.url = endpoint.url(),
                              .administration = endpoint.administration(),
                              .failed = !endpoint.is_up() && endpoint.passed_last_check(),
@@ -27,22 +28,22 @@ std::string Server::what_is_left() const {
   return write(left);
 }
 
-// Of the backends that this process has as well. Our first checks are newer than the predecessor's; but what requests
+// Our first checks are newer than the predecessor's; but what requests
 // have found out there, checks do not see: such a one comes back by the next check, as it would have there.
-net::Awaitable<void> Server::inherit(std::string text) {
-  const auto lock = co_await changes_.lock();
+// NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments
+net::Awaitable<void> inherit(Configuration& configuration, Backends& backends, std::string text) {
   const Inheritance left = read_inheritance(text);
   const auto weight_max = static_cast<unsigned>(config::find_key("backends.weight")->max);
-  config::Config weighted = config_;
+  config::Config weighted = configuration.now();
   bool is_weighted = false;
   std::uint32_t next = 0;
   for (const Inheritance::Backend& one : left.backends) {
     const auto found = std::ranges::find(weighted.backends, one.url, &config::Backend::url);
     if (found == weighted.backends.end()) continue;
     const auto index = static_cast<std::uint32_t>(found - weighted.backends.begin());
-    upstream::Endpoint& endpoint = (*cluster_.members())[index];
+    upstream::Endpoint& endpoint = *backends.all()[index];
     if (one.url == left.next) next = index;
-    if (one.failed) cluster_.inherit_down(endpoint, one.reason);
+    if (one.failed) backends.health().inherit_down(endpoint, one.reason);
     if (one.administration != upstream::Administration::active) {
       endpoint.note_order(one.administration, base::system_clock().wall_now());
       endpoint.administer(one.administration);
@@ -54,10 +55,10 @@ net::Awaitable<void> Server::inherit(std::string text) {
     base::log(base::LogLevel::info,
               one.url + " keeps the weight " + std::to_string(one.weight) + ", as the operator has ordered");
   }
-  if (is_weighted) static_cast<void>(co_await apply(std::move(weighted)));
-  cluster_.members()->continue_at(next);
-  monitor_.reconsider();
-  log_administration();
+  if (is_weighted) static_cast<void>(co_await configuration.apply(std::move(weighted)));
+  backends.cluster().members()->continue_at(next);
+  backends.monitor().reconsider();
+  configuration.log_administration();
 }
 
 }  // namespace lb::app

@@ -21,15 +21,14 @@ std::string client_address_of(const net::Tcp::endpoint& peer) {
 
 }  // namespace
 
-WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, const Shared& shared,
+WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::PlanPtr& plan, const Shared& shared,
                        std::size_t number, std::uint64_t seed)
-    : settings_(settings),
-      worker_(base::system_clock(), std::move(ring)),
+    : worker_(base::system_clock(), std::move(ring)),
       recorder_(number, base::system_clock()),
       admissions_(shared.admissions),
       units_(shared.units),
-      transport_(make_connector(), &shared.cluster),
-      handler_(worker_.executor(), worker_.wheel(), worker_.blocks(), worker_.sessions(), settings_, shared.cluster,
+      transport_(make_connector(), &shared.health),
+      handler_(worker_.executor(), worker_.wheel(), worker_.blocks(), worker_.sessions(), plan, shared.health,
                transport_, recorder_, seed),
       flush_access_log_(
           worker_.wheel(), [](void* self) noexcept { static_cast<WorkerUnit*>(self)->recorder_.access_log().flush(); },
@@ -41,7 +40,7 @@ WorkerUnit::WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& s
       },
       this);
   handler_.pipes().limit(shared.pipes_max);
-  handler_.wait_queue().join(shared.wait_queues, [this] { worker_.post([this] { handler_.wait_queue().call(); }); });
+  handler_.on_connect_failed(shared.on_connect_failed);
 }
 
 std::unique_ptr<net::Connector> WorkerUnit::make_connector() {
@@ -70,11 +69,6 @@ void WorkerUnit::start() {
 void WorkerUnit::set_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses) {
   transport_.set_addresses(slot, addresses);
   handler_.pool().keep_only(slot, *addresses);
-}
-
-void WorkerUnit::configure(const proxy::Settings& settings, const upstream::MembersPtr& members) {
-  settings_ = settings;
-  handler_.set_members(members);
 }
 
 void WorkerUnit::drain() {

@@ -11,11 +11,8 @@
 #include "net/pause.hpp"
 #include "net/worker.hpp"
 #include "proxy/handler.hpp"
-#include "proxy/settings.hpp"
-#include "proxy/wait_queue.hpp"
 #include "telemetry/recorder.hpp"
 #include "upstream/address.hpp"
-#include "upstream/cluster.hpp"
 #include "upstream/tcp_transport.hpp"
 
 namespace lb::app {
@@ -47,17 +44,20 @@ class Admissions {
 // One worker, its sockets and its proxy.
 class WorkerUnit {
  public:
+  // Called on the worker when a backend could not be connected to, with its slot.
+  using OnConnectFailed = base::Callback<void(std::uint32_t)>;
+
   // What all workers share. It outlives them.
   struct Shared {
-    upstream::Cluster& cluster;
-    proxy::WaitQueues& wait_queues;
+    upstream::HealthRecorder& health;
     Admissions& admissions;
     const std::vector<std::unique_ptr<WorkerUnit>>& units;  // complete before any of them runs
     std::size_t pipes_max;                                  // of each worker
+    OnConnectFailed on_connect_failed;
   };
 
   // By the ring; without one, by Asio's reactor. `number`: from 0.
-  WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::Settings& settings, const Shared& shared, std::size_t number,
+  WorkerUnit(std::unique_ptr<net::Ring> ring, const proxy::PlanPtr& plan, const Shared& shared, std::size_t number,
              std::uint64_t seed);
   WorkerUnit(const WorkerUnit&) = delete;
   WorkerUnit& operator=(const WorkerUnit&) = delete;
@@ -68,14 +68,12 @@ class WorkerUnit {
 
   // Before the worker runs. Takes the descriptor; more than one after a predecessor with more workers.
   void listen(int descriptor);
-  // See proxy::Handler.
-  void on_connect_failed(base::Callback<void(std::uint32_t)> call) noexcept { handler_.on_connect_failed(call); }
   void start();
 
   // The rest: on the worker's thread.
   // Idle connections to other addresses of this endpoint are closed, and those in use are not kept.
   void set_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
-  void configure(const proxy::Settings& settings, const upstream::MembersPtr& members);
+  void set_plan(const proxy::PlanPtr& plan) { handler_.set_plan(plan); }
   // Closes the idle connections to the endpoint.
   void drop_idle(const upstream::Endpoint& endpoint) { handler_.pool().drop_idle(endpoint); }
   // Accepts no more, closes what idles, lets exchanges end.
@@ -96,7 +94,6 @@ class WorkerUnit {
   net::Awaitable<bool> others_make_room();
   net::Awaitable<bool> makes_room(WorkerUnit& other, net::Pause& arrived, base::Deadline deadline);
 
-  proxy::Settings settings_;
   net::Worker worker_;
   telemetry::Recorder recorder_;
   Admissions& admissions_;

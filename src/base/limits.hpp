@@ -29,6 +29,8 @@ inline constexpr int kPipeBytesMin = 64 * 1024;
 // Pipes of a worker, in use and kept, if descriptors allow; and those that it keeps for kBlocksUnusedFor.
 inline constexpr std::size_t kPipesMax = 64;
 inline constexpr std::size_t kPipesKept = 16;
+// Between two looks for idle connections to backends that are to be closed.
+inline constexpr Duration kPoolSweepPause{250};
 // Exchanges, and states of connections with a request, that a worker keeps for the next ones, with what their buffers
 // have grown to.
 inline constexpr std::size_t kPooledExchangesMax = 512;

@@ -81,18 +81,20 @@ net::Awaitable<std::unique_ptr<Attempt::Connection>> Attempt::connect(const upst
 // For another request: of this client alone, or of any.
 void Attempt::keep(const upstream::Pick& pick, std::unique_ptr<Connection> connection) {
   if (!request_.binds_connection) {
+    const upstream::PoolSettings& settings = request_.service->settings.pool;
     return connection->reuse() == http1::Reuse::at_once
-               ? context_.pool.put(*pick.endpoint, std::move(connection), chosen_.id)
-               : context_.probation.put(request_.members, *pick.endpoint, std::move(connection), chosen_.id);
+               ? context_.pool.put(*pick.endpoint, std::move(connection), chosen_.id, settings)
+               : context_.probation.put(request_.plan, *pick.endpoint, std::move(connection), chosen_.id, settings);
   }
   if (!request_.client->persists()) return;  // its client's connection ends, and so does this one
   connection->rest();
   connection->stream().read_ahead();
-  *request_.pinned = std::make_unique<Pinned>(Pinned{request_.members, pick.endpoint, chosen_, std::move(connection)});
+  *request_.pinned =
+      std::make_unique<Pinned>(Pinned{request_.plan, request_.service, pick.endpoint, chosen_, std::move(connection)});
 }
 
 net::Awaitable<Outcome> Attempt::relay_answer(message::Outgoing& backend, const upstream::Pick& pick) {
-  const base::Duration patience = context_.settings.http.timeouts.first_response_byte;
+  const base::Duration patience = request_.plan->settings.http.timeouts.first_response_byte;
   base::Deadline interim_deadline = base::kNever;
   for (std::size_t interim_bytes = 0;;) {
     // While the body still flows, its own clocks bound the wait, and whoever ends the flow sets this deadline. It may
@@ -146,14 +148,15 @@ net::Awaitable<Outcome> Attempt::relay_final(message::Outgoing& backend, const u
   message::Incoming& client = *request_.client;
   const unsigned status = backend.response().status;
   const http::BodyKind kind = backend.framing().kind;
-  client.begin_answer(backend.response(), kind, recording_.marks(context_.settings.request_ids == RequestIds::both));
+  client.begin_answer(backend.response(), kind,
+                      recording_.marks(request_.plan->settings.request_ids == RequestIds::both));
   std::string named;  // for the trailers
   if (kind == http::BodyKind::chunked) named = http::named_in_connection(backend.response().fields);
   backend.consume_head();
   auto run = backend.take_buffered_body();
   if (!run) co_return fail(FailedAt::bad_answer, run.error(), backend.wrote_anything());  // nothing was sent yet
   recording_.answered(status);
-  if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
+  if (pick.last_resort) context_.health.record_recovery(*pick.endpoint);
 
   std::string kept_trailers;
   bool relayed_in_kernel = false;  // tried once for each answer
@@ -204,10 +207,10 @@ net::Awaitable<Outcome> Attempt::relay_tunnel(message::Outgoing& backend, const 
   backend.consume_head();
   recording_.answered(101);
   if (!written) co_return Outcome::cut;
-  if (pick.last_resort) context_.cluster.record_recovery(*pick.endpoint);
+  if (pick.last_resort) context_.health.record_recovery(*pick.endpoint);
   blame_.praise(*pick.endpoint, chosen_, recording_.started());
 
-  const http1::Timeouts& timeouts = context_.settings.http.timeouts;
+  const http1::Timeouts& timeouts = request_.plan->settings.http.timeouts;
   Tunnel tunnel(client.tunnel_end(), backend.tunnel_end(), timeouts.write_idle, timeouts.tunnel_idle);
   co_await tunnel.run();
   co_return Outcome::cut;  // neither connection speaks HTTP any more

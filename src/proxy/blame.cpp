@@ -14,21 +14,21 @@ bool may_come_from_request(FailedAt at) noexcept {
 
 void Blame::praise(upstream::Endpoint& endpoint, const upstream::AddressChoice& chosen, base::TimePoint started) {
   // The time is for minutes: that of the request's beginning will do.
-  context_.cluster.record_success(endpoint, context_.recorder.worker(), request_.kind(), started);
-  if (chosen.address != nullptr) context_.cluster.record_success(endpoint, *chosen.address);
+  context_.health.record_success(endpoint, context_.recorder.worker(), request_.kind(), started);
+  if (chosen.address != nullptr) context_.health.record_success(endpoint, *chosen.address);
 }
 
 void Blame::charge(upstream::Endpoint& endpoint, const upstream::AddressChoice& chosen, FailedAt at,
                    const base::Error& error) {
   failed_address_ = chosen.id;
   if (chosen.address == nullptr) {
-    context_.cluster.record_failure(endpoint, error.detail, request_.kind());
+    context_.health.record_failure(endpoint, error.detail, request_.kind());
   } else {
     const upstream::AddressSet* const all = context_.transport.addresses(endpoint);
     if (all == nullptr || !all->has(chosen.id)) return;
-    context_.cluster.record_failure(endpoint, *chosen.address, *all, error.detail, request_.kind());
+    context_.health.record_failure(endpoint, *chosen.address, *all, error.detail, request_.kind());
   }
-  charges_.push_back({request_.members, &endpoint, chosen.address, at, error.kind});
+  charges_.push_back({request_.plan, &endpoint, chosen.address, at, error.kind});
 }
 
 bool Blame::lies_with_request() const noexcept {
@@ -47,9 +47,9 @@ void Blame::take_back() {
   for (const Charge& charge : charges_) {
     charge.endpoint->take_back_note();
     if (charge.address) {
-      context_.cluster.take_back_failure(*charge.endpoint, *charge.address);
+      context_.health.take_back_failure(*charge.endpoint, *charge.address);
     } else {
-      context_.cluster.take_back_failure(*charge.endpoint);
+      context_.health.take_back_failure(*charge.endpoint);
     }
   }
   charges_.clear();

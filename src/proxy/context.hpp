@@ -9,11 +9,9 @@
 #include "http/date.hpp"
 #include "http1/response_state.hpp"
 #include "net/pipe.hpp"
-#include "proxy/retry_budget.hpp"
-#include "proxy/settings.hpp"
-#include "proxy/wait_queue.hpp"
+#include "proxy/plan.hpp"
 #include "telemetry/recorder.hpp"
-#include "upstream/cluster.hpp"
+#include "upstream/health_recorder.hpp"
 #include "upstream/pool.hpp"
 #include "upstream/probation.hpp"
 #include "upstream/transport.hpp"
@@ -25,9 +23,8 @@ struct ExchangeContext {
   net::Executor executor;
   net::DeadlineWheel& wheel;
   http1::ResponseStates& response_states;
-  const Settings& settings;
-  upstream::Cluster& cluster;
-  upstream::MembersPtr members;  // replaced when the configuration is read again
+  PlanPtr plan;  // the newest
+  upstream::HealthRecorder& health;
   upstream::Pool& pool;
   upstream::Probation& probation;
   net::PipePool& pipes;
@@ -35,8 +32,6 @@ struct ExchangeContext {
   telemetry::Recorder& recorder;
   base::Random random;  // for the jitter of pauses, and ids
   http::DateCache dates{};
-  RetryBudget retries{};
-  WaitQueue waiting{};
   base::Callback<void(std::uint32_t)>
       on_connect_failed{};  // asks for a fresh lookup of the backend's name, by its slot
 

@@ -13,8 +13,9 @@ Exchange::Exchange(ExchangeContext& context) : context_(context) {}
 
 void Exchange::rest() noexcept {
   request_.replay.release();
-  request_.members.reset();
-  recording_.forget_members();
+  request_.plan.reset();
+  request_.service = nullptr;
+  recording_.forget_plans();
   blame_.clear();
   attempt_.rest();
   request_.client = nullptr;
@@ -24,6 +25,8 @@ void Exchange::rest() noexcept {
 net::Awaitable<bool> Exchange::run(message::Incoming& client, PinnedPtr& pinned) {
   request_.client = &client;
   request_.pinned = &pinned;
+  request_.plan = context_.plan;
+  request_.service = &request_.plan->services.front();
   if (const auto prepared = prepare(); !prepared) {
     request_.error = prepared.error();
     co_return co_await refuse();
@@ -59,12 +62,12 @@ base::Result<void> Exchange::prepare() {
       request_.error_format = ErrorFormat::json;
     }
   }
-  request_.replay.reset(context_.settings.replay_bytes);
+  request_.replay.reset(request_.service->settings.replay_bytes);
   request_.binds_connection = http::authenticates_connection(head.fields);
   request_.error = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
-  recording_.begin(client);
+  recording_.begin(client, request_.plan->settings.request_ids);
   if (context_.recorder.wants_texts()) recording_.keep_texts(head);
-  context_.retries.record_request(context_.settings.retry_budget_percent);
+  retries().record_request(request_.service->settings.retry_budget_percent);
   blame_.clear();
   selection_.reset();
   attempt_.reset();
@@ -96,7 +99,7 @@ bool Exchange::may_try_again(const upstream::Pick& pick) {
     // one as long as it would for a connection.
     context_.pool.drop_idle();
     return verdict == Verdict::again &&
-           context_.wheel.now() - recording_.started() < context_.settings.http.timeouts.connect;
+           context_.wheel.now() - recording_.started() < request_.plan->settings.http.timeouts.connect;
   }
   selection_.note_tried(*pick.endpoint);
   if (error.side == base::Side::upstream && failure.at != FailedAt::over_limits) {
@@ -122,19 +125,23 @@ void Exchange::ask_for_lookup(upstream::Endpoint& endpoint) {
   }
 }
 
+RetryBudget& Exchange::retries() const noexcept {
+  return request_.service->state->of_worker(context_.recorder.worker()).retries;
+}
+
 // By number, and by the budget of all requests.
 bool Exchange::is_another_allowed(FailedAt at) {
   ++failed_;
   if (at != FailedAt::nothing_sent) ++forwarded_;
   // A backend that could not be reached forwarded nothing: others are still worth a try, up to a bound, or the requests
   // of an outage would connect to everybody there is.
-  const unsigned most = context_.settings.attempts;
+  const unsigned most = request_.service->settings.attempts;
   const bool knocks = failed_ - forwarded_ < base::kKnocksMax;
   const bool more = knocks && (failed_ < most || (most > 1 && forwarded_ < most && selection_.others_left()));
   if (!more || at == FailedAt::nothing_sent) return more;  // what never reached a backend is no load on it
-  if (context_.retries.spend()) return true;
+  if (retries().spend()) return true;
   context_.recorder.counters().retries_denied.add();
-  if (context_.retries.is_news(context_.wheel.now())) {
+  if (retries().is_news(context_.wheel.now())) {
     base::log(base::LogLevel::warning, "the retry budget is spent: requests that fail are not repeated for now");
   }
   return false;
@@ -173,7 +180,7 @@ net::Awaitable<bool> Exchange::answer_as_last() {
 net::Awaitable<void> Exchange::refuse_unread(message::Incoming& client, const base::Error& error) {
   request_.client = &client;
   if (is_unanswerable(error)) co_return;
-  recording_.begin(client);
+  recording_.begin(client, context_.plan->settings.request_ids);
   recording_.identify();
   recording_.refuses(refusal_of(error), error.detail);
   static_cast<void>(co_await send(make_error_answer(error, ErrorFormat::text), true));
@@ -186,7 +193,7 @@ net::Awaitable<void> Exchange::refuse_unread(message::Incoming& client, const ba
 
 // `tell_id`: if the client does not know it. True: it has the answer.
 net::Awaitable<bool> Exchange::send(const message::OwnAnswer& answer, bool tell_id) {
-  const bool tells = tell_id && recording_.id_is_ours() && context_.settings.request_ids != RequestIds::off;
+  const bool tells = tell_id && recording_.tells_id();
   const auto sent = co_await request_.client->send_own_answer(answer, recording_.marks(tells));
   recording_.own_answer(answer.status, sent);
   co_return sent.has_value();

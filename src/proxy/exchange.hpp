@@ -35,6 +35,7 @@ class Exchange {
   [[nodiscard]] bool may_try_again(const upstream::Pick& pick);
   void ask_for_lookup(upstream::Endpoint& endpoint);
   [[nodiscard]] bool is_another_allowed(FailedAt at);
+  [[nodiscard]] RetryBudget& retries() const noexcept;
 
   net::Awaitable<bool> refuse();
   net::Awaitable<bool> answer_as_last();

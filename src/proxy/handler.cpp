@@ -6,33 +6,37 @@ namespace lb::proxy {
 
 namespace {
 
-// Each exchange counts itself among the users of the members. With a counter of the worker's own, no other worker's
-// cache is disturbed.
-upstream::MembersPtr own_reference(const upstream::MembersPtr& members) {
-  const auto own = std::make_shared<const upstream::MembersPtr>(members);
+// Each exchange counts itself among the users of the plan. With a counter of the worker's own, no other worker's cache
+// is disturbed.
+PlanPtr own_reference(const PlanPtr& plan) {
+  const auto own = std::make_shared<const PlanPtr>(plan);
   return {own, own->get()};
 }
 
 }  // namespace
 
 Handler::Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, net::SessionSet& sessions,
-                 const Settings& settings, upstream::Cluster& cluster, upstream::Transport& transport,
+                 const PlanPtr& plan, upstream::HealthRecorder& health, upstream::Transport& transport,
                  telemetry::Recorder& recorder, std::uint64_t seed)
     : sessions_(sessions),
-      response_states_(blocks, settings.http),
-      pool_(wheel, settings.pool),
+      http_(plan->settings.http),
+      response_states_(blocks, http_),
+      pool_(wheel),
       probation_(wheel, pool_),
       pipes_(wheel),
-      context_{executor, wheel,      response_states_, settings,  cluster,  own_reference(cluster.members()),
-               pool_,    probation_, pipes_,           transport, recorder, base::Random(seed)},
-      states_(blocks, settings.http) {
+      context_{executor, wheel,     response_states_, own_reference(plan), health, pool_, probation_,
+               pipes_,   transport, recorder,         base::Random(seed)},
+      states_(blocks, http_) {
   blocks.give_up_unused(wheel);
 }
 
-void Handler::set_members(const upstream::MembersPtr& members) {
-  const upstream::MembersPtr before = std::exchange(context_.members, own_reference(members));
-  for (const auto& endpoint : before->endpoints()) {
-    if (endpoint->is_removed()) pool_.drop_idle(*endpoint);
+void Handler::set_plan(const PlanPtr& plan) {
+  http_ = plan->settings.http;
+  const PlanPtr before = std::exchange(context_.plan, own_reference(plan));
+  for (const Service& service : before->services) {
+    for (const auto& endpoint : service.members->endpoints()) {
+      if (endpoint->is_removed()) pool_.drop_idle(*endpoint);
+    }
   }
 }
 

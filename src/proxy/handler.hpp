@@ -14,14 +14,13 @@ namespace lb::proxy {
 // One worker's proxy: what its connections share. Lives as long as the worker's coroutines.
 class Handler {
  public:
-  // `transport` and everything it refers to outlive the handler. It begins with the cluster's present members.
+  // `transport` and everything it refers to outlive the handler.
   Handler(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, net::SessionSet& sessions,
-          const Settings& settings, upstream::Cluster& cluster, upstream::Transport& transport,
+          const PlanPtr& plan, upstream::HealthRecorder& health, upstream::Transport& transport,
           telemetry::Recorder& recorder, std::uint64_t seed);
 
-  // The configuration was read again: exchanges choose among these from now on. Connections to backends that left are
-  // not kept.
-  void set_members(const upstream::MembersPtr& members);
+  // Exchanges go by this from now on, and connections by its settings. Connections to backends that left are not kept.
+  void set_plan(const PlanPtr& plan);
 
   // Serves one client until its connection ends. The coroutine owns the stream; spawn it in the worker's task group.
   // Ended early by closing the stream (SessionSet::abort()).
@@ -32,9 +31,6 @@ class Handler {
 
   // Called on this worker when a backend could not be connected to, with its slot.
   void on_connect_failed(base::Callback<void(std::uint32_t)> call) noexcept { context_.on_connect_failed = call; }
-
-  // Where its requests wait for backends with room. Before the worker runs: for WaitQueue::join().
-  [[nodiscard]] WaitQueue& wait_queue() noexcept { return context_.waiting; }
 
   // For large bodies; none until it is told how many. Before the worker runs.
   [[nodiscard]] net::PipePool& pipes() noexcept { return pipes_; }
@@ -55,6 +51,7 @@ class Handler {
   void give_back(ExchangePtr exchange) noexcept;
 
   net::SessionSet& sessions_;
+  http1::Settings http_;  // the newest plan's
   http1::ResponseStates response_states_;
   upstream::Pool pool_;
   upstream::Probation probation_;

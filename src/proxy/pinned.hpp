@@ -4,7 +4,8 @@
 #include <memory>
 
 #include "http1/client_connection.hpp"
-#include "upstream/cluster.hpp"
+#include "proxy/plan.hpp"
+#include "upstream/address.hpp"
 
 namespace lb::proxy {
 
@@ -12,7 +13,8 @@ namespace lb::proxy {
 // and its handshake takes several requests on one connection. Such a connection serves the client connection that it
 // was logged in by, for as long as both live, and goes to no pool. Idle between two requests.
 struct Pinned {
-  upstream::MembersPtr members;  // keep the endpoint
+  PlanPtr plan;            // keeps the endpoint
+  const Service* service;  // of the plan
   upstream::Endpoint* endpoint;
   upstream::AddressChoice chosen;
   std::unique_ptr<http1::ClientConnection> connection;

@@ -17,11 +17,12 @@ telemetry::Micros Recording::elapsed() const noexcept {
   return std::chrono::duration_cast<telemetry::Micros>(context_.wheel.now() - started_);
 }
 
-void Recording::begin(const message::Incoming& client) {
+void Recording::begin(const message::Incoming& client, RequestIds ids) {
+  ids_ = ids;
   started_ = context_.wheel.now();
   record_.clear();
   attempt_.reset();
-  members_.clear();
+  plans_.clear();
   record_.client = client.peer().address;
 }
 
@@ -45,7 +46,7 @@ void Recording::identify(http::ForwardedRequest& request) {
     return;
   }
   make_request_id(context_.random, record_.id);
-  if (context_.settings.request_ids == RequestIds::off) return;
+  if (ids_ == RequestIds::off) return;
   request.head.append("X-Request-Id: ").append(record_.id).append("\r\n");
 }
 

@@ -19,14 +19,14 @@ class Recording {
   explicit Recording(ExchangeContext& context) noexcept : context_(context) {}
 
   // A request has come. Its texts are kept while its head still stands in the buffer, as far as anybody asks for them.
-  void begin(const message::Incoming& client);
+  void begin(const message::Incoming& client, RequestIds ids);
   void keep_texts(const http::RequestHead& request);
   // The client's id, or a new one, which the backend is told as well.
   void identify(http::ForwardedRequest& request);
   // A new one, of a request that could not be read.
   void identify();
-  // Whether the client does not know it.
-  [[nodiscard]] bool id_is_ours() const noexcept { return id_is_ours_; }
+  // Whether the client does not know it, and may be told.
+  [[nodiscard]] bool tells_id() const noexcept { return id_is_ours_ && ids_ != RequestIds::off; }
   // `tell_id`: whether the client is told the request's id.
   [[nodiscard]] message::AnswerMarks marks(bool tell_id);
 
@@ -54,9 +54,9 @@ class Recording {
   // The request has ended: those who count and log are told.
   void conclude() noexcept;
 
-  // The members that the record names endpoints of live as long as it is filled.
-  void keep(upstream::MembersPtr members) { members_.push_back(std::move(members)); }
-  void forget_members() noexcept { members_.clear(); }
+  // The plans that the record names endpoints of live as long as it is filled.
+  void keep(PlanPtr plan) { plans_.push_back(std::move(plan)); }
+  void forget_plans() noexcept { plans_.clear(); }
 
   [[nodiscard]] telemetry::RequestRecord& record() noexcept { return record_; }
   [[nodiscard]] const telemetry::RequestRecord& record() const noexcept { return record_; }
@@ -73,8 +73,9 @@ class Recording {
   ExchangeContext& context_;
   telemetry::RequestRecord record_;
   base::TimePoint started_;
+  RequestIds ids_ = RequestIds::off;
   bool id_is_ours_ = false;
-  std::vector<upstream::MembersPtr> members_;
+  std::vector<PlanPtr> plans_;
 
   // Of the attempt under way, or the last one.
   std::optional<telemetry::Attempt> attempt_;

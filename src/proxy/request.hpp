@@ -10,8 +10,8 @@
 #include "message/incoming.hpp"
 #include "proxy/error_response.hpp"
 #include "proxy/pinned.hpp"
+#include "proxy/plan.hpp"
 #include "proxy/replay_buffer.hpp"
-#include "upstream/cluster.hpp"
 #include "upstream/service_record.hpp"
 
 namespace lb::proxy {
@@ -31,9 +31,10 @@ struct Request {
   ErrorFormat error_format = ErrorFormat::text;
   http::ForwardedRequest forwarded;
   ReplayBuffer replay;
-  upstream::MembersPtr members;   // that the present attempt was picked from; keeps the endpoints
-  bool binds_connection = false;  // it, or an answer to it, logs the connection in
-  base::Error error;              // why the last attempt failed, or why there was none
+  PlanPtr plan;                      // by which the present attempt was picked; keeps the endpoints
+  const Service* service = nullptr;  // of the plan
+  bool binds_connection = false;     // it, or an answer to it, logs the connection in
+  base::Error error;                 // why the last attempt failed, or why there was none
 
   [[nodiscard]] bool is_idempotent() const noexcept { return http::is_idempotent(method); }
   // RFC 9110 section 9.3.1: content of a GET may be taken for another request by backends that do not expect any. What

@@ -6,11 +6,7 @@
 namespace lb::proxy {
 
 Selection::Selection(ExchangeContext& context, Request& request, Recording& recording) noexcept
-    : context_(context),
-      request_(request),
-      recording_(recording),
-      permit_(context.waiting),
-      gate_(context.executor, context.wheel) {}
+    : context_(context), request_(request), recording_(recording), gate_(context.executor, context.wheel) {}
 
 void Selection::reset() noexcept {
   tried_.clear();
@@ -23,7 +19,7 @@ upstream::Pick Selection::next() {
   upstream::Pick pick;
   if (*request_.pinned) pick = pick_pinned();
   if (!pick && !starved_) pick = pick_in_turn();
-  if (pick && !pick.last_resort) permit_.take(pick);
+  if (pick && !pick.last_resort) permit_.take(pick, queue());
   return pick;
 }
 
@@ -48,41 +44,51 @@ net::Awaitable<upstream::Pick> Selection::wait_for(upstream::Pick pick) {
   if (pick && pick.last_resort && !last_resort_) {
     // With every backend down, one connect timeout is all that a client is made to wait for the verdict.
     last_resort_ = true;
-    last_resort_deadline_ = context_.wheel.after(context_.settings.http.timeouts.connect);
+    last_resort_deadline_ = context_.wheel.after(request_.plan->settings.http.timeouts.connect);
   }
-  if (pick) permit_.take(pick);
+  if (pick) permit_.take(pick, queue());
   co_return pick;
 }
 
-// The record names endpoints of the members before, too: they live as long as the request.
-void Selection::use_members(const upstream::MembersPtr& members) {
-  if (request_.members == members) return;
-  if (request_.members != nullptr) recording_.keep(std::move(request_.members));
-  request_.members = members;
+// The record names endpoints of the plans before, too: they live as long as the request.
+void Selection::use_plan(const PlanPtr& plan, const Service& service) {
+  if (request_.plan == plan) return;
+  recording_.keep(std::move(request_.plan));
+  request_.plan = plan;
+  request_.service = &service;
+}
+
+// One that knows the service no more is not for this request.
+void Selection::use_newest_plan() {
+  if (request_.plan == context_.plan) return;
+  const Service* const service = context_.plan->find(*request_.service->state);
+  if (service != nullptr) use_plan(context_.plan, *service);
+}
+
+WaitQueue& Selection::queue() const noexcept {
+  return request_.service->state->of_worker(context_.recorder.worker()).waiting;
 }
 
 // A place for which others wait is theirs; a backend without a limit has room for all.
 upstream::Pick Selection::pick_in_turn() {
-  use_members(context_.members);
-  return request_.members->pick(
-      tried_, context_.waiting.is_anybody_in_line() ? upstream::PickScope::unlimited : upstream::PickScope::all,
-      &recording_.record());
+  use_newest_plan();
+  const auto scope = queue().is_anybody_in_line() ? upstream::PickScope::unlimited : upstream::PickScope::all;
+  return request_.service->members->pick(tried_, scope, &recording_.record());
 }
 
-// The backend whose connection is this client's own, if that may get the request. A new order of the members passes a
-// connection by: what it was logged in for is still there.
+// The backend whose connection is this client's own, if that may get the request. A new plan passes a connection by:
+// what it was logged in for is still there.
 upstream::Pick Selection::pick_pinned() {
   PinnedPtr& pinned = *request_.pinned;
   upstream::Endpoint& endpoint = *pinned->endpoint;
   const bool usable = endpoint.is_up() && endpoint.is_active() && !endpoint.is_removed() &&
                       context_.transport.has(endpoint, pinned->chosen.id);
-  const bool limited = endpoint.is_limited();
-  if (!usable || (limited && !endpoint.acquire())) {
+  if (!usable || !endpoint.acquire()) {
     if (!usable) pinned.reset();
     return {};
   }
-  use_members(pinned->members);
-  return {.endpoint = &endpoint, .acquired = limited};
+  use_plan(pinned->plan, *pinned->service);
+  return {.endpoint = &endpoint};
 }
 
 net::Awaitable<void> Selection::pause(base::Deadline until) {
@@ -94,32 +100,32 @@ net::Awaitable<void> Selection::pause(base::Deadline until) {
 net::Awaitable<upstream::Pick> Selection::wait_for_room() {
   const base::Error before = request_.error;
   request_.error = {base::ErrorKind::backends_busy, base::Side::internal, "every backend is at its connection limit"};
-  if (context_.waiting.waiting() >= context_.settings.queue_max) co_return upstream::Pick{};
-  const base::Deadline deadline = context_.wheel.after(context_.settings.queue_timeout);
+  if (queue().waiting() >= request_.plan->settings.queue_max) co_return upstream::Pick{};
+  const base::Deadline deadline = context_.wheel.after(request_.plan->settings.queue_timeout);
   // A client that leaves gives its place in the line up, as far as its leaving can be told from the rest of its body.
   const bool watched = request_.client->body_ended();
   if (watched) request_.client->watch(message::Incoming::OnGone::to<&Selection::client_gone>(*this));
   using Where = WaitQueue::Where;
   const Where where = tried_.empty() ? Where::in_line : Where::beside;
   gate_.reset();
-  bool called = !context_.waiting.is_anybody_in_line();  // who finds others there looks only after them
-  context_.waiting.enter(gate_, where);
+  bool called = !queue().is_anybody_in_line();  // who finds others there looks only after them
+  queue().enter(gate_, where);
   upstream::Pick pick{.busy = true};
   for (;; called = true) {
-    const bool turn = called && context_.waiting.is_its_turn(gate_, where);
-    use_members(context_.members);
-    if (turn) pick = request_.members->pick(tried_, upstream::PickScope::all, &recording_.record());
+    const bool turn = called && queue().is_its_turn(gate_, where);
+    use_newest_plan();
+    if (turn) pick = request_.service->members->pick(tried_, upstream::PickScope::all, &recording_.record());
     if (!pick.busy || request_.client_state != ClientState::there || context_.wheel.now() >= deadline) break;
-    const bool polls = context_.waiting.is_its_turn(gate_, where);
+    const bool polls = queue().is_its_turn(gate_, where);
     co_await gate_.until(polls ? std::min(deadline, context_.wheel.after(base::kQueueLook)) : deadline);
   }
-  context_.waiting.leave(gate_, where);
+  queue().leave(gate_, where);
   if (watched) co_await request_.client->stop_watching();
   if (request_.client_state != ClientState::there) {
     const bool left = request_.client_state == ClientState::left;
     request_.error = {left ? base::ErrorKind::closed : base::ErrorKind::cancelled, base::Side::downstream,
                       request_.end_of_client()};
-    if (pick.acquired) pick.endpoint->release();
+    if (pick) pick.endpoint->release();
     co_return upstream::Pick{};
   }
   if (!pick.busy) request_.error = before;
@@ -133,17 +139,17 @@ void Selection::client_gone(base::ErrorKind how) noexcept {
 
 bool Selection::others_left() const {
   if (pauses_ > 0) return false;
-  return std::ranges::any_of(context_.members->endpoints(), [this](const auto& endpoint) {
+  return std::ranges::any_of(request_.service->members->endpoints(), [this](const auto& endpoint) {
     return endpoint->is_active() && std::ranges::find(tried_, endpoint->slot()) == tried_.end();
   });
 }
 
 base::Deadline Selection::connect_deadline(const upstream::Pick& pick) const noexcept {
-  const base::Deadline own = context_.wheel.after(context_.settings.http.timeouts.connect);
+  const base::Deadline own = context_.wheel.after(request_.plan->settings.http.timeouts.connect);
   if (!pick.last_resort) return own;
   // Each of those that are left gets its share, so that one that swallows packets does not hide one that has come back.
   const base::TimePoint now = context_.wheel.now();
-  const std::size_t count = request_.members->size();
+  const std::size_t count = request_.service->members->size();
   const auto left = static_cast<std::int64_t>(count - std::min(tried_.size(), count - 1));
   return std::min(own, now + std::max(last_resort_deadline_ - now, base::TimePoint::duration(0)) / left);
 }

@@ -34,7 +34,9 @@ class Selection {
   [[nodiscard]] base::Deadline connect_deadline(const upstream::Pick& pick) const noexcept;
 
  private:
-  void use_members(const upstream::MembersPtr& members);
+  void use_newest_plan();
+  void use_plan(const PlanPtr& plan, const Service& service);
+  [[nodiscard]] WaitQueue& queue() const noexcept;
   upstream::Pick pick_in_turn();
   upstream::Pick pick_pinned();
   net::Awaitable<upstream::Pick> wait_for_room();

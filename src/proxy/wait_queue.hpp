@@ -11,7 +11,7 @@
 
 #include "base/check.hpp"
 #include "net/pause.hpp"
-#include "upstream/cluster.hpp"
+#include "upstream/members.hpp"
 
 namespace lb::proxy {
 
@@ -126,24 +126,26 @@ inline bool WaitQueues::is_anybody_in_line() const noexcept {
 // One exchange's permit to use a backend with a connection limit; given back when it goes away.
 class Permit {
  public:
-  explicit Permit(WaitQueue& queue) noexcept : queue_(queue) {}
+  Permit() noexcept = default;
   ~Permit() { give_back(); }
   Permit(const Permit&) = delete;
   Permit& operator=(const Permit&) = delete;
 
-  // The endpoint lives until the permit is given back.
-  void take(const upstream::Pick& pick) noexcept {
+  // The endpoint lives until the permit is given back, and so does the queue where others wait for it.
+  void take(const upstream::Pick& pick, WaitQueue& queue) noexcept {
     give_back();
-    if (pick.acquired) endpoint_ = pick.endpoint;
+    endpoint_ = pick.endpoint;
+    queue_ = &queue;
   }
   void give_back() noexcept {
     if (endpoint_ == nullptr) return;
+    const bool limited = endpoint_->is_limited();
     std::exchange(endpoint_, nullptr)->release();
-    queue_.permit_is_free();
+    if (limited) queue_->permit_is_free();
   }
 
  private:
-  WaitQueue& queue_;
+  WaitQueue* queue_ = nullptr;
   upstream::Endpoint* endpoint_ = nullptr;
 };
 

@@ -9,31 +9,32 @@ namespace lb::upstream {
 
 using Verdict = CheckResult::Verdict;
 
-net::Awaitable<CheckResult> NetworkChecker::check(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline) {
+net::Awaitable<CheckResult> NetworkChecker::check(std::shared_ptr<Endpoint> endpoint, const HttpCheck* http,
+                                                  base::Deadline deadline) {
   // While all is well, the cache follows the name by itself.
   const auto ask = endpoint->state() == HealthState::up ? ResolverCache::Ask::if_unknown : ResolverCache::Ask::again;
   AddressSetPtr addresses = co_await cache_.look_up(endpoint, deadline, ask);
-  CheckResult result = co_await check_all(*endpoint, addresses, deadline);
+  CheckResult result = co_await check_all(*endpoint, http, addresses, deadline);
   if (result.verdict != Verdict::failed || ask == ResolverCache::Ask::again) co_return result;
   const AddressSetPtr newer = co_await cache_.look_up(endpoint, deadline, ResolverCache::Ask::again);
-  if (newer != addresses) result = co_await check_all(*endpoint, newer, deadline);
+  if (newer != addresses) result = co_await check_all(*endpoint, http, newer, deadline);
   co_return result;
 }
 
 // Each at the same time, so that one that swallows packets leaves the others all of it.
-net::Awaitable<CheckResult> NetworkChecker::check_all(const Endpoint& endpoint, AddressSetPtr addresses,
-                                                      base::Deadline deadline) {
+net::Awaitable<CheckResult> NetworkChecker::check_all(const Endpoint& endpoint, const HttpCheck* http,
+                                                      AddressSetPtr addresses, base::Deadline deadline) {
   const std::vector<AddressPtr>& list = addresses->list;
   if (list.empty()) co_return CheckResult{Verdict::failed, "the name has no address"};
   std::vector<CheckResult> results(list.size());
   if (list.size() == 1) {
-    co_await check_part(endpoint, list.front()->where, deadline, results.front());
+    co_await check_part(endpoint, http, list.front()->where, deadline, results.front());
     co_return std::move(results.front());
   }
   std::vector<std::unique_ptr<net::ChildTask>> checks;
   for (std::size_t i = 0; i < list.size(); ++i) {
     checks.push_back(std::make_unique<net::ChildTask>(executor_));
-    checks.back()->start(check_part(endpoint, list[i]->where, deadline, results[i]));
+    checks.back()->start(check_part(endpoint, http, list[i]->where, deadline, results[i]));
   }
   for (const auto& check : checks) co_await check->join();
   CheckResult all{Verdict::failed, results.front().reason};
@@ -49,9 +50,9 @@ net::Awaitable<CheckResult> NetworkChecker::check_all(const Endpoint& endpoint, 
   co_return all;
 }
 
-net::Awaitable<void> NetworkChecker::check_part(const Endpoint& endpoint, const net::Tcp::endpoint& where,
-                                                base::Deadline deadline, CheckResult& result) {
-  const std::shared_ptr<const HttpCheck> http = http_;
+net::Awaitable<void> NetworkChecker::check_part(const Endpoint& endpoint, const HttpCheck* http,
+                                                const net::Tcp::endpoint& where, base::Deadline deadline,
+                                                CheckResult& result) {
   net::TcpConnector connector(executor_, wheel_);
   auto stream = co_await connector.connect(where, deadline);
   if (!stream) {

@@ -29,19 +29,6 @@ struct CheckResult {
   std::vector<Part> parts{};
 };
 
-// How the monitor reaches the endpoints: a seam for the tests. The monitor's thread.
-class Checker {
- public:
-  Checker() = default;
-  Checker(const Checker&) = delete;
-  Checker& operator=(const Checker&) = delete;
-  virtual ~Checker() = default;
-
-  // Returns at the deadline at the latest.
-  [[nodiscard]] virtual net::Awaitable<CheckResult> check(std::shared_ptr<Endpoint> endpoint,
-                                                          base::Deadline deadline) = 0;
-};
-
 // A range of status codes, both ends included.
 struct StatusRange {
   unsigned first = 200;
@@ -57,7 +44,20 @@ struct HttpCheck {
   std::string body;  // text that has to stand in the first 64 KiB of the answer's body; empty: any
 };
 
-// Connects to the endpoint by TCP, at each of its addresses; with set_http(), asks it a request, too. One that answers
+// How the monitor reaches the endpoints: a seam for the tests. The monitor's thread.
+class Checker {
+ public:
+  Checker() = default;
+  Checker(const Checker&) = delete;
+  Checker& operator=(const Checker&) = delete;
+  virtual ~Checker() = default;
+
+  // Returns at the deadline at the latest. `http` outlives the check; null: by TCP alone.
+  [[nodiscard]] virtual net::Awaitable<CheckResult> check(std::shared_ptr<Endpoint> endpoint, const HttpCheck* http,
+                                                          base::Deadline deadline) = 0;
+};
+
+// Connects to the endpoint by TCP, at each of its addresses; where it is to, asks it a request, too. One that answers
 // is enough. Before it is taken for failed, its name is looked up again.
 class NetworkChecker : public Checker {
  public:
@@ -65,21 +65,19 @@ class NetworkChecker : public Checker {
   NetworkChecker(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, ResolverCache& cache)
       : executor_(std::move(executor)), wheel_(wheel), blocks_(blocks), cache_(cache) {}
 
-  // Between checks or during them; those under way go on as they began. Null: TCP only.
-  void set_http(std::shared_ptr<const HttpCheck> http) { http_ = std::move(http); }
-
-  net::Awaitable<CheckResult> check(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline) override;
+  net::Awaitable<CheckResult> check(std::shared_ptr<Endpoint> endpoint, const HttpCheck* http,
+                                    base::Deadline deadline) override;
 
  private:
-  net::Awaitable<CheckResult> check_all(const Endpoint& endpoint, AddressSetPtr addresses, base::Deadline deadline);
-  net::Awaitable<void> check_part(const Endpoint& endpoint, const net::Tcp::endpoint& where, base::Deadline deadline,
-                                  CheckResult& result);
+  net::Awaitable<CheckResult> check_all(const Endpoint& endpoint, const HttpCheck* http, AddressSetPtr addresses,
+                                        base::Deadline deadline);
+  net::Awaitable<void> check_part(const Endpoint& endpoint, const HttpCheck* http, const net::Tcp::endpoint& where,
+                                  base::Deadline deadline, CheckResult& result);
 
   net::Executor executor_;
   net::DeadlineWheel& wheel_;
   net::BlockPool& blocks_;
   ResolverCache& cache_;
-  std::shared_ptr<const HttpCheck> http_;
 };
 
 }  // namespace lb::upstream

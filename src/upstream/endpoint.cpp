@@ -80,9 +80,13 @@ void Endpoint::note_check(CheckRecord check) {
 }
 
 bool Endpoint::acquire() noexcept {
-  std::uint32_t in_use = in_use_.load(std::memory_order_relaxed);
   const std::uint32_t most = connections_max_.load(std::memory_order_relaxed);
-  while (most == 0 || in_use < most) {
+  if (most == 0) {
+    in_use_.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  std::uint32_t in_use = in_use_.load(std::memory_order_relaxed);
+  while (in_use < most) {
     if (in_use_.compare_exchange_weak(in_use, in_use + 1, std::memory_order_relaxed)) return true;
   }
   return false;

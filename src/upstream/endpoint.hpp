@@ -153,8 +153,8 @@ class Endpoint {
   [[nodiscard]] bool has_succeeded() const noexcept { return succeeded_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool take_succeeded() noexcept { return succeeded_.exchange(false, std::memory_order_relaxed); }
 
-  // Exchanges at once. acquire() is false when the limit is reached; each true one is paid back by release(). Nothing
-  // is counted without a limit. Any thread.
+  // Exchanges at once. acquire() is false when the limit is reached; each true one is paid back by release(). Any
+  // thread.
   [[nodiscard]] bool has_room() const noexcept {
     const std::uint32_t most = connections_max_.load(std::memory_order_relaxed);
     return most == 0 || in_use_.load(std::memory_order_relaxed) < most;
@@ -163,7 +163,15 @@ class Endpoint {
   void release() noexcept { in_use_.fetch_sub(1, std::memory_order_relaxed); }
   [[nodiscard]] bool is_limited() const noexcept { return connections_max_.load(std::memory_order_relaxed) != 0; }
   [[nodiscard]] std::uint32_t in_use() const noexcept { return in_use_.load(std::memory_order_relaxed); }
-  void limit_connections(std::uint32_t most) noexcept { connections_max_.store(most, std::memory_order_relaxed); }
+
+  // What the configuration says of it now. The thread of the checks; its counts are for any thread.
+  void configure(std::uint32_t connections_max, const Thresholds& thresholds) noexcept {
+    connections_max_.store(connections_max, std::memory_order_relaxed);
+    failures_max_.store(thresholds.failures, std::memory_order_relaxed);
+    thresholds_ = thresholds;
+  }
+  [[nodiscard]] const Thresholds& thresholds() const noexcept { return thresholds_; }
+  [[nodiscard]] std::uint32_t failures_max() const noexcept { return failures_max_.load(std::memory_order_relaxed); }
 
   // Whether a fresh lookup of its name is worth asking for now: at most once a second. Any thread.
   [[nodiscard]] bool take_lookup_turn(base::TimePoint now) noexcept {
@@ -223,6 +231,7 @@ class Endpoint {
   std::uint16_t port_;
   std::uint32_t slot_;
   AvailabilityPtr availability_;
+  Thresholds thresholds_;
   std::uint32_t checks_in_row_ = 0;  // with the result below
   HealthState state_after_check_ = HealthState::unknown;
   std::atomic<bool> check_passed_{false};
@@ -240,8 +249,9 @@ class Endpoint {
   std::atomic<bool> removed_{false};
   std::atomic<Administration> administration_{Administration::active};
   std::atomic<std::uint32_t> connections_max_;
+  std::atomic<std::uint32_t> failures_max_{thresholds_.failures};
   std::atomic<std::int64_t> lookup_second_{0};
-  // On a line of its own: with a limit, each exchange writes it.
+  // On a line of its own: each exchange writes it.
   alignas(64) std::atomic<std::uint32_t> in_use_{0};
 };
 

@@ -1,6 +1,7 @@
 #include "upstream/health_monitor.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "base/limits.hpp"
@@ -15,14 +16,13 @@ base::Duration scaled(base::Duration interval, double factor) noexcept {
 
 }  // namespace
 
-HealthMonitor::HealthMonitor(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks, Cluster& cluster,
-                             Checker& checker, const HealthSettings& settings, std::uint64_t seed)
+HealthMonitor::HealthMonitor(net::Executor executor, net::DeadlineWheel& wheel, net::TaskGroup& tasks,
+                             HealthRecorder& recorder, Checker& checker, std::uint64_t seed)
     : executor_(executor),
       wheel_(wheel),
       tasks_(tasks),
-      cluster_(cluster),
+      recorder_(recorder),
       checker_(checker),
-      settings_(settings),
       random_(seed),
       pause_(std::move(executor), wheel) {}
 
@@ -31,7 +31,8 @@ net::Awaitable<void> HealthMonitor::check_now(std::vector<std::shared_ptr<Endpoi
   const base::Deadline deadline = wheel_.after(timeout);
   for (const auto& watched : watched_) {
     const bool among = std::ranges::find(endpoints, watched->endpoint) != endpoints.end();
-    if (among) watched->due = std::max(watched->due, wheel_.now() + interval_of(*watched->endpoint));
+    if (!among) continue;
+    watched->due = std::max(watched->due, wheel_.now() + interval_of(*watched->endpoint, *watched->settings));
   }
   // The checks refer to this frame, which waits for the last of them.
   std::size_t left = endpoints.size();
@@ -42,21 +43,26 @@ net::Awaitable<void> HealthMonitor::check_now(std::vector<std::shared_ptr<Endpoi
 
 net::Awaitable<void> HealthMonitor::check_for(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline,
                                               std::size_t& left, net::Pause& done) {
-  co_await check_one(endpoint, deadline);
+  const Watched* const watched = find(*endpoint);
+  HealthSettingsPtr settings;
+  if (watched != nullptr) settings = watched->settings;
+  co_await check_one(endpoint, settings, deadline);
   if (--left == 0) done.wake();
 }
 
-void HealthMonitor::watch(const Members& members, const HealthSettings& settings) {
-  settings_ = settings;
+void HealthMonitor::watch(const std::vector<Watch>& all) {
+  std::unordered_map<const Endpoint*, std::shared_ptr<Watched>> known;
+  for (const auto& one : watched_) known.emplace(one->endpoint.get(), one);
   std::vector<std::shared_ptr<Watched>> watched;
-  for (const auto& endpoint : members.endpoints()) {
-    const auto known = std::ranges::find_if(watched_, [&](const auto& one) { return one->endpoint == endpoint; });
-    const base::TimePoint latest = wheel_.now() + interval_of(*endpoint);
-    if (known == watched_.end()) {
-      watched.push_back(std::make_shared<Watched>(Watched{endpoint, latest}));
+  for (const auto& [endpoint, settings] : all) {
+    const auto found = known.find(endpoint.get());
+    const base::TimePoint latest = wheel_.now() + interval_of(*endpoint, *settings);
+    if (found == known.end()) {
+      watched.push_back(std::make_shared<Watched>(Watched{endpoint, settings, latest}));
     } else {
-      (*known)->due = std::min((*known)->due, latest);
-      watched.push_back(*known);
+      found->second->settings = settings;
+      found->second->due = std::min(found->second->due, latest);
+      watched.push_back(found->second);
     }
   }
   watched_ = std::move(watched);
@@ -78,7 +84,7 @@ void HealthMonitor::stop() {
 void HealthMonitor::reconsider() {
   for (const auto& watched : watched_) {
     if (watched->endpoint->is_up()) continue;
-    watched->due = std::min(watched->due, wheel_.now() + interval_of(*watched->endpoint));
+    watched->due = std::min(watched->due, wheel_.now() + interval_of(*watched->endpoint, *watched->settings));
   }
   pause_.wake();
 }
@@ -87,43 +93,51 @@ void HealthMonitor::reconsider() {
 void HealthMonitor::start_due_checks() {
   const base::TimePoint now = wheel_.now();
   // The checks of several balancers must not fall into step.
-  const double factor = 1.0 + (2.0 * random_.share() - 1.0) * settings_.jitter_percent / 100.0;
+  const double draw = 2.0 * random_.share() - 1.0;
   for (const auto& watched : watched_) {
     if (watched->checking || watched->due > now || watched->endpoint->is_disabled()) continue;
     watched->checking = true;
-    tasks_.spawn(check_watched(watched, now, factor));
+    tasks_.spawn(check_watched(watched, now, draw));
   }
 }
 
 net::Awaitable<void> HealthMonitor::check_watched(std::shared_ptr<Watched> watched, base::TimePoint began,
-                                                  double factor) {
-  co_await check_one(watched->endpoint, began + settings_.timeout);
+                                                  double draw) {
+  co_await check_one(watched->endpoint, watched->settings, began + watched->settings->timeout);
   // An interval runs from beginning to beginning. One shorter than the check took begins anew.
   const base::TimePoint now = wheel_.now();
-  watched->due = began + scaled(interval_of(*watched->endpoint), factor);
+  const double factor = 1.0 + draw * watched->settings->jitter_percent / 100.0;
+  watched->due = began + scaled(interval_of(*watched->endpoint, *watched->settings), factor);
   if (watched->due <= now) watched->due = now + base::kWheelTick;
   watched->checking = false;
   pause_.wake();
 }
 
-net::Awaitable<void> HealthMonitor::check_one(const std::shared_ptr<Endpoint>& endpoint, base::Deadline deadline) {
+net::Awaitable<void> HealthMonitor::check_one(const std::shared_ptr<Endpoint>& endpoint, HealthSettingsPtr settings,
+                                              base::Deadline deadline) {
   const base::TimePoint began = wheel_.now();
-  const CheckResult result = co_await checker_.check(endpoint, deadline);
+  const HttpCheck* const http = settings != nullptr ? settings->http.get() : nullptr;
+  const CheckResult result = co_await checker_.check(endpoint, http, deadline);
   if (stopped_ || endpoint->is_removed() || endpoint->is_disabled()) co_return;
   for (const CheckResult::Part& part : result.parts) {
-    cluster_.record_check(*endpoint, *part.address, part.passed, part.reason);
+    recorder_.record_check(*endpoint, *part.address, part.passed, part.reason);
   }
   if (result.verdict == CheckResult::Verdict::unknown) {
     base::log(base::LogLevel::warning, "cannot check " + endpoint->url() + ": " + result.reason);
   } else {
-    cluster_.record_check(*endpoint, result.verdict == CheckResult::Verdict::passed, result.reason,
-                          std::chrono::duration_cast<base::Duration>(wheel_.now() - began));
+    recorder_.record_check(*endpoint, result.verdict == CheckResult::Verdict::passed, result.reason,
+                           std::chrono::duration_cast<base::Duration>(wheel_.now() - began));
   }
 }
 
 base::Deadline HealthMonitor::next_check(const Endpoint& endpoint) const noexcept {
+  const Watched* const found = find(endpoint);
+  return found == nullptr || endpoint.is_disabled() ? base::kNever : base::Deadline(found->due);
+}
+
+const HealthMonitor::Watched* HealthMonitor::find(const Endpoint& endpoint) const noexcept {
   const auto found = std::ranges::find_if(watched_, [&](const auto& one) { return one->endpoint.get() == &endpoint; });
-  return found == watched_.end() || endpoint.is_disabled() ? base::kNever : base::Deadline((*found)->due);
+  return found == watched_.end() ? nullptr : found->get();
 }
 
 base::Deadline HealthMonitor::next_due() const noexcept {
@@ -134,9 +148,9 @@ base::Deadline HealthMonitor::next_due() const noexcept {
   return next;
 }
 
-base::Duration HealthMonitor::interval_of(const Endpoint& endpoint) const noexcept {
-  const bool quick = !endpoint.is_up() && settings_.down_interval.count() > 0;
-  return quick ? settings_.down_interval : settings_.interval;
+base::Duration HealthMonitor::interval_of(const Endpoint& endpoint, const HealthSettings& settings) noexcept {
+  const bool quick = !endpoint.is_up() && settings.down_interval.count() > 0;
+  return quick ? settings.down_interval : settings.interval;
 }
 
 }  // namespace lb::upstream

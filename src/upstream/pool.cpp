@@ -1,5 +1,6 @@
 #include "upstream/pool.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace lb::upstream {
@@ -11,24 +12,26 @@ std::unique_ptr<http1::ClientConnection> Pool::take(const Endpoint& endpoint, Lo
     idle.pop_back();
     // Bytes that nobody asked for (a 408, say) must not become the answer to the next request.
     auto& stream = candidate.connection->stream();
-    const bool usable = wheel_.now() - candidate.since < settings_.idle_timeout &&
+    const bool usable = wheel_.now() < candidate.until &&
                         (look == Look::noticed ? stream.noticed() : stream.probe()) == net::Probe::quiet;
     if (usable) return std::move(candidate.connection);
   }
   return nullptr;
 }
 
-void Pool::put(const Endpoint& endpoint, std::unique_ptr<Connection> connection, std::uint32_t address) {
+void Pool::put(const Endpoint& endpoint, std::unique_ptr<Connection> connection, std::uint32_t address,
+               const PoolSettings& settings) {
   auto& idle = idle_of(endpoint.slot(), address);
   if (closed_ || endpoint.is_removed() || endpoint.is_disabled() ||
-      idle_count(endpoint) >= settings_.idle_connections_max)
+      idle_count(endpoint) >= settings.idle_connections_max)
     return;  // closes it
   connection->rest();
   connection->stream().read_ahead();
-  idle.push_back({std::move(connection), wheel_.now()});
-  if (!sweeping_) {
-    sweeping_ = true;
-    sweep_.arm(wheel_.after(settings_.idle_timeout));
+  const base::TimePoint until = wheel_.now() + settings.idle_timeout;
+  idle.push_back({std::move(connection), until});
+  if (until < sweep_at_) {
+    sweep_at_ = until;
+    sweep_.arm(sweep_at_);
   }
 }
 
@@ -66,18 +69,21 @@ std::vector<Pool::Idle>& Pool::idle_of(std::uint32_t slot, std::uint32_t address
   return shelves.emplace_back(Shelf{address, {}}).idle;
 }
 
+// Those of one endpoint come in the order in which they are due, unless its settings have changed.
 void Pool::sweep() noexcept {
-  sweeping_ = false;
-  const base::TimePoint oldest = wheel_.now() - settings_.idle_timeout;
+  const base::TimePoint now = wheel_.now();
+  sweep_at_ = base::kNever;
   for (auto& shelves : shelves_) {
     for (auto& [address, idle] : shelves) {
       std::size_t expired = 0;
-      while (expired < idle.size() && idle[expired].since <= oldest) ++expired;
+      while (expired < idle.size() && idle[expired].until <= now) ++expired;
       idle.erase(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(expired));
-      sweeping_ = sweeping_ || !idle.empty();
+      if (!idle.empty()) sweep_at_ = std::min(sweep_at_, idle.front().until);
     }
   }
-  if (sweeping_) sweep_.arm(wheel_.after(settings_.idle_timeout / 2));
+  if (sweep_at_ == base::kNever) return;
+  sweep_at_ = std::max(sweep_at_, now + base::kPoolSweepPause);
+  sweep_.arm(sweep_at_);
 }
 
 }  // namespace lb::upstream

@@ -25,17 +25,16 @@ class Pool {
  public:
   using Connection = http1::ClientConnection;
 
-  // The settings may change while the pool is used.
-  Pool(net::DeadlineWheel& wheel, const PoolSettings& settings)
-      : wheel_(wheel), settings_(settings), sweep_(wheel, &Pool::sweep_due, this) {}
+  explicit Pool(net::DeadlineWheel& wheel) : wheel_(wheel), sweep_(wheel, &Pool::sweep_due, this) {}
 
   // The connection to the address that idled last, or none. The backend has neither closed it nor said anything on it,
   // as far as was looked. It may still be closed while the request is on its way.
   [[nodiscard]] std::unique_ptr<Connection> take(const Endpoint& endpoint, Look look = Look::at_the_socket,
                                                  std::uint32_t address = 0);
 
-  // Keeps a connection whose exchange has ended well (Reuse::at_once).
-  void put(const Endpoint& endpoint, std::unique_ptr<Connection> connection, std::uint32_t address = 0);
+  // Keeps a connection whose exchange has ended well (Reuse::at_once), by these settings of its service.
+  void put(const Endpoint& endpoint, std::unique_ptr<Connection> connection, std::uint32_t address,
+           const PoolSettings& settings);
 
   // Closes the idle connections to an endpoint.
   void drop_idle(const Endpoint& endpoint) noexcept;
@@ -54,7 +53,7 @@ class Pool {
  private:
   struct Idle {
     std::unique_ptr<Connection> connection;
-    base::TimePoint since;
+    base::Deadline until;
   };
 
   struct Shelf {
@@ -67,14 +66,13 @@ class Pool {
 
   static void sweep_due(void* self) noexcept { static_cast<Pool*>(self)->sweep(); }
 
-  // The oldest stand in front. One timer for all, armed while any idles.
+  // The oldest stand in front. One timer for all, armed while any idles, for when the first of them may be due.
   void sweep() noexcept;
 
   net::DeadlineWheel& wheel_;
-  const PoolSettings& settings_;
   std::vector<std::vector<Shelf>> shelves_;  // by slot
   net::DeadlineWheel::Entry sweep_;
-  bool sweeping_ = false;
+  base::Deadline sweep_at_ = base::kNever;
   bool closed_ = false;
 };
 

@@ -4,16 +4,17 @@
 
 namespace lb::upstream {
 
-void Probation::put(const MembersPtr& members, const Endpoint& endpoint, std::unique_ptr<Connection> connection,
-                    std::uint32_t address) {
+void Probation::put(std::shared_ptr<const void> keeper, const Endpoint& endpoint,
+                    std::unique_ptr<Connection> connection, std::uint32_t address, const PoolSettings& settings) {
   Conduct& conduct = conduct_of(endpoint);
   const bool trusted = !conduct.spoke && conduct.silent >= base::kProbationsPassed;
   if (trusted && ++conduct.trusted % base::kProbationSample != 0)
-    return pool_.put(endpoint, std::move(connection), address);
+    return pool_.put(endpoint, std::move(connection), address, settings);
   if (closed_ || waiting_.size() >= base::kProbationsMax) return;  // closes it
   connection->rest();
   connection->stream().read_ahead();
-  waiting_.push_back({members, &endpoint, std::move(connection), address, wheel_.after(base::kProbationTime)});
+  waiting_.push_back(
+      {std::move(keeper), &endpoint, std::move(connection), address, settings, wheel_.after(base::kProbationTime)});
   if (waiting_.size() == 1) due_.arm(waiting_.front().until);
 }
 
@@ -33,7 +34,7 @@ void Probation::end_due() noexcept {
     if (found == net::Probe::readable) conduct.spoke = true;
     if (found != net::Probe::quiet) continue;
     ++conduct.silent;
-    pool_.put(*one.endpoint, std::move(one.connection), one.address);
+    pool_.put(*one.endpoint, std::move(one.connection), one.address, one.settings);
   }
   if (!waiting_.empty()) due_.arm(waiting_.front().until);
 }

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "upstream/cluster.hpp"
+#include "upstream/endpoint.hpp"
 #include "upstream/pool.hpp"
 
 namespace lb::upstream {
@@ -28,9 +28,9 @@ class Probation {
   Probation(net::DeadlineWheel& wheel, Pool& pool)
       : wheel_(wheel), pool_(pool), due_(wheel, &Probation::end_due, this) {}
 
-  // `members` keep the endpoint. The connection's exchange has ended well, but for what may follow.
-  void put(const MembersPtr& members, const Endpoint& endpoint, std::unique_ptr<Connection> connection,
-           std::uint32_t address);
+  // `keeper` keeps the endpoint. The connection's exchange has ended well, but for what may follow.
+  void put(std::shared_ptr<const void> keeper, const Endpoint& endpoint, std::unique_ptr<Connection> connection,
+           std::uint32_t address, const PoolSettings& settings);
 
   // Closes those that wait, and lets none wait from now on.
   void close() noexcept {
@@ -40,10 +40,11 @@ class Probation {
 
  private:
   struct Waiting {
-    MembersPtr members;
+    std::shared_ptr<const void> keeper;
     const Endpoint* endpoint;
     std::unique_ptr<Connection> connection;
     std::uint32_t address;
+    PoolSettings settings;
     base::Deadline until;
   };
   // Of the endpoint whose slot it is.

@@ -71,7 +71,7 @@ net::Awaitable<base::Result<net::StreamPtr>> TcpTransport::connect(const Endpoin
     if (last.kind == base::ErrorKind::no_resources || !several) continue;
     order[i]->avoid_until(connector_->wheel().now() + base::kAddressAvoided);
     // That none can be reached is the endpoint's failure, and for the caller to tell.
-    if (cluster_ != nullptr) cluster_->record_failure(endpoint, *order[i], last.detail);
+    if (health_ != nullptr) health_->record_failure(endpoint, *order[i], last.detail);
   }
   co_return last;
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "net/connector.hpp"
-#include "upstream/cluster.hpp"
+#include "upstream/health_recorder.hpp"
 #include "upstream/transport.hpp"
 
 namespace lb::upstream {
@@ -15,9 +15,9 @@ namespace lb::upstream {
 // looks names up posts new ones to each worker.
 class TcpTransport final : public Transport {
  public:
-  // The cluster outlives the transport, and is told of addresses that cannot be connected to; null: nobody is.
-  explicit TcpTransport(std::unique_ptr<net::Connector> connector, Cluster* cluster = nullptr)
-      : connector_(std::move(connector)), cluster_(cluster) {}
+  // The recorder outlives the transport, and is told of addresses that cannot be connected to; null: nobody is.
+  explicit TcpTransport(std::unique_ptr<net::Connector> connector, HealthRecorder* health = nullptr)
+      : connector_(std::move(connector)), health_(health) {}
 
   void set_addresses(std::uint32_t slot, AddressSetPtr addresses) {
     if (slot >= sets_.size()) sets_.resize(slot + 1);
@@ -54,7 +54,7 @@ class TcpTransport final : public Transport {
   [[nodiscard]] std::vector<AddressPtr> order_of(const AddressSet& set, std::uint32_t first) const;
 
   std::unique_ptr<net::Connector> connector_;
-  Cluster* cluster_;
+  HealthRecorder* health_;
   std::vector<AddressSetPtr> sets_;  // by slot
 };
 

@@ -16,16 +16,14 @@ Simulation::Simulation(std::uint64_t seed, Tracing tracing)
     : stage_(seed, tracing),
       backends_(make_backends(stage_)),
       config_(draw_config()),
-      settings_(config_.settings),
       transport_(stage_, backends_),
       checker_(stage_, backends_, transport_),
-      cluster_(config_.backends, config_.thresholds),
-      handler_(stage_.world.io.get_executor(), stage_.world.wheel, stage_.world.blocks, stage_.world.sessions,
-               settings_, cluster_, transport_, recorder_, stage_.random.next()),
-      monitor_(stage_.world.io.get_executor(), stage_.world.wheel, stage_.world.tasks, cluster_, checker_,
-               config_.health, stage_.random.next()) {
+      handler_(stage_.world.io.get_executor(), stage_.world.wheel, stage_.world.blocks, stage_.world.sessions, plan(),
+               health_, transport_, recorder_, stage_.random.next()),
+      monitor_(stage_.world.io.get_executor(), stage_.world.wheel, stage_.world.tasks, health_, checker_,
+               stage_.random.next()) {
   stage_.at_fault = &recorder_.counters().refused[static_cast<std::size_t>(telemetry::Refusal::request_at_fault)];
-  cluster_.on_down([this] { monitor_.reconsider(); });
+  health_.on_down([this] { monitor_.reconsider(); });
   reloads_ = stage_.random.once_in(3);
   if (stage_.random.once_in(6)) drain_at_ = stage_.random.between(5, 150);
   apply_members(*cluster_.members());
@@ -54,24 +52,24 @@ Duration Simulation::some(std::size_t low, std::size_t high) {
   return Duration(static_cast<std::int64_t>(stage_.random.between(low, high)));
 }
 
-proxy::Settings Simulation::draw_settings() {
+void Simulation::draw_settings(Config& config) {
   Random& random = stage_.random;
-  proxy::Settings settings;
+  proxy::Settings& settings = config.settings;
+  proxy::ServiceSettings& service = config.service;
   // Those who are brisk and those who behave keep all of these; see Stage::feed() and Simulation::run().
   settings.http.timeouts = {some(600, 1'500), some(400, 800), some(300, 600), some(1'000, 3'000),
                             some(200, 400),   some(300, 600), some(300, 600), some(500, 600)};
   settings.http.header_bytes = 16 * 1024;
   settings.http.header_count = 64;
-  settings.pool = {random.below(8), some(50, 2'000)};
-  settings.attempts = stage_.attempts_min;
-  if (random.once_in(4)) settings.attempts = static_cast<unsigned>(random.between(2, 4));
-  stage_.attempts_min = std::min(stage_.attempts_min, settings.attempts);
-  stage_.attempts_max = std::max(stage_.attempts_max, settings.attempts);
-  settings.replay_bytes = stage_.replay_bytes_min + 100 * random.below(3);
-  settings.retry_budget_percent = random.once_in(3) ? 20 : 0;
+  service.pool = {random.below(8), some(50, 2'000)};
+  service.attempts = stage_.attempts_min;
+  if (random.once_in(4)) service.attempts = static_cast<unsigned>(random.between(2, 4));
+  stage_.attempts_min = std::min(stage_.attempts_min, service.attempts);
+  stage_.attempts_max = std::max(stage_.attempts_max, service.attempts);
+  service.replay_bytes = stage_.replay_bytes_min + 100 * random.below(3);
+  service.retry_budget_percent = random.once_in(3) ? 20 : 0;
   settings.queue_max = random.below(8);
   settings.queue_timeout = some(50, 500);
-  return settings;
 }
 
 Simulation::Config Simulation::draw_config() {
@@ -92,7 +90,7 @@ Simulation::Config Simulation::draw_config() {
                    .down_interval = random.once_in(2) ? Duration(0) : some(100, 400),
                    .timeout = some(50, 300),
                    .jitter_percent = random.once_in(2) ? 0U : 20U};
-  config.settings = draw_settings();
+  draw_settings(config);
   return config;
 }
 
@@ -111,8 +109,27 @@ void Simulation::make_clients() {
 
 net::Awaitable<void> Simulation::start_monitor() {
   if (stage_.random.once_in(2)) co_await monitor_.check_now(cluster_.members()->endpoints(), Duration(100));
-  monitor_.watch(*cluster_.members(), config_.health);
+  watch();
   co_await monitor_.run();
+}
+
+void Simulation::watch() {
+  const auto settings = std::make_shared<const upstream::HealthSettings>(config_.health);
+  std::vector<upstream::HealthMonitor::Watch> all;
+  for (const auto& endpoint : cluster_.endpoints()) all.push_back({endpoint, settings});
+  monitor_.watch(all);
+}
+
+// Of the members that there are now, or the first ones.
+proxy::PlanPtr Simulation::plan() {
+  if (!cluster_.members()) {
+    cluster_.admit(cluster_.replace(config_.backends, config_.thresholds).added);
+    cluster_.publish();
+  }
+  auto made = std::make_shared<proxy::Plan>();
+  made->settings = config_.settings;
+  made->services.push_back({"default", config_.service, cluster_.members(), state_});
+  return made;
 }
 
 void Simulation::forget_those_who_left(const Config& config) {
@@ -154,30 +171,28 @@ void Simulation::know_limits() {
   }
 }
 
-// As Server::apply() does it.
+// As app::Backends does it.
 net::Awaitable<void> Simulation::reload() {
   reloading_ = true;
   ++stage_.ledger.figures.reloads;
-  const unsigned attempts_before = settings_.attempts;
   Config config = draw_config();
   if (stage_.random.once_in(4)) config.backends = config_.backends;  // the settings alone
-  config.settings.attempts = stage_.random.once_in(2) ? attempts_before : config.settings.attempts;
+  if (stage_.random.once_in(2)) config.service.attempts = config_.service.attempts;
   config_ = std::move(config);
   std::string names;
   for (const auto& spec : config_.backends) names += " " + spec.host;
   stage_.journal.note("reload:", names);
   forget_those_who_left(config_);
-  const upstream::MembersPtr members = cluster_.replace(config_.backends, config_.thresholds);
+  const upstream::Cluster::Change change = cluster_.replace(config_.backends, config_.thresholds);
+  watch();
+  cluster_.publish();
+  handler_.set_plan(plan());
   know_limits();
-  std::vector<std::shared_ptr<upstream::Endpoint>> fresh;
-  for (const auto& endpoint : members->endpoints()) {
-    if (endpoint->state() == upstream::HealthState::unknown) fresh.push_back(endpoint);
-  }
-  if (!fresh.empty()) co_await monitor_.check_now(std::move(fresh), Duration(100));
-  monitor_.watch(*members, config_.health);
-  settings_ = config_.settings;
-  handler_.set_members(members);
-  apply_members(*members);
+  if (!change.added.empty()) co_await monitor_.check_now(change.added, Duration(100));
+  cluster_.admit(change.added);
+  cluster_.publish();
+  handler_.set_plan(plan());
+  apply_members(*cluster_.members());
   stage_.journal.note("the new configuration is in force");
   reloading_ = false;
 }

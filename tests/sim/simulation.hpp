@@ -43,17 +43,20 @@ class Simulation {
     upstream::Thresholds thresholds;
     upstream::HealthSettings health;
     proxy::Settings settings;
+    proxy::ServiceSettings service;
   };
 
   static Backends make_backends(Stage& stage);
   Config draw_config();
-  proxy::Settings draw_settings();
+  void draw_settings(Config& config);
   [[nodiscard]] Duration some(std::size_t low, std::size_t high);
   void make_clients();
 
   // The monitor's life, and what a reload does, as the server's control thread has it.
   net::Awaitable<void> start_monitor();
   net::Awaitable<void> reload();
+  void watch();
+  [[nodiscard]] proxy::PlanPtr plan();
   void apply_members(const upstream::Members& members);
   void know_limits();
   void forget_those_who_left(const Config& config);
@@ -74,10 +77,12 @@ class Simulation {
   Stage stage_;
   Backends backends_;
   Config config_;
-  proxy::Settings settings_;
   Transport transport_;
   Checker checker_;
-  upstream::Cluster cluster_;
+  upstream::HealthRecorder health_;
+  upstream::Registry registry_{1};
+  upstream::Cluster cluster_{registry_};
+  proxy::ServiceStatePtr state_ = proxy::ServiceState::make(1, [](std::size_t, const std::function<void()>&) {});
   telemetry::Recorder recorder_{0, stage_.world.clock};
   proxy::Handler handler_;
   upstream::HealthMonitor monitor_;

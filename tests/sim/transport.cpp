@@ -56,7 +56,7 @@ net::Awaitable<base::Result<net::StreamPtr>> Transport::connect(const upstream::
 }
 
 net::Awaitable<upstream::CheckResult> Checker::check(std::shared_ptr<upstream::Endpoint> endpoint,
-                                                     base::Deadline deadline) {
+                                                     const upstream::HttpCheck* /*http*/, base::Deadline deadline) {
   using Verdict = upstream::CheckResult::Verdict;
   Backend& backend = backend_of(backends_, *endpoint);
   const Backend::Reach reach = stage_.silent ? Backend::Reach::hang : backend.reach;

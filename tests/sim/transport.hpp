@@ -39,7 +39,7 @@ class Checker final : public upstream::Checker {
       : stage_(stage), backends_(backends), transport_(transport) {}
 
   net::Awaitable<upstream::CheckResult> check(std::shared_ptr<upstream::Endpoint> endpoint,
-                                              base::Deadline deadline) override;
+                                              const upstream::HttpCheck* http, base::Deadline deadline) override;
 
  private:
   Stage& stage_;

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "proxy/handler.hpp"
+#include "support/cluster.hpp"
 #include "support/memory_transport.hpp"
 
 namespace lb::proxy {
@@ -23,8 +24,11 @@ inline const std::string kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 inline const std::string kPost = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
 inline const std::string kOk = "HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 5\r\n\r\nhello";
 
-inline Settings test_settings() {
-  Settings settings;
+// Of the proxy, and of its one service.
+struct TestSettings : Settings, ServiceSettings {};
+
+inline TestSettings test_settings() {
+  TestSettings settings;
   settings.http.timeouts = {Duration(10'000), Duration(20'000), Duration(20'000), Duration(60'000),
                             Duration(2'000),  Duration(30'000), Duration(40'000), Duration(600'000)};
   settings.http.header_bytes = 32 * 1024;
@@ -40,11 +44,11 @@ inline Settings test_settings() {
 
 // One worker's proxy in front of some backends. Everything happens in run() and pass().
 struct Proxy {
-  explicit Proxy(std::size_t count, Settings its_settings = test_settings(), std::uint32_t failures_max = 3)
+  explicit Proxy(std::size_t count, TestSettings its_settings = test_settings(), std::uint32_t failures_max = 3)
       : settings(its_settings),
         transport(world, count),
         cluster(specs(count), {.failures = failures_max}),
-        handler(world.io.get_executor(), world.wheel, world.blocks, world.sessions, settings, cluster, transport,
+        handler(world.io.get_executor(), world.wheel, world.blocks, world.sessions, plan(), cluster, transport,
                 recorder, 1) {}
 
   ~Proxy() {
@@ -67,6 +71,14 @@ struct Proxy {
       backends.push_back({"http://" + host, host, 80, 1, 0});
     }
     return backends;
+  }
+
+  // Of the present members.
+  [[nodiscard]] PlanPtr plan() const {
+    auto made = std::make_shared<Plan>();
+    made->settings = settings;
+    made->services.push_back({"default", settings, cluster.members(), state});
+    return made;
   }
 
   // A client's end of a new connection.
@@ -103,9 +115,10 @@ struct Proxy {
   void pass(Duration time) { world.pass(time); }
 
   test::World world;
-  Settings settings;
+  TestSettings settings;
   MemoryTransport transport;
-  upstream::Cluster cluster;
+  test::Cluster cluster;
+  ServiceStatePtr state = ServiceState::make(1, [](std::size_t, const std::function<void()>&) {});
   telemetry::Recorder recorder{0, world.clock};
   Handler handler;
   std::vector<std::unique_ptr<MemoryStream>> clients;

@@ -31,7 +31,7 @@ class Layers(unittest.TestCase):
             "src/http1/client.cpp": '#include "http/a.hpp"\n#include "net/a.hpp"\n#include "base/a.hpp"\n',
             "src/upstream/pool.cpp": '#include "http1/a.hpp"\n#include "balancer/a.hpp"\n#include "net/a.hpp"\n',
             "src/proxy/handler.cpp": '#include "upstream/a.hpp"\n#include "http/a.hpp"\n',
-            "src/app/main/main.cpp": '#include "config/a.hpp"\n#include "proxy/a.hpp"\n#include "app/a.hpp"\n',
+            "src/app/main.cpp": '#include "config/a.hpp"\n#include "proxy/a.hpp"\n#include "app/a.hpp"\n',
         }))
 
     def test_refuses_includes_that_point_upwards_or_sideways(self):

@@ -92,7 +92,7 @@ TEST(ProxyExchangeBody, an_answer_that_stops_in_the_middle_is_cut_after_the_idle
 }
 
 TEST(ProxyExchangeBody, a_body_too_long_to_keep_streams_on_and_is_not_repeated) {
-  Settings settings = test_settings();
+  TestSettings settings = test_settings();
   settings.replay_bytes = 100;
   for (const std::size_t size : {100U, 101U}) {
     Proxy proxy(2, settings);
@@ -131,7 +131,7 @@ TEST(ProxyExchangeBody, a_broken_chunk_is_a_400_and_no_fault_of_the_backend) {
 }
 
 TEST(ProxyExchangeBody, a_body_beyond_the_limit_is_a_413) {
-  Settings settings = test_settings();
+  TestSettings settings = test_settings();
   settings.http.body_bytes = 10;
   Proxy proxy(1, settings, 1);
   EXPECT_EQ(status_of_text(proxy.request("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n").take()), "413");

@@ -79,7 +79,7 @@ TEST(ProxyExchangeFound, a_request_that_arrives_as_the_watching_ends_is_served) 
 // joined the line, and was refused when that was full, although a backend without a limit had nothing to do.
 TEST(ProxyExchangeFound, nobody_waits_behind_others_for_a_backend_that_has_room) {
   Proxy proxy(2);
-  proxy.cluster.endpoint(0).limit_connections(1);
+  proxy.cluster.endpoint(0).configure(1, {});
   proxy.request(kGet);
   MemoryStream& waiting = proxy.request(kGet);
   ASSERT_EQ(proxy.connections(1), 1U);

@@ -20,7 +20,7 @@ using Answer = MemoryTransport::Answer;
 const std::string kNamed = "GET /a?b HTTP/1.1\r\nHost: h\r\nX-Request-Id: me\r\nUser-Agent: ua\r\nReferer: r\r\n\r\n";
 
 struct RecordingProxy : Proxy {
-  explicit RecordingProxy(std::size_t backends, Settings its_settings = test_settings())
+  explicit RecordingProxy(std::size_t backends, TestSettings its_settings = test_settings())
       : Proxy(backends, its_settings) {
     recorder.configure({.keep_recent = true});
   }
@@ -137,7 +137,8 @@ TEST(ProxyExchangeRecord, a_retried_request_says_why) {
 TEST(ProxyExchangeRecord, backends_that_left_meanwhile_are_still_named) {
   RecordingProxy proxy(2);
   proxy.request(kNamed);
-  proxy.handler.set_members(proxy.cluster.replace({Proxy::specs(2)[1]}, {.failures = 3}));
+  proxy.cluster.replace({Proxy::specs(2)[1]}, {.failures = 3});
+  proxy.handler.set_plan(proxy.plan());
   proxy.transport.last(0).take();
   proxy.transport.last(0).abort();
   proxy.run();
@@ -230,7 +231,7 @@ TEST(ProxyExchangeRecord, what_the_balancer_answers_itself) {
 // the client's own id, without, and with ids turned off.
 TEST(ProxyExchangeRecord, own_answers_tell_a_made_id) {
   for (const RequestIds ids : {RequestIds::off, RequestIds::backend, RequestIds::both}) {
-    Settings settings = test_settings();
+    TestSettings settings = test_settings();
     settings.request_ids = ids;
     RecordingProxy proxy(1, settings);
     proxy.cluster.endpoint(0).administer(upstream::Administration::disabled);
@@ -242,7 +243,7 @@ TEST(ProxyExchangeRecord, own_answers_tell_a_made_id) {
 
 // Goal: an id that the client has given comes back to it, too, where answers tell ids.
 TEST(ProxyExchangeRecord, answers_tell_the_clients_own_id_where_that_is_wanted) {
-  Settings settings = test_settings();
+  TestSettings settings = test_settings();
   settings.request_ids = RequestIds::both;
   Proxy proxy(1, settings);
   MemoryStream& client = proxy.request("GET / HTTP/1.1\r\nHost: h\r\nX-Request-Id: order-1\r\n\r\n");
@@ -251,7 +252,7 @@ TEST(ProxyExchangeRecord, answers_tell_the_clients_own_id_where_that_is_wanted) 
 }
 
 TEST(ProxyExchangeRecord, answers_tell_the_id_where_that_is_wanted) {
-  Settings settings = test_settings();
+  TestSettings settings = test_settings();
   settings.request_ids = RequestIds::both;
   RecordingProxy proxy(1, settings);
   MemoryStream& client = proxy.request(kGet);

@@ -63,7 +63,7 @@ TEST(ProxyExchangeRetry, a_body_is_repeated_whole_wherever_the_attempt_fails) {
 // Before: whether the body was kept was looked at before the last bytes of the attempt had come in. They outgrew the
 // buffer, and the next backend got the request without its beginning.
 TEST(ProxyExchangeRetry, a_body_that_outgrows_the_buffer_while_its_attempt_fails_is_not_repeated) {
-  Settings settings = test_settings();
+  TestSettings settings = test_settings();
   settings.replay_bytes = 100;
   Proxy proxy(2, settings);
   MemoryStream& client = proxy.request("PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n32\r\n" +
@@ -141,7 +141,7 @@ TEST(ProxyExchangeRetry, only_when_all_were_tried_does_one_come_again_after_a_pa
 
 TEST(ProxyExchangeRetry, a_single_backend_is_tried_as_often_as_the_setting_says) {
   for (const unsigned attempts : {1U, 2U, 3U, 5U}) {
-    Settings settings = test_settings();
+    TestSettings settings = test_settings();
     settings.attempts = attempts;
     Proxy proxy(1, settings, 100);
     MemoryStream& client = proxy.request(kGet);

@@ -155,7 +155,7 @@ TEST(ProxyExchange, every_attempt_timed_out_is_a_504) {
 // Goal: a pooled connection that the backend closes in the same moment costs nothing. Method: it is closed only after
 // the request is on its way, more often than a request has attempts.
 TEST(ProxyExchange, a_stale_connection_is_replaced_without_counting_against_anybody) {
-  Settings settings = test_settings();
+  TestSettings settings = test_settings();
   settings.attempts = 1;
   Proxy proxy(1, settings, 1);
   MemoryStream& client = proxy.request(kGet);

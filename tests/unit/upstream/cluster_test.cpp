@@ -1,4 +1,4 @@
-#include "upstream/cluster.hpp"
+#include "support/cluster.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -22,7 +22,7 @@ std::vector<BackendSpec> specs(std::size_t count) {
 }
 
 // Picks with nothing tried yet, as one text.
-std::string picks(Cluster& cluster, std::size_t count) {
+std::string picks(test::Cluster& cluster, std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) {
     const auto pick = cluster.members()->pick({});
@@ -32,7 +32,7 @@ std::string picks(Cluster& cluster, std::size_t count) {
 }
 
 TEST(UpstreamCluster, those_that_are_up_are_picked_in_turn) {
-  Cluster cluster(specs(3), {.failures = 3});
+  test::Cluster cluster(specs(3), {.failures = 3});
   EXPECT_EQ(picks(cluster, 7), "0120120");
   cluster.record_check(cluster.endpoint(1), false, "refused");
   EXPECT_EQ(picks(cluster, 4), "2020");
@@ -43,12 +43,12 @@ TEST(UpstreamCluster, those_that_are_up_are_picked_in_turn) {
 TEST(UpstreamCluster, weights_count) {
   auto backends = specs(2);
   backends[0].weight = 2;
-  Cluster cluster(backends, {.failures = 3});
+  test::Cluster cluster(backends, {.failures = 3});
   EXPECT_EQ(picks(cluster, 6), "010010");
 }
 
 TEST(UpstreamCluster, a_pick_names_its_endpoint) {
-  Cluster cluster(specs(2), {.failures = 3});
+  test::Cluster cluster(specs(2), {.failures = 3});
   const auto pick = cluster.members()->pick({});
   ASSERT_TRUE(pick);
   EXPECT_EQ(pick.endpoint, &cluster.endpoint(0));
@@ -57,7 +57,7 @@ TEST(UpstreamCluster, a_pick_names_its_endpoint) {
 }
 
 TEST(UpstreamCluster, one_that_was_tried_is_not_picked_again) {
-  Cluster cluster(specs(3), {.failures = 3});
+  test::Cluster cluster(specs(3), {.failures = 3});
   Tried tried;
   std::vector<bool> seen(3, false);
   for (int i = 0; i < 3; ++i) {
@@ -71,7 +71,7 @@ TEST(UpstreamCluster, one_that_was_tried_is_not_picked_again) {
 }
 
 TEST(UpstreamCluster, when_none_is_up_all_are_tried_as_a_last_resort) {
-  Cluster cluster(specs(2), {.failures = 3});
+  test::Cluster cluster(specs(2), {.failures = 3});
   for (std::size_t i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(i), false, "refused");
   EXPECT_FALSE(cluster.endpoint(0).is_up() || cluster.endpoint(1).is_up());
   EXPECT_EQ(picks(cluster, 4), "0!1!0!1!");
@@ -84,7 +84,7 @@ TEST(UpstreamCluster, when_none_is_up_all_are_tried_as_a_last_resort) {
 // A request has failed at all that are up: one that was marked down may have come back since, and is worth a try before
 // the same ones come again.
 TEST(UpstreamCluster, those_that_are_down_are_tried_when_all_that_are_up_were) {
-  Cluster cluster(specs(2), {.failures = 3});
+  test::Cluster cluster(specs(2), {.failures = 3});
   cluster.record_check(cluster.endpoint(1), false, "refused");
   const Pick pick = cluster.members()->pick({0});
   EXPECT_EQ(pick.endpoint, &cluster.endpoint(1));
@@ -93,7 +93,7 @@ TEST(UpstreamCluster, those_that_are_down_are_tried_when_all_that_are_up_were) {
 }
 
 TEST(UpstreamCluster, failures_in_a_row_take_an_endpoint_out) {
-  Cluster cluster(specs(2), {.failures = 2});
+  test::Cluster cluster(specs(2), {.failures = 2});
   cluster.record_failure(cluster.endpoint(0), "refused");
   cluster.record_success(cluster.endpoint(0));
   cluster.record_failure(cluster.endpoint(0), "refused");
@@ -103,7 +103,7 @@ TEST(UpstreamCluster, failures_in_a_row_take_an_endpoint_out) {
 }
 
 TEST(UpstreamCluster, the_backends_own_name_is_ready_for_requests_without_one) {
-  Cluster cluster({{"http://a", "a"}, {"http://a:81", "a", 81}, {"http://[::1]:82", "::1", 82}}, {});
+  test::Cluster cluster({{"http://a", "a"}, {"http://a:81", "a", 81}, {"http://[::1]:82", "::1", 82}}, {});
   EXPECT_EQ(cluster.endpoint(0).host_line(), "Host: a\r\n");
   EXPECT_EQ(cluster.endpoint(1).host_line(), "Host: a:81\r\n");
   EXPECT_EQ(cluster.endpoint(2).host_line(), "Host: [::1]:82\r\n");
@@ -124,7 +124,7 @@ std::vector<std::string> lines_of(const std::string& written) {
 TEST(UpstreamCluster, each_change_of_state_is_one_line_that_ends_as_promised) {
   testing::internal::CaptureStderr();
   base::start_logging(base::LogLevel::info);
-  Cluster cluster(specs(2), {.failures = 3});
+  test::Cluster cluster(specs(2), {.failures = 3});
   for (int i = 0; i < 5; ++i) cluster.record_failure(cluster.endpoint(1), "refused");
   for (int i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(1), true, "refused");
   for (int i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(1), false, "refused");
@@ -140,7 +140,7 @@ TEST(UpstreamCluster, each_change_of_state_is_one_line_that_ends_as_promised) {
 TEST(UpstreamCluster, a_failed_check_is_held_against_the_last_request_alone) {
   testing::internal::CaptureStderr();
   base::start_logging(base::LogLevel::info);
-  Cluster cluster(specs(2), {.failures = 3});
+  test::Cluster cluster(specs(2), {.failures = 3});
   for (const std::size_t i : {0U, 1U}) {
     cluster.record_check(cluster.endpoint(i), true, "");
     cluster.endpoint(i).record_success();

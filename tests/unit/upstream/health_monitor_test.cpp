@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/cluster.hpp"
 #include "support/memory_stream.hpp"
 
 namespace lb::upstream {
@@ -27,7 +28,8 @@ class FakeChecker final : public Checker {
 
   explicit FakeChecker(test::World& world) : world_(world), began_(world.clock.now()) {}
 
-  net::Awaitable<CheckResult> check(std::shared_ptr<Endpoint> endpoint, base::Deadline deadline) override {
+  net::Awaitable<CheckResult> check(std::shared_ptr<Endpoint> endpoint, const HttpCheck* /*http*/,
+                                    base::Deadline deadline) override {
     const base::TimePoint now = world_.clock.now();
     const auto rounded = [](auto time) { return std::chrono::duration_cast<Duration>(time); };
     calls.push_back({endpoint->url(), rounded(now - began_), rounded(deadline - now)});
@@ -70,16 +72,22 @@ class UpstreamHealthMonitor : public testing::Test {
     world.pass(Duration(10'000));
     EXPECT_EQ(world.tasks.size(), 0U);
   }
+  void watch() {
+    std::vector<HealthMonitor::Watch> all;
+    const auto shared = std::make_shared<const HealthSettings>(settings);
+    for (const auto& endpoint : cluster.members()->endpoints()) all.push_back({endpoint, shared});
+    monitor.watch(all);
+  }
   void start() {
-    monitor.watch(*cluster.members(), settings);
+    watch();
     world.tasks.spawn(monitor.run());
   }
 
   test::World world;
   HealthSettings settings{.interval = Duration(1'000), .timeout = Duration(500)};
-  Cluster cluster{specs("ab"), {}};
+  test::Cluster cluster{specs("ab"), {}};
   FakeChecker checker{world};
-  HealthMonitor monitor{world.io.get_executor(), world.wheel, world.tasks, cluster, checker, settings, 1};
+  HealthMonitor monitor{world.io.get_executor(), world.wheel, world.tasks, cluster, checker, 1};
 };
 
 TEST_F(UpstreamHealthMonitor, checks_all_at_once_each_interval) {
@@ -216,17 +224,17 @@ TEST_F(UpstreamHealthMonitor, watch_keeps_due_times) {
   for (int i = 0; i < 9; ++i) {
     world.pass(Duration(100));
     cluster.replace(specs("ab"), {});
-    monitor.watch(*cluster.members(), settings);
+    watch();
   }
   cluster.replace(specs("abc"), {});
-  monitor.watch(*cluster.members(), settings);
+  watch();
   world.pass(Duration(150));
   EXPECT_EQ(checker.times("http://a").size(), 1U);
   EXPECT_EQ(checker.times("http://c").size(), 0U);
   world.pass(Duration(900));
   EXPECT_EQ(checker.times("http://c").size(), 1U);
   settings.interval = Duration(100);
-  monitor.watch(*cluster.members(), settings);
+  watch();
   const std::size_t before = checker.times("http://a").size();
   world.pass(Duration(150));
   EXPECT_EQ(checker.times("http://a").size(), before + 1);
@@ -241,7 +249,7 @@ TEST_F(UpstreamHealthMonitor, one_that_left_is_forgotten) {
   ASSERT_EQ(checker.times("http://b").size(), 1U);
   const std::shared_ptr<Endpoint> left = cluster.members()->endpoints()[1];
   cluster.replace(specs("a"), {});
-  monitor.watch(*cluster.members(), settings);
+  watch();
   world.pass(Duration(5'000));
   EXPECT_EQ(checker.times("http://b").size(), 1U);
   EXPECT_EQ(left->state(), HealthState::unknown);
@@ -251,7 +259,7 @@ TEST_F(UpstreamHealthMonitor, one_that_left_is_forgotten) {
 TEST_F(UpstreamHealthMonitor, check_now_returns_when_all_have_answered_or_at_the_deadline) {
   bool done = false;
   struct Round {
-    static net::Awaitable<void> run(HealthMonitor& of, Cluster& in, bool& end) {
+    static net::Awaitable<void> run(HealthMonitor& of, test::Cluster& in, bool& end) {
       co_await of.check_now(in.members()->endpoints(), Duration(400));
       end = true;
     }

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "upstream/cluster.hpp"
+#include "support/cluster.hpp"
 
 namespace lb::upstream {
 namespace {
@@ -31,7 +31,7 @@ std::string picks(Members& members, std::size_t count) {
   return text;
 }
 
-std::shared_ptr<Endpoint> find(const Cluster& cluster, char name) {
+std::shared_ptr<Endpoint> find(const test::Cluster& cluster, char name) {
   for (const auto& endpoint : cluster.members()->endpoints()) {
     if (endpoint->url().back() == name) return endpoint;
   }
@@ -39,7 +39,7 @@ std::shared_ptr<Endpoint> find(const Cluster& cluster, char name) {
 }
 
 TEST(UpstreamMembers, an_endpoint_is_its_url) {
-  Cluster cluster(specs("abc"), {});
+  test::Cluster cluster(specs("abc"), {});
   const auto a = find(cluster, 'a');
   const auto c = find(cluster, 'c');
   cluster.record_check(*c, false, "refused");
@@ -59,7 +59,7 @@ TEST(UpstreamMembers, an_endpoint_is_its_url) {
 }
 
 TEST(UpstreamMembers, one_that_comes_back_is_new) {
-  Cluster cluster(specs("ab"), {});
+  test::Cluster cluster(specs("ab"), {});
   const auto b = find(cluster, 'b');
   cluster.record_check(*b, false, "refused");
   cluster.replace(specs("a"), {});
@@ -74,7 +74,7 @@ TEST(UpstreamMembers, one_that_comes_back_is_new) {
 
 // A slot stands for what workers keep: no two living endpoints may share one, and they must not grow without end.
 TEST(UpstreamMembers, slots_are_used_again_only_when_their_endpoint_is_gone) {
-  Cluster cluster(specs("ab"), {});
+  test::Cluster cluster(specs("ab"), {});
   std::vector<MembersPtr> kept{cluster.members()};
   for (const char* names : {"bc", "cd", "de", "ab"}) {
     kept.push_back(cluster.replace(specs(names), {}));
@@ -94,7 +94,7 @@ TEST(UpstreamMembers, slots_are_used_again_only_when_their_endpoint_is_gone) {
 }
 
 TEST(UpstreamMembers, the_turn_is_kept) {
-  Cluster cluster(specs("abcd"), {});
+  test::Cluster cluster(specs("abcd"), {});
   EXPECT_EQ(picks(*cluster.members(), 2), "ab");
   cluster.replace(specs("abcd"), {});
   EXPECT_EQ(picks(*cluster.members(), 3), "cda");
@@ -108,7 +108,7 @@ TEST(UpstreamMembers, the_turn_is_kept) {
 }
 
 TEST(UpstreamMembers, old_members_still_work_and_stay_as_they_were) {
-  Cluster cluster(specs("ab"), {});
+  test::Cluster cluster(specs("ab"), {});
   const MembersPtr before = cluster.members();
   cluster.replace(specs("c"), {});
   EXPECT_EQ(picks(*before, 4), "abab");
@@ -116,7 +116,7 @@ TEST(UpstreamMembers, old_members_still_work_and_stay_as_they_were) {
 }
 
 TEST(UpstreamMembers, thresholds_change) {
-  Cluster cluster(specs("a"), {.failures = 3, .rise = 1, .fall = 1});
+  test::Cluster cluster(specs("a"), {.failures = 3, .rise = 1, .fall = 1});
   Endpoint& a = cluster.endpoint(0);
   cluster.replace(specs("a"), {.failures = 1, .rise = 2, .fall = 2});
   cluster.record_check(a, true, "");
@@ -132,13 +132,92 @@ TEST(UpstreamMembers, thresholds_change) {
   EXPECT_FALSE(a.is_up());
 }
 
+// Goal: what is new gets no requests before it was checked, and what is there does not wait for that.
+class UpstreamClusterAdmission : public testing::Test {
+ protected:
+  // The names of those that requests go to.
+  [[nodiscard]] std::string published() {
+    std::string names;
+    if (const MembersPtr& members = cluster.publish()) {
+      for (const auto& endpoint : members->endpoints()) names += endpoint->url().back();
+    }
+    return names;
+  }
+
+  Registry registry{1};
+  Cluster cluster{registry};
+};
+
+TEST_F(UpstreamClusterAdmission, before_any_is_admitted_there_are_no_members) {
+  const auto added = cluster.replace(specs("ab"), {}).added;
+  EXPECT_EQ(added.size(), 2U);
+  EXPECT_EQ(published(), "");
+  cluster.admit({added[1]});
+  EXPECT_EQ(published(), "b");
+  cluster.admit({added[0]});
+  EXPECT_EQ(published(), "ab") << "in the order of the configuration";
+}
+
+TEST_F(UpstreamClusterAdmission, others_come_and_go_while_one_is_being_checked) {
+  cluster.admit(cluster.replace(specs("ab"), {}).added);
+  ASSERT_EQ(published(), "ab");
+  const EndpointPtr a = cluster.endpoints()[0];
+  const Cluster::Change change = cluster.replace(specs("bc"), {});
+  ASSERT_EQ(change.added.size(), 1U);
+  EXPECT_EQ(change.removed, 1U);
+  EXPECT_EQ(published(), "b") << "c is being checked, a leaves at once";
+  EXPECT_TRUE(a->is_removed());
+  cluster.admit(change.added);
+  EXPECT_EQ(published(), "bc");
+}
+
+TEST_F(UpstreamClusterAdmission, where_all_are_new_the_old_ones_go_on) {
+  cluster.admit(cluster.replace(specs("ab"), {}).added);
+  ASSERT_EQ(published(), "ab");
+  const EndpointPtr a = cluster.endpoints()[0];
+  const Cluster::Change change = cluster.replace(specs("xy"), {});
+  EXPECT_EQ(change.removed, 2U);
+  EXPECT_EQ(published(), "ab");
+  EXPECT_FALSE(a->is_removed());
+  // Called back before its time is over, it is the one that it was.
+  const Cluster::Change back = cluster.replace(specs("ax"), {});
+  EXPECT_TRUE(back.added.empty());
+  EXPECT_EQ(cluster.endpoints()[0], a);
+  EXPECT_EQ(published(), "a");
+  EXPECT_TRUE(change.added[1]->is_removed()) << "y, that never got a request";
+  cluster.admit({change.added[0]});
+  EXPECT_EQ(published(), "ax");
+}
+
+TEST_F(UpstreamClusterAdmission, one_that_leaves_before_it_was_checked_comes_back_as_another) {
+  cluster.admit(cluster.replace(specs("a"), {}).added);
+  const EndpointPtr b = cluster.replace(specs("ab"), {}).added.front();
+  EXPECT_EQ(cluster.replace(specs("a"), {}).removed, 1U);
+  EXPECT_TRUE(b->is_removed());
+  const EndpointPtr again = cluster.replace(specs("ab"), {}).added.front();
+  EXPECT_NE(again, b);
+  cluster.admit({b});
+  EXPECT_EQ(published(), "a") << "the check of the first says nothing about the second";
+}
+
+TEST_F(UpstreamClusterAdmission, a_slot_and_its_endpoint_are_found_until_it_is_removed) {
+  cluster.admit(cluster.replace(specs("ab"), {}).added);
+  static_cast<void>(published());
+  const EndpointPtr b = cluster.endpoints()[1];
+  EXPECT_EQ(registry.at(b->slot()), b);
+  EXPECT_EQ(registry.at(99), nullptr);
+  cluster.replace(specs("a"), {});
+  static_cast<void>(published());
+  EXPECT_EQ(registry.at(b->slot()), nullptr);
+}
+
 TEST(UpstreamMembers, limits_are_kept_to_and_busy_is_said) {
   auto backends = specs("ab", 1);
-  Cluster cluster(backends, {});
+  test::Cluster cluster(backends, {});
   Members& members = *cluster.members();
   const Pick first = members.pick({});
   const Pick second = members.pick({});
-  EXPECT_TRUE(first.acquired && second.acquired);
+  EXPECT_TRUE(first && second);
   EXPECT_NE(first.endpoint, second.endpoint);
   const Pick none = members.pick({});
   EXPECT_FALSE(none);
@@ -149,9 +228,12 @@ TEST(UpstreamMembers, limits_are_kept_to_and_busy_is_said) {
   second.endpoint->release();
   EXPECT_EQ(members.pick({}).endpoint, second.endpoint);
   EXPECT_TRUE(members.pick({second.endpoint->slot()}).busy) << "the other one has no room yet";
-  // Without a limit nothing is counted; with one again, what was counted is.
+  // What is under way is counted without a limit, too.
   cluster.replace(specs("ab", 0), {});
-  EXPECT_FALSE(cluster.members()->pick({}).acquired);
+  const Pick unlimited = cluster.members()->pick({});
+  ASSERT_TRUE(unlimited);
+  EXPECT_EQ(first.endpoint->in_use() + second.endpoint->in_use(), 3U);
+  unlimited.endpoint->release();
   EXPECT_EQ(first.endpoint->in_use(), 1U);
   cluster.replace(specs("ab", 1), {});
   EXPECT_TRUE(cluster.members()->pick({}).busy);
@@ -162,7 +244,7 @@ TEST(UpstreamMembers, limits_are_kept_to_and_busy_is_said) {
 // Goal: never more than the limit, from any number of threads, and none of the places is lost. Method: four threads
 // take and give back; each checks the count while it holds a place.
 TEST(UpstreamMembers, the_limit_holds_between_threads) {
-  Cluster cluster(specs("ab", 2), {});
+  test::Cluster cluster(specs("ab", 2), {});
   Members& members = *cluster.members();
   std::atomic<int> exceeded{0};
   std::atomic<int> taken{0};

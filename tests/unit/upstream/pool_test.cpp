@@ -25,6 +25,9 @@ class UpstreamPool : public testing::Test {
     far.push_back(std::move(pair.second));
     return std::make_unique<Connection>(std::move(pair.first), states);
   }
+  void put(const Endpoint& endpoint, std::unique_ptr<Connection> connection, std::uint32_t address = 0) {
+    pool.put(endpoint, std::move(connection), address, pool_settings);
+  }
   // Whether the far end of the connection made as number `i` sees it closed.
   [[nodiscard]] bool is_closed(std::size_t i) const { return far[i]->peer_end().has_value(); }
 
@@ -35,7 +38,7 @@ class UpstreamPool : public testing::Test {
   const Endpoint first{{"http://a", "a"}, 0};
   const Endpoint second{{"http://b", "b"}, 1};
   const PoolSettings pool_settings{3, Duration(30'000)};
-  Pool pool{world.wheel, pool_settings};
+  Pool pool{world.wheel};
 };
 
 TEST_F(UpstreamPool, the_connection_that_idled_last_comes_first) {
@@ -44,8 +47,8 @@ TEST_F(UpstreamPool, the_connection_that_idled_last_comes_first) {
   auto two = made();
   Connection* const first_address = one.get();
   Connection* const second_address = two.get();
-  pool.put(first, std::move(one));
-  pool.put(first, std::move(two));
+  put(first, std::move(one));
+  put(first, std::move(two));
   EXPECT_EQ(pool.idle_count(first), 2U);
   const auto taken = pool.take(first);
   EXPECT_EQ(taken.get(), second_address);
@@ -55,17 +58,17 @@ TEST_F(UpstreamPool, the_connection_that_idled_last_comes_first) {
 }
 
 TEST_F(UpstreamPool, each_endpoint_has_its_own_connections) {
-  pool.put(first, made());
+  put(first, made());
   EXPECT_EQ(pool.take(second), nullptr);
   EXPECT_NE(pool.take(first), nullptr);
 }
 
 TEST_F(UpstreamPool, each_address_of_an_endpoint_has_its_own_connections) {
-  pool.put(first, made(), 1);
-  pool.put(first, made(), 2);
-  pool.put(first, made(), 2);
+  put(first, made(), 1);
+  put(first, made(), 2);
+  put(first, made(), 2);
   EXPECT_EQ(pool.idle_count(first), 3U);
-  pool.put(first, made(), 1);
+  put(first, made(), 1);
   EXPECT_TRUE(is_closed(3)) << "the cap is for the endpoint";
   EXPECT_EQ(pool.take(first, Look::at_the_socket, 3), nullptr);
   EXPECT_NE(pool.take(first, Look::at_the_socket, 1), nullptr);
@@ -75,9 +78,9 @@ TEST_F(UpstreamPool, each_address_of_an_endpoint_has_its_own_connections) {
 
 // Goal: connections to an address that a name has left are closed; those of other addresses and endpoints stay.
 TEST_F(UpstreamPool, connections_to_an_address_that_is_gone_are_closed) {
-  pool.put(first, made(), 1);
-  pool.put(first, made(), 2);
-  pool.put(second, made(), 1);
+  put(first, made(), 1);
+  put(first, made(), 2);
+  put(second, made(), 1);
   AddressSet left;
   left.list.push_back(std::make_shared<Address>(2, net::Tcp::endpoint()));
   pool.keep_only(first.slot(), left);
@@ -88,9 +91,9 @@ TEST_F(UpstreamPool, connections_to_an_address_that_is_gone_are_closed) {
 }
 
 TEST_F(UpstreamPool, one_that_the_backend_has_closed_is_discarded) {
-  pool.put(first, made());
-  pool.put(first, made());
-  pool.put(first, made());
+  put(first, made());
+  put(first, made());
+  put(first, made());
   far[1]->abort();
   far[2]->close();
   const auto taken = pool.take(first);
@@ -101,32 +104,32 @@ TEST_F(UpstreamPool, one_that_the_backend_has_closed_is_discarded) {
 
 // A 408, or a leftover of another answer, must not become the answer to the next request.
 TEST_F(UpstreamPool, one_with_bytes_on_it_is_discarded) {
-  pool.put(first, made());
+  put(first, made());
   EXPECT_EQ(far[0]->put("HTTP/1.1 408 Request Timeout\r\n\r\n"), 32U);
   EXPECT_EQ(pool.take(first), nullptr);
   EXPECT_TRUE(is_closed(0));
 }
 
 TEST_F(UpstreamPool, more_than_the_cap_are_closed) {
-  for (int i = 0; i < 5; ++i) pool.put(first, made());
+  for (int i = 0; i < 5; ++i) put(first, made());
   EXPECT_EQ(pool.idle_count(first), 3U);
   EXPECT_TRUE(is_closed(3));
   EXPECT_TRUE(is_closed(4));
-  pool.put(second, made());
+  put(second, made());
   EXPECT_EQ(pool.idle_count(second), 1U) << "the cap is for each endpoint";
 }
 
 TEST_F(UpstreamPool, one_that_idled_too_long_is_not_used) {
-  pool.put(first, made());
+  put(first, made());
   world.clock.turn(Duration(30'000));
   EXPECT_EQ(pool.take(first), nullptr) << "whether the sweep has come by or not";
   EXPECT_TRUE(is_closed(0));
 }
 
 TEST_F(UpstreamPool, idle_connections_are_closed_by_the_sweep) {
-  pool.put(first, made());
+  put(first, made());
   world.pass(Duration(20'000));
-  pool.put(second, made());
+  put(second, made());
   world.pass(Duration(9'980));
   EXPECT_FALSE(is_closed(0));
   world.pass(Duration(40));
@@ -136,24 +139,24 @@ TEST_F(UpstreamPool, idle_connections_are_closed_by_the_sweep) {
   world.pass(Duration(35'000));
   EXPECT_TRUE(is_closed(1));
   EXPECT_TRUE(world.wheel.empty()) << "no timer without idle connections";
-  pool.put(first, made());
+  put(first, made());
   world.pass(Duration(45'020));
   EXPECT_TRUE(is_closed(2)) << "the sweep starts again";
 }
 
 TEST_F(UpstreamPool, a_closed_pool_keeps_nothing) {
-  pool.put(first, made());
+  put(first, made());
   pool.close();
   EXPECT_TRUE(is_closed(0));
-  pool.put(first, made());
+  put(first, made());
   EXPECT_TRUE(is_closed(1));
   EXPECT_EQ(pool.take(first), nullptr);
 }
 
 TEST_F(UpstreamPool, a_cap_of_zero_keeps_nothing) {
   const PoolSettings nothing{0, Duration(1'000)};
-  Pool none(world.wheel, nothing);
-  none.put(first, made());
+  Pool none(world.wheel);
+  none.put(first, made(), 0, nothing);
   EXPECT_TRUE(is_closed(0));
 }
 

@@ -14,6 +14,7 @@
 #include "base/limits.hpp"
 #include "net/listen_sockets.hpp"
 #include "net/ring_connector.hpp"
+#include "support/cluster.hpp"
 #include "support/manual_clock.hpp"
 #include "support/on_worker.hpp"
 
@@ -108,7 +109,7 @@ class UpstreamTcpTransport : public testing::Test {
 
   test::ManualClock clock;
   net::Worker worker{clock, kByRing ? test::enabled_ring() : nullptr};
-  Cluster cluster{{{"http://name", "name"}}, {}};
+  test::Cluster cluster{{{"http://name", "name"}}, {}};
   std::optional<TcpTransport> transport;
   Endpoint endpoint{{"http://name", "name"}, 1};
   std::map<int, AddressPtr> addresses;

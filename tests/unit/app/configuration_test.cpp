@@ -1,11 +1,11 @@
-#include "app/operator_changes.hpp"
+#include "app/configuration.hpp"
 
 #include <gtest/gtest.h>
 
 namespace lb::app {
 namespace {
 
-using Backends = std::vector<config::Backend>;
+using List = std::vector<config::Backend>;
 using Lines = std::vector<std::string>;
 
 config::Backend backend(const std::string& url, unsigned weight = 1) {
@@ -15,16 +15,16 @@ config::Backend backend(const std::string& url, unsigned weight = 1) {
   return made;
 }
 
-TEST(OperatorChanges, nothing_is_undone_where_the_operator_changed_nothing) {
-  const Backends before{backend("a"), backend("b")};
+TEST(AppConfiguration, nothing_is_undone_where_the_operator_changed_nothing) {
+  const List before{backend("a"), backend("b")};
   EXPECT_EQ(undone_by_reading(before, before, before), Lines());
   EXPECT_EQ(undone_by_reading(before, before, {backend("c")}), Lines()) << "what the file itself changes";
   EXPECT_EQ(undone_by_reading(before, before, {backend("a", 3), backend("b")}), Lines());
 }
 
-TEST(OperatorChanges, each_change_that_the_file_contradicts_is_named) {
-  const Backends before{backend("a"), backend("b")};
-  const Backends in_force{backend("a", 5), backend("c")};
+TEST(AppConfiguration, each_change_that_the_file_contradicts_is_named) {
+  const List before{backend("a"), backend("b")};
+  const List in_force{backend("a", 5), backend("c")};
   const Lines undone = undone_by_reading(before, in_force, before);
   ASSERT_EQ(undone.size(), 3U);
   EXPECT_TRUE(undone[0].starts_with("a has the weight 1 of the file again"));
@@ -32,9 +32,9 @@ TEST(OperatorChanges, each_change_that_the_file_contradicts_is_named) {
   EXPECT_TRUE(undone[2].starts_with("b is back"));
 }
 
-TEST(OperatorChanges, what_the_file_has_taken_over_is_not_undone) {
-  const Backends before{backend("a"), backend("b")};
-  const Backends in_force{backend("a", 5), backend("c")};
+TEST(AppConfiguration, what_the_file_has_taken_over_is_not_undone) {
+  const List before{backend("a"), backend("b")};
+  const List in_force{backend("a", 5), backend("c")};
   EXPECT_EQ(undone_by_reading(before, in_force, in_force), Lines());
 }
 

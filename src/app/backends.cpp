@@ -1,0 +1,88 @@
+#include "app/backends.hpp"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "app/settings.hpp"
+#include "base/limits.hpp"
+
+namespace lb::app {
+
+Backends::Backends(net::Worker& control, Workers& workers, const config::Config& config)
+    : control_(control),
+      workers_(workers),
+      registry_(workers.size()),
+      resolver_(control.executor(), control.wheel(), make_resolver_settings(config)),
+      cache_(
+          control.executor(), control.wheel(), resolver_,
+          [this](std::uint32_t slot, const upstream::AddressSetPtr& addresses) { publish_addresses(slot, addresses); }),
+      checker_(control.executor(), control.wheel(), control.blocks(), cache_),
+      monitor_(control.executor(), control.wheel(), control.tasks(), health_, checker_, std::random_device()()),
+      state_(proxy::ServiceState::make(workers.size(), [this](std::size_t worker, std::function<void()> run) {
+        workers_.post(worker, std::move(run));
+      })) {
+  health_.on_down([this] { control_.post([this] { monitor_.reconsider(); }); });
+  cluster_.admit(configure(config).added);  // there is nothing yet that could go on instead
+  publish();
+}
+
+Backends::Change Backends::configure(const config::Config& config) {
+  settings_ = make_proxy_settings(config);
+  service_settings_ = make_service_settings(config);
+  health_settings_ = std::make_shared<const upstream::HealthSettings>(make_health_settings(config.health));
+  resolver_.configure(make_resolver_settings(config));
+  upstream::Cluster::Change change = cluster_.replace(make_backend_specs(config), make_thresholds(config.health));
+  std::vector<upstream::HealthMonitor::Watch> watched;
+  for (const auto& endpoint : cluster_.endpoints()) watched.push_back({endpoint, health_settings_});
+  monitor_.watch(watched);
+  publish();
+  return {std::move(change.added), change.removed};
+}
+
+// NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments
+net::Awaitable<void> Backends::check_and_admit(std::vector<upstream::EndpointPtr> added) {
+  if (added.empty()) co_return;
+  co_await monitor_.check_now(added, std::min(base::kFirstRoundTime, check_timeout()));
+  cluster_.admit(added);
+  publish();
+}
+
+void Backends::publish() {
+  const upstream::MembersPtr& members = cluster_.publish();
+  if (!members) return;
+  auto plan = std::make_shared<proxy::Plan>();
+  plan->settings = settings_;
+  plan->services.push_back({"default", service_settings_, members, state_});
+  plan_ = std::move(plan);
+  workers_.post_each([plan = plan_](WorkerUnit& unit) { unit.set_plan(plan); });
+}
+
+void Backends::begin_to_watch() {
+  watching_ = true;
+  control_.tasks().spawn(monitor_.run());
+}
+
+void Backends::stop() {
+  watching_ = false;
+  monitor_.stop();
+}
+
+void Backends::publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses) {
+  workers_.post_each([slot, addresses](WorkerUnit& unit) { unit.set_addresses(slot, addresses); });
+  // A backend that is down may have come back somewhere else.
+  const upstream::EndpointPtr endpoint = registry_.at(slot);
+  if (!watching_ || addresses->list.empty() || !endpoint || endpoint->is_up()) return;
+  if (!endpoint->is_disabled()) control_.tasks().spawn(monitor_.check_now({endpoint}, check_timeout()));
+}
+
+void Backends::note_connect_failed(std::uint32_t slot) noexcept {
+  control_.post([this, slot] { refresh_address(slot); });
+}
+
+void Backends::refresh_address(std::uint32_t slot) {
+  const upstream::EndpointPtr endpoint = registry_.at(slot);
+  if (endpoint && watching_) cache_.refresh(endpoint);
+}
+
+}  // namespace lb::app

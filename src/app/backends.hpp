@@ -1,0 +1,79 @@
+// What the control thread knows and does about the backends of all services, and the plans that it makes of it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/workers.hpp"
+#include "config/config.hpp"
+#include "net/worker.hpp"
+#include "proxy/plan.hpp"
+#include "upstream/cluster.hpp"
+#include "upstream/health_monitor.hpp"
+#include "upstream/health_recorder.hpp"
+#include "upstream/registry.hpp"
+#include "upstream/resolver_cache.hpp"
+
+namespace lb::app {
+
+// Whatever changes which backends there are makes a new plan for the workers, at once: nothing waits for the first
+// checks of what is new but the backends that are checked. Control thread.
+class Backends {
+ public:
+  struct Change {
+    std::vector<upstream::EndpointPtr> added;
+    std::size_t removed = 0;
+  };
+
+  // The configuration was checked. Both outlive it.
+  Backends(net::Worker& control, Workers& workers, const config::Config& config);
+
+  // What the configuration says holds from now on; what is new in it gets no requests before admit(). If all is new,
+  // the workers go on with what they have until then.
+  Change configure(const config::Config& config);
+  // Looks them up and checks them for a while, and gives them requests then, whatever came of it.
+  [[nodiscard]] net::Awaitable<void> check_and_admit(std::vector<upstream::EndpointPtr> added);
+
+  // Checks each when it is due, from now on.
+  void begin_to_watch();
+  // Checks end as soon as they can.
+  void stop();
+  // Lookups do not keep the event loop from ending any more.
+  void abandon_lookups() { resolver_.stop(); }
+
+  [[nodiscard]] const proxy::PlanPtr& plan() const noexcept { return plan_; }
+  [[nodiscard]] upstream::HealthRecorder& health() noexcept { return health_; }
+  [[nodiscard]] upstream::HealthMonitor& monitor() noexcept { return monitor_; }
+  [[nodiscard]] upstream::Cluster& cluster() noexcept { return cluster_; }
+  [[nodiscard]] const upstream::Cluster& cluster() const noexcept { return cluster_; }
+  // All of them, in the order of the configuration.
+  [[nodiscard]] const std::vector<upstream::EndpointPtr>& all() const noexcept { return cluster_.endpoints(); }
+  [[nodiscard]] base::Duration check_timeout() const noexcept { return health_settings_->timeout; }
+
+  // A worker could not connect to the endpoint in this slot, which may have moved. Any thread.
+  void note_connect_failed(std::uint32_t slot) noexcept;
+
+ private:
+  void publish();
+  void publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
+  void refresh_address(std::uint32_t slot);
+
+  net::Worker& control_;
+  Workers& workers_;
+  upstream::Registry registry_;
+  upstream::HealthRecorder health_;
+  upstream::Resolver resolver_;
+  upstream::ResolverCache cache_;
+  upstream::NetworkChecker checker_;
+  upstream::HealthMonitor monitor_;
+  upstream::Cluster cluster_{registry_};
+  proxy::ServiceStatePtr state_;
+  proxy::Settings settings_;
+  proxy::ServiceSettings service_settings_;
+  upstream::HealthSettingsPtr health_settings_;
+  proxy::PlanPtr plan_;
+  bool watching_ = false;
+};
+
+}  // namespace lb::app

@@ -1,0 +1,48 @@
+// What the exchanges of all workers go by: one reading of the configuration, and one state of its services' members.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/service_state.hpp"
+#include "proxy/settings.hpp"
+#include "upstream/members.hpp"
+#include "upstream/pool.hpp"
+
+namespace lb::proxy {
+
+struct ServiceSettings {
+  upstream::PoolSettings pool;
+  unsigned attempts = 0;              // forwarded exchanges per request, the first included
+  std::size_t replay_bytes = 0;       // of a request body kept for another attempt
+  unsigned retry_budget_percent = 0;  // retries, as a share of the requests; 0: any number
+};
+
+// A set of endpoints that do the same, with how they are asked.
+struct Service {
+  std::string name;
+  ServiceSettings settings;
+  upstream::MembersPtr members;
+  ServiceStatePtr state;  // its identity: that of the service of this name in the plan before
+};
+
+// Never changes, but for the atomics of its members. Whatever changes makes another plan; an exchange holds on to the
+// one that it began with, or took up between two attempts, and with it to the endpoints.
+struct Plan {
+  Settings settings;
+  std::vector<Service> services;  // at least one: the default one is the first
+
+  // The service that is this one; null: it is not there any more.
+  [[nodiscard]] const Service* find(const ServiceState& state) const noexcept {
+    for (const Service& service : services) {
+      if (service.state.get() == &state) return &service;
+    }
+    return nullptr;
+  }
+};
+
+using PlanPtr = std::shared_ptr<const Plan>;
+
+}  // namespace lb::proxy

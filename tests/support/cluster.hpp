@@ -1,0 +1,33 @@
+// A cluster with all that it takes, whose backends get requests as soon as they are named.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "upstream/cluster.hpp"
+#include "upstream/health_recorder.hpp"
+
+namespace lb::test {
+
+class Cluster : public upstream::HealthRecorder {
+ public:
+  explicit Cluster(const std::vector<upstream::BackendSpec>& backends, const upstream::Thresholds& thresholds = {}) {
+    replace(backends, thresholds);
+  }
+
+  upstream::MembersPtr replace(const std::vector<upstream::BackendSpec>& backends,
+                               const upstream::Thresholds& thresholds = {}) {
+    cluster_.admit(cluster_.replace(backends, thresholds).added);
+    return cluster_.publish();
+  }
+
+  [[nodiscard]] const upstream::MembersPtr& members() const noexcept { return cluster_.members(); }
+  [[nodiscard]] std::size_t size() const noexcept { return members()->size(); }
+  [[nodiscard]] upstream::Endpoint& endpoint(std::size_t index) const noexcept { return (*members())[index]; }
+
+ private:
+  upstream::Registry registry_{1};
+  upstream::Cluster cluster_{registry_};
+};
+
+}  // namespace lb::test
