@@ -5,7 +5,7 @@
 
 #include <boost/json/array.hpp>
 
-#include "base/rfc3339.hpp"
+#include "base/date_text.hpp"
 
 namespace lb::admin {
 namespace {

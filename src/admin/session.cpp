@@ -106,7 +106,7 @@ Session::Session(const Shared& shared, net::StreamPtr stream)
       places_(shared.places),
       client_(std::move(stream), shared.states, worker_.sessions(), {}),
       pause_(worker_.executor(), worker_.wheel()),
-      clock_entry_(worker_.wheel(), &Session::time_is_up, this) {
+      clock_entry_(worker_.wheel(), net::DeadlineWheel::Fire::to<&Session::time_is_up>(*this)) {
   waits(Waits::slow);
 }
 
@@ -116,11 +116,10 @@ void Session::start_clock(Clock clock, base::Deadline deadline) noexcept {
 }
 
 // Who trickles is stopped as well as who stands still.
-void Session::time_is_up(void* self) noexcept {
-  auto& session = *static_cast<Session*>(self);
-  if (session.clock_ == Clock::answer) return session.abort();
-  session.late_ = true;
-  session.client_.stream().cancel_read();
+void Session::time_is_up() noexcept {
+  if (clock_ == Clock::answer) return abort();
+  late_ = true;
+  client_.stream().cancel_read();
 }
 
 net::Awaitable<void> Session::run() {

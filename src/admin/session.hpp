@@ -82,7 +82,7 @@ class Session final : private ResponseStream {
 
   void waits(Waits for_whom) noexcept { rank_ = {for_whom, worker_.wheel().now()}; }
   void start_clock(Clock clock, base::Deadline deadline) noexcept;
-  static void time_is_up(void* self) noexcept;
+  void time_is_up() noexcept;
 
   [[nodiscard]] bool open() const noexcept override { return open_; }
   net::Awaitable<void> wait(base::Deadline deadline) override;

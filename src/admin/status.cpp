@@ -9,7 +9,7 @@
 
 #include "admin/json_text.hpp"
 #include "admin/limits.hpp"
-#include "base/rfc3339.hpp"
+#include "base/date_text.hpp"
 
 namespace lb::admin {
 namespace {

@@ -11,8 +11,8 @@
 
 #include "admin/json_text.hpp"
 #include "admin/request_json.hpp"
+#include "base/date_text.hpp"
 #include "base/limits.hpp"
-#include "base/rfc3339.hpp"
 #include "telemetry/explanation.hpp"
 
 namespace lb::admin {

@@ -4,7 +4,7 @@
 #include <random>
 #include <utility>
 
-#include "app/settings.hpp"
+#include "app/from_config.hpp"
 #include "base/limits.hpp"
 
 namespace lb::app {

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "app/settings.hpp"
+#include "app/from_config.hpp"
 
 namespace lb::app {
 namespace {

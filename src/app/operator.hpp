@@ -19,7 +19,7 @@ namespace lb::app {
 class Operator final : public admin::Control {
  public:
   // All of these outlive it.
-  Operator(net::Worker& control, const ServerState& state, const Workers& workers, Admissions& admissions,
+  Operator(net::Worker& control, const ServerState& state, const Workers& workers, inbound::Admissions& admissions,
            Backends& backends, Configuration& configuration, const AccessLogs& access_logs)
       : control_(control),
         state_(state),
@@ -59,7 +59,7 @@ class Operator final : public admin::Control {
   net::Worker& control_;
   const ServerState& state_;
   const Workers& workers_;
-  Admissions& admissions_;
+  inbound::Admissions& admissions_;
   Backends& backends_;
   Configuration& configuration_;
   const AccessLogs& access_logs_;

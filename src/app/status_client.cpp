@@ -5,8 +5,7 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "app/format.hpp"
-#include "base/limits.hpp"
-#include "http1/client_connection.hpp"
+#include "http1/ask.hpp"
 #include "net/connector.hpp"
 #include "net/worker.hpp"
 
@@ -30,11 +29,7 @@ net::Tcp::endpoint endpoint_of(const config::Admin& admin) {
 class StatusClient {
  public:
   explicit StatusClient(const config::Admin& admin)
-      : endpoint_(endpoint_of(admin)), token_(admin.token), worker_(base::system_clock()) {
-    settings_.timeouts.write_idle = settings_.timeouts.response_idle = kPatience;
-    settings_.header_bytes = base::kCheckHeaderBytesMax;
-    settings_.header_count = base::kCheckHeaderCountMax;
-  }
+      : endpoint_(endpoint_of(admin)), token_(admin.token), worker_(base::system_clock()) {}
 
   StatusAnswer run() {
     worker_.tasks().spawn(ask());
@@ -57,47 +52,35 @@ class StatusClient {
                         " in its configuration?";
       co_return;
     }
-    http1::ResponseStates states(worker_.blocks(), settings_, 1);
-    http1::ClientConnection connection(std::move(*stream), states);
-    answer_.problem = co_await exchange(connection, deadline);
+    http1::Question question{.head = request(), .body_bytes_max = kBodyBytesMax};
+    const auto goes_on = [](const http1::Answered& answered) { return answered.status == 200; };
+    http1::Answered answered = co_await http1::ask(std::move(*stream), worker_.blocks(), question, deadline, goes_on);
+    answer_.problem = problem_of(answered);
     if (!answer_.problem.empty()) answer_.problem = where + ": " + answer_.problem;
+    answer_.body = std::move(answered.body);
+  }
+
+  [[nodiscard]] std::string request() const {
+    std::string text = "GET /status HTTP/1.1\r\nHost: " + printable(endpoint_) + "\r\nConnection: close\r\n";
+    if (!token_.empty()) text += "Authorization: Bearer " + token_ + "\r\n";
+    return text + "\r\n";
   }
 
   // Why there is no status, or nothing.
-  net::Awaitable<std::string> exchange(http1::ClientConnection& connection, base::Deadline deadline) {
-    std::string request = "GET /status HTTP/1.1\r\nHost: " + printable(endpoint_) + "\r\nConnection: close\r\n";
-    if (!token_.empty()) request += "Authorization: Bearer " + token_ + "\r\n";
-    request += "\r\n";
-    connection.begin(http::Method::get);
-    net::BufferList buffers;
-    buffers.emplace_back(request.data(), request.size());
-    const auto written = co_await connection.write(buffers);
-    if (!written) co_return std::string(written.error().detail);
-    const auto read = co_await connection.read_response(deadline);
-    if (!read) co_return std::string(read.error().detail);
-    const unsigned status = connection.response().status;
-    connection.consume_head();
-    if (status == 401) {
-      co_return token_.empty() ? "it needs its token: name the configuration file by -config"
-                               : "it does not take the token that is configured here; was it started with another?";
+  [[nodiscard]] std::string problem_of(const http1::Answered& answered) const {
+    if (answered.status == 401) {
+      return token_.empty() ? "it needs its token: name the configuration file by -config"
+                            : "it does not take the token that is configured here; was it started with another?";
     }
-    if (status != 200) co_return "it answers with status " + std::to_string(status) + "; is it a load-balancer?";
-    auto run = connection.take_buffered_body();
-    for (;;) {
-      if (!run) co_return std::string(run.error().detail);
-      for (const auto& piece : run->pieces) {
-        answer_.body.append(static_cast<const char*>(piece.data()), piece.size());
-      }
-      if (run->end) co_return std::string();
-      if (answer_.body.size() > kBodyBytesMax) co_return "its answer is too long";
-      if (worker_.wheel().now() >= deadline) co_return "its answer takes too long";
-      run = co_await connection.read_body();
+    if (!answered.problem.empty()) return answered.problem;
+    if (answered.status != 200) {
+      return "it answers with status " + std::to_string(answered.status) + "; is it a load-balancer?";
     }
+    return answered.is_whole ? "" : "its answer is too long";
   }
 
   net::Tcp::endpoint endpoint_;
   std::string token_;
-  http1::Settings settings_;
   net::Worker worker_;
   StatusAnswer answer_;
 };

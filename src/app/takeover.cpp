@@ -105,16 +105,18 @@ bool is_listening(int descriptor) noexcept {
 template <class Socket>
 class ClosingTimer {
  public:
-  ClosingTimer(net::DeadlineWheel& wheel, Socket& socket) : entry_(wheel, &ClosingTimer::fire, &socket) {
+  ClosingTimer(net::DeadlineWheel& wheel, Socket& socket)
+      : socket_(socket), entry_(wheel, net::DeadlineWheel::Fire::to<&ClosingTimer::fire>(*this)) {
     entry_.arm(wheel.after(kPatience));
   }
 
  private:
-  static void fire(void* socket) noexcept {
+  void fire() noexcept {
     boost::system::error_code ignored;
-    static_cast<Socket*>(socket)->close(ignored);
+    socket_.close(ignored);
   }
 
+  Socket& socket_;
   net::DeadlineWheel::Entry entry_;
 };
 

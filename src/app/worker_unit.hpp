@@ -1,14 +1,13 @@
 // One worker with all that is its own, whichever way it talks to the network.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "inbound/door.hpp"
 #include "net/listener.hpp"
-#include "net/pause.hpp"
 #include "net/worker.hpp"
 #include "proxy/handler.hpp"
 #include "telemetry/recorder.hpp"
@@ -16,30 +15,6 @@
 #include "upstream/tcp_transport.hpp"
 
 namespace lb::app {
-
-// How many client connections there are and may be, over all workers.
-class Admissions {
- public:
-  // `turned_away_max` more get a 503; those beyond wait in the kernel's queue.
-  void limit(std::size_t connections_max, std::size_t turned_away_max) noexcept {
-    connections_max_.store(connections_max, std::memory_order_relaxed);
-    turned_away_max_.store(turned_away_max, std::memory_order_relaxed);
-  }
-  [[nodiscard]] std::size_t connections_max() const noexcept { return connections_max_; }
-  [[nodiscard]] std::size_t connections() const noexcept { return connections_.load(std::memory_order_relaxed); }
-
-  [[nodiscard]] bool has_room() const noexcept { return connections() < connections_max_ + turned_away_max_; }
-  // True: it is to be served; false: to be turned away. Either way it counts until leave().
-  [[nodiscard]] bool enter() noexcept {
-    return connections_.fetch_add(1, std::memory_order_relaxed) < connections_max_;
-  }
-  void leave() noexcept { connections_.fetch_sub(1, std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::size_t> connections_{0};
-  std::atomic<std::size_t> connections_max_{0};
-  std::atomic<std::size_t> turned_away_max_{0};
-};
 
 // One worker, its sockets and its proxy.
 class WorkerUnit {
@@ -50,9 +25,9 @@ class WorkerUnit {
   // What all workers share. It outlives them.
   struct Shared {
     upstream::HealthRecorder& health;
-    Admissions& admissions;
-    const std::vector<std::unique_ptr<WorkerUnit>>& units;  // complete before any of them runs
-    std::size_t pipes_max;                                  // of each worker
+    inbound::Admissions& admissions;
+    const inbound::Door::Doors& doors;
+    std::size_t pipes_max;  // of each worker
     OnConnectFailed on_connect_failed;
   };
 
@@ -63,6 +38,7 @@ class WorkerUnit {
   WorkerUnit& operator=(const WorkerUnit&) = delete;
 
   [[nodiscard]] net::Worker& worker() noexcept { return worker_; }
+  [[nodiscard]] inbound::Door& door() noexcept { return door_; }
   // Its counters are for any thread, the rest for the worker's.
   [[nodiscard]] telemetry::Recorder& recorder() noexcept { return recorder_; }
 
@@ -80,26 +56,15 @@ class WorkerUnit {
   void drain();
 
  private:
-  // Touched on the thread that waits alone; one that comes too late finds nobody.
-  struct Answer {
-    net::Pause* awaited;
-    bool room = false;
-  };
-
   [[nodiscard]] std::unique_ptr<net::Connector> make_connector();
   [[nodiscard]] std::unique_ptr<net::Acceptor> make_acceptor(int descriptor);
-  void serve(net::StreamPtr stream, std::string client_address);
-  net::Awaitable<void> admit(net::StreamPtr stream, std::string client_address);
-  net::Awaitable<void> admit_if_others_make_room(net::StreamPtr stream, std::string client_address);
-  net::Awaitable<bool> others_make_room();
-  net::Awaitable<bool> makes_room(WorkerUnit& other, net::Pause& arrived, base::Deadline deadline);
+  void flush_soon() noexcept;
 
   net::Worker worker_;
   telemetry::Recorder recorder_;
-  Admissions& admissions_;
-  const std::vector<std::unique_ptr<WorkerUnit>>& units_;
   upstream::TcpTransport transport_;
   proxy::Handler handler_;
+  inbound::Door door_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   net::DeadlineWheel::Entry flush_access_log_;
 };

@@ -47,10 +47,11 @@ void Workers::make(const proxy::PlanPtr& plan, upstream::HealthRecorder& health,
   base::log(by_ring ? LogLevel::debug : LogLevel::info,
             by_ring ? "workers use io_uring" : "workers use epoll, for io_uring is not to be had: " + problem);
   std::random_device seed;
-  const WorkerUnit::Shared shared{health, admissions_, units_, pipes_max(), on_connect_failed};
+  const WorkerUnit::Shared shared{health, admissions_, doors_, pipes_max(), on_connect_failed};
   for (auto& ring : rings) {
     units_.push_back(std::make_unique<WorkerUnit>(by_ring ? std::move(ring) : nullptr, plan, shared, units_.size(),
                                                   (std::uint64_t{seed()} << 32U) | seed()));
+    doors_.push_back(&units_.back()->door());
   }
 }
 

@@ -29,7 +29,7 @@ class Workers {
   // How many there are, or will be.
   [[nodiscard]] std::size_t size() const noexcept { return count_; }
   [[nodiscard]] const Units& units() const noexcept { return units_; }
-  [[nodiscard]] Admissions& admissions() noexcept { return admissions_; }
+  [[nodiscard]] inbound::Admissions& admissions() noexcept { return admissions_; }
   // "io_uring" or "epoll".
   [[nodiscard]] std::string_view transport() const noexcept;
 
@@ -60,7 +60,8 @@ class Workers {
   [[nodiscard]] std::size_t pipes_max() const noexcept;
 
   std::size_t count_;
-  Admissions admissions_;
+  inbound::Admissions admissions_;
+  inbound::Door::Doors doors_;
   Units units_;
 };
 

@@ -28,6 +28,8 @@ std::string_view to_string(ErrorKind kind) noexcept {
       return "connection ended without saying so";
     case ErrorKind::reset:
       return "connection reset";
+    case ErrorKind::not_processed:
+      return "request not processed";
     case ErrorKind::timeout:
       return "timed out";
     case ErrorKind::resolve_failed:

@@ -21,10 +21,11 @@ enum class ErrorKind : std::uint8_t {
   unsupported_version,  // HTTP/2.0 in a 1.x head and the like
   method_not_allowed,   // CONNECT
   // The peer's connection.
-  closed,     // orderly end where more was expected
-  truncated,  // an end that the peer has not said to be its end, where it would have (TLS: RFC 8446 section 6.1)
-  reset,      // connection reset or broken pipe
-  timeout,    // the deadline of the wait passed
+  closed,         // orderly end where more was expected
+  truncated,      // an end that the peer has not said to be its end, where it would have (TLS: RFC 8446 section 6.1)
+  reset,          // connection reset or broken pipe
+  timeout,        // the deadline of the wait passed
+  not_processed,  // the peer has not looked at the request, and says so
   // Reaching a backend.
   resolve_failed,
   connect_refused,

@@ -19,9 +19,15 @@ inline constexpr std::string_view kFilePattern = R"(^[^\x00-\x1f\x7f]*$)";
 [[nodiscard]] std::string file_problem(std::string_view text);
 [[nodiscard]] std::string token_problem(std::string_view text);
 
-// The rows of [admin], and of [resolver].
-void add_admin_keys(std::vector<KeySpec>& keys);
+// The rows of each table, in the files keys_*.cpp.
+void add_server_keys(std::vector<KeySpec>& keys);  // and [shutdown]
+void add_backend_keys(std::vector<KeySpec>& keys);
+void add_retry_keys(std::vector<KeySpec>& keys);
+void add_health_keys(std::vector<KeySpec>& keys);
+void add_pool_keys(std::vector<KeySpec>& keys);
 void add_resolver_keys(std::vector<KeySpec>& keys);
+void add_admin_keys(std::vector<KeySpec>& keys);
+void add_log_keys(std::vector<KeySpec>& keys);
 
 // Field is a stateless lambda that names the field; one spelling serves reading and writing.
 template <auto Field>

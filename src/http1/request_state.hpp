@@ -17,6 +17,8 @@ class ServerConnection;
 struct RequestState {
   RequestState(net::DeadlineWheel& wheel, net::Executor executor, net::BlockPool& blocks, const Settings& settings);
 
+  void begin_watching() noexcept;
+
   ServerConnection* connection = nullptr;  // that it is lent to
   MessageReader reader;
   http::RequestHead head;

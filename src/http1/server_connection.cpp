@@ -8,16 +8,17 @@ namespace lb::http1 {
 RequestState::RequestState(net::DeadlineWheel& wheel, net::Executor executor, net::BlockPool& blocks,
                            const Settings& settings)
     : reader(blocks, http::HeadParser::Kind::request, settings),
-      watch_entry(wheel, &ServerConnection::begin_watching, this),
+      watch_entry(wheel, net::DeadlineWheel::Fire::to<&RequestState::begin_watching>(*this)),
       watcher(std::move(executor)) {}
 
 ServerConnection::ServerConnection(net::StreamPtr stream, RequestStates& states, net::SessionSet& sessions,
-                                   message::Peer peer)
+                                   message::Peer peer, base::Deadline first_request)
     : Incoming(std::move(peer)),
       stream_(std::move(stream)),
       sessions_(sessions),
       states_(states),
-      state_(states_.lend(*stream_, *this)) {
+      state_(states_.lend(*stream_, *this)),
+      first_request_by_(first_request) {
   sessions_.add(*this);
 }
 
@@ -32,7 +33,7 @@ base::Deadline ServerConnection::begin_waiting() {
   const base::Duration idle = draining() ? (first_request_ ? base::kDrainNewConnection : base::kDrainBusyConnection)
                               : first_request_ ? settings().timeouts.header
                                                : settings().timeouts.keep_alive_idle;
-  return idle_since_ + idle;
+  return first_request_ ? std::min(idle_since_ + idle, first_request_by_) : idle_since_ + idle;
 }
 
 // A stream that reads ahead is waited for without a buffer. On another one it is kept for a second, because the next
@@ -165,9 +166,8 @@ void ServerConnection::watch(OnGone on_gone) noexcept {
   state_->watch_entry.arm(stream_->wheel().after(base::kAbortWatchDelay));
 }
 
-void ServerConnection::begin_watching(void* state) noexcept {
-  auto& its = *static_cast<RequestState*>(state);
-  if (its.on_gone && !its.watcher.running()) its.watcher.start(its.connection->watch_client());
+void RequestState::begin_watching() noexcept {
+  if (on_gone && !watcher.running()) watcher.start(connection->watch_client());
 }
 
 // Bytes that come meanwhile are the next request, pipelined, or the beginning of a tunnel: they are kept, up to a block

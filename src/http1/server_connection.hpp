@@ -22,8 +22,10 @@ enum class Linger : std::uint8_t { if_unread, always };
 // Lives in the coroutine that serves it, on one worker. All errors have the side downstream.
 class ServerConnection final : public net::Session, public message::Incoming {
  public:
-  // The states outlive the connection, which holds none while it waits for a request.
-  ServerConnection(net::StreamPtr stream, RequestStates& states, net::SessionSet& sessions, message::Peer peer);
+  // The states outlive the connection, which holds none while it waits for a request. `first_request`: when the first
+  // byte of one has to be there, if sooner than the settings say.
+  ServerConnection(net::StreamPtr stream, RequestStates& states, net::SessionSet& sessions, message::Peer peer,
+                   base::Deadline first_request = base::kNever);
   ~ServerConnection() override;
 
   // Until the first byte of a request is there.
@@ -94,13 +96,13 @@ class ServerConnection final : public net::Session, public message::Incoming {
   [[nodiscard]] bool may_persist() noexcept;
   [[nodiscard]] http::ClientPersistence persistence() const noexcept;
   net::Awaitable<void> watch_client();
-  static void begin_watching(void* state) noexcept;
 
   net::StreamPtr stream_;
   net::SessionSet& sessions_;
   RequestStates& states_;
   std::unique_ptr<RequestState> state_;  // null inside wait_for_request() alone
   base::TimePoint idle_since_{};
+  base::Deadline first_request_by_;
   bool first_request_ = true;
   bool head_was_read_ = false;
   bool head_waits_ = false;  // of the answer, for the first run of its body

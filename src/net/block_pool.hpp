@@ -58,7 +58,7 @@ class BlockPool {
   // From now on what was free for base::kBlocksUnusedFor or longer is given to the allocator. The wheel outlives the
   // pool.
   void give_up_unused(DeadlineWheel& wheel) {
-    if (!sweep_) sweep_.emplace(wheel, &BlockPool::sweep_due, this);
+    if (!sweep_) sweep_.emplace(wheel, DeadlineWheel::Fire::to<&BlockPool::sweep>(*this));
     wheel_ = &wheel;
   }
 
@@ -104,7 +104,6 @@ class BlockPool {
     if (!sweeping_) sweep_again();
   }
 
-  static void sweep_due(void* self) noexcept { static_cast<BlockPool*>(self)->sweep(); }
   void sweep() noexcept {
     small_.sweep();
     large_.sweep();

@@ -4,6 +4,8 @@
 #include <poll.h>
 #include <utility>
 
+#include "net/connect_timer.hpp"
+
 namespace lb::net {
 namespace {
 
@@ -12,23 +14,23 @@ using base::ErrorKind;
 using base::Result;
 using base::Side;
 
-struct ConnectTimer {
-  ConnectTimer(TcpSocket& s, DeadlineWheel& wheel) : socket(s), entry(wheel, &ConnectTimer::fire, this) {}
+class TcpConnectTimer final : public ConnectTimer {
+ public:
+  TcpConnectTimer(TcpSocket& socket, DeadlineWheel& wheel, base::Deadline deadline) noexcept
+      : ConnectTimer(wheel, deadline), socket_(socket) {}
 
-  static void fire(void* context) noexcept {
-    auto& self = *static_cast<ConnectTimer*>(context);
+ private:
+  bool give_up() noexcept override {
     // The thread may have been held up for longer than the deadline, while the kernel has got an answer: that one
     // counts, and comes as soon as the loop looks.
-    pollfd answered{.fd = self.socket.native_handle(), .events = POLLOUT, .revents = 0};
-    if (::poll(&answered, 1, 0) == 1) return;
-    self.expired = true;
+    pollfd answered{.fd = socket_.native_handle(), .events = POLLOUT, .revents = 0};
+    if (::poll(&answered, 1, 0) == 1) return false;
     boost::system::error_code ignored;
-    self.socket.close(ignored);
+    socket_.close(ignored);
+    return true;
   }
 
-  TcpSocket& socket;
-  DeadlineWheel::Entry entry;
-  bool expired = false;
+  TcpSocket& socket_;
 };
 
 }  // namespace
@@ -57,11 +59,10 @@ Awaitable<Result<StreamPtr>> TcpConnector::connect(Tcp::endpoint address, base::
   boost::system::error_code code;
   socket.open(address.protocol(), code);
   if (code) co_return connect_error(code, address, false);
-  ConnectTimer timer(socket, wheel_);
-  timer.entry.arm(deadline);
+  TcpConnectTimer timer(socket, wheel_, deadline);
   std::tie(code) = co_await socket.async_connect(address, use_result);
-  timer.entry.disarm();
-  if (code || timer.expired) co_return connect_error(code, address, timer.expired);
+  timer.disarm();
+  if (code || timer.expired()) co_return connect_error(code, address, timer.expired());
   co_return std::make_unique<TcpStream>(std::move(socket), wheel_, Side::upstream);
 }
 

@@ -50,7 +50,7 @@ void DeadlineWheel::link(Entry& entry, std::uint64_t tick) noexcept {
   ++linked_count_;
   if (entry.tick_ < announced_tick_) {
     announced_tick_ = entry.tick_;
-    if (wake_ != nullptr) wake_(wake_context_);
+    if (wake_) wake_();
   }
 }
 
@@ -83,7 +83,7 @@ void DeadlineWheel::advance() noexcept {
         continue;
       }
       entry.deadline_ = base::kNever;
-      entry.fire_(entry.context_);
+      entry.fire_();
     }
     occupied_[current_tick_ % kSlots / 64] &= ~(std::uint64_t{1} << (current_tick_ % 64));
   }

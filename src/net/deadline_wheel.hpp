@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/callback.hpp"
 #include "base/clock.hpp"
 #include "base/limits.hpp"
 
@@ -23,12 +24,12 @@ class DeadlineWheel {
   };
 
  public:
+  using Fire = base::Callback<void()>;
+
   class Entry : private Link {
    public:
-    using Fire = void (*)(void* context) noexcept;
-
-    // `fire(context)` is called from advance() when the deadline has passed, at most once for each arm().
-    Entry(DeadlineWheel& wheel, Fire fire, void* context) noexcept : wheel_(wheel), fire_(fire), context_(context) {}
+    // `fire` is called from advance() when the deadline has passed, at most once for each arm().
+    Entry(DeadlineWheel& wheel, Fire fire) noexcept : wheel_(wheel), fire_(fire) {}
     ~Entry();
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
@@ -42,7 +43,6 @@ class DeadlineWheel {
 
     DeadlineWheel& wheel_;
     Fire fire_;
-    void* context_;
     base::Deadline deadline_ = base::kNever;
     std::uint64_t tick_ = 0;  // of the slot it is linked in
     bool linked_ = false;
@@ -65,10 +65,7 @@ class DeadlineWheel {
   [[nodiscard]] base::Deadline after(base::Duration timeout) const noexcept { return clock_.now() + timeout; }
 
   // Called when the moment that next_look() gave last has become an earlier one.
-  void on_earlier(Entry::Fire wake, void* context) noexcept {
-    wake_ = wake;
-    wake_context_ = context;
-  }
+  void on_earlier(Fire wake) noexcept { wake_ = wake; }
 
  private:
   static constexpr std::size_t kSlots = 512;  // x 10 ms: deadlines further off than 5 s are looked at every 5 s
@@ -81,8 +78,7 @@ class DeadlineWheel {
   base::TimePoint origin_;
   std::uint64_t current_tick_ = 0;  // the last one that advance() has dealt with
   std::size_t linked_count_ = 0;
-  Entry::Fire wake_ = nullptr;
-  void* wake_context_ = nullptr;
+  Fire wake_;
   std::uint64_t announced_tick_ = UINT64_MAX;          // by next_look()
   std::array<std::uint64_t, kSlots / 64> occupied_{};  // a bit for each slot that may hold something
   std::array<Link, kSlots> slots_;

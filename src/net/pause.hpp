@@ -9,7 +9,7 @@ namespace lb::net {
 class Pause {
  public:
   Pause(Executor executor, DeadlineWheel& wheel) noexcept
-      : event_(std::move(executor)), entry_(wheel, &Pause::fire, this) {}
+      : event_(std::move(executor)), entry_(wheel, DeadlineWheel::Fire::to<&Pause::wake>(*this)) {}
 
   // Returns at the deadline, or at once after wake(). One waiter at a time; same thread.
   [[nodiscard]] Awaitable<void> until(base::Deadline deadline) {
@@ -25,8 +25,6 @@ class Pause {
   void reset() noexcept { event_.reset(); }
 
  private:
-  static void fire(void* self) noexcept { static_cast<Pause*>(self)->event_.set(); }
-
   Event event_;
   DeadlineWheel::Entry entry_;
 };

@@ -60,7 +60,7 @@ bool Pipe::is_refusal(ssize_t result) noexcept {
 }
 
 PipePool::PipePool(DeadlineWheel& wheel) noexcept
-    : wheel_(wheel), sweep_(wheel, [](void* self) noexcept { static_cast<PipePool*>(self)->sweep(); }, this) {}
+    : wheel_(wheel), sweep_(wheel, DeadlineWheel::Fire::to<&PipePool::sweep>(*this)) {}
 
 PipePool::~PipePool() {
   LB_CHECK(in_use_ == 0);

@@ -7,23 +7,24 @@
 #include <unistd.h>
 #include <utility>
 
+#include "net/connect_timer.hpp"
+
 namespace lb::net {
 namespace {
 
-struct ConnectTimer {
-  ConnectTimer(Ring& its_ring, AwaitedOperation& its_operation, DeadlineWheel& wheel)
-      : ring(its_ring), operation(its_operation), entry(wheel, &ConnectTimer::fire, this) {}
+class RingConnectTimer final : public ConnectTimer {
+ public:
+  RingConnectTimer(Ring& ring, AwaitedOperation& operation, DeadlineWheel& wheel, base::Deadline deadline) noexcept
+      : ConnectTimer(wheel, deadline), ring_(ring), operation_(operation) {}
 
-  static void fire(void* context) noexcept {
-    auto& self = *static_cast<ConnectTimer*>(context);
-    self.expired = true;
-    self.ring.cancel(self.operation);
+ private:
+  bool give_up() noexcept override {
+    ring_.cancel(operation_);
+    return true;
   }
 
-  Ring& ring;
-  AwaitedOperation& operation;
-  DeadlineWheel::Entry entry;
-  bool expired = false;
+  Ring& ring_;
+  AwaitedOperation& operation_;
 };
 
 boost::system::error_code system_error(int number) noexcept {
@@ -38,15 +39,14 @@ Awaitable<base::Result<StreamPtr>> RingConnector::connect(Tcp::endpoint address,
   const int on = 1;
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   AwaitedOperation connected;
-  ConnectTimer timer(ring_, connected, wheel_);
-  timer.entry.arm(deadline);
+  RingConnectTimer timer(ring_, connected, wheel_, deadline);
   ring_.connect(connected, descriptor, *address.data(), static_cast<socklen_t>(address.size()));
   co_await connected.waiter.suspend();
-  timer.entry.disarm();
+  timer.disarm();
   const int result = connected.outcome.result;
   if (result >= 0) co_return std::make_unique<RingStream>(ring_, executor_, wheel_, descriptor, base::Side::upstream);
   ring_.close(descriptor);
-  co_return connect_error(system_error(-result), address, timer.expired);
+  co_return connect_error(system_error(-result), address, timer.expired());
 }
 
 }  // namespace lb::net

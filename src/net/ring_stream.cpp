@@ -29,8 +29,8 @@ RingStream::RingStream(Ring& ring, Executor executor, DeadlineWheel& wheel, int 
     : Stream(std::move(executor), wheel, side),
       ring_(ring),
       descriptor_(descriptor),
-      read_deadline_(wheel, &RingStream::read_expired, this),
-      write_deadline_(wheel, &RingStream::write_expired, this) {}
+      read_deadline_(wheel, DeadlineWheel::Fire::to<&RingStream::read_expired>(*this)),
+      write_deadline_(wheel, DeadlineWheel::Fire::to<&RingStream::write_expired>(*this)) {}
 
 RingStream::~RingStream() {
   LB_CHECK(!direct_.pending && !send_.pending);
@@ -298,12 +298,12 @@ void RingStream::stop_writing(Stop why) noexcept {
   if (send_.pending) ring_.cancel(send_);
 }
 
-void RingStream::read_expired(void* self) noexcept {
-  static_cast<RingStream*>(self)->stop_reading(Stop::expired);
+void RingStream::read_expired() noexcept {
+  stop_reading(Stop::expired);
 }
 
-void RingStream::write_expired(void* self) noexcept {
-  static_cast<RingStream*>(self)->stop_writing(Stop::expired);
+void RingStream::write_expired() noexcept {
+  stop_writing(Stop::expired);
 }
 
 Probe RingStream::noticed() noexcept {

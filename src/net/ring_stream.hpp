@@ -75,8 +75,8 @@ class RingStream : public Stream, public Splicer {
   void stop_writing(Stop why) noexcept;
   [[nodiscard]] base::Error error_of(Stop stop, int result) const noexcept;
 
-  static void read_expired(void* self) noexcept;
-  static void write_expired(void* self) noexcept;
+  void read_expired() noexcept;
+  void write_expired() noexcept;
 
   Ring& ring_;
   int descriptor_;

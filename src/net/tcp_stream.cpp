@@ -24,8 +24,8 @@ boost::system::error_code error_code_of(ssize_t result) noexcept {
 TcpStream::TcpStream(TcpSocket socket, DeadlineWheel& wheel, base::Side side)
     : Stream(socket.get_executor(), wheel, side),
       socket_(std::move(socket)),
-      read_{{wheel, &TcpStream::read_expired, this}},
-      write_{{wheel, &TcpStream::write_expired, this}} {
+      read_{{wheel, DeadlineWheel::Fire::to<&TcpStream::read_expired>(*this)}},
+      write_{{wheel, DeadlineWheel::Fire::to<&TcpStream::write_expired>(*this)}} {
   boost::system::error_code ignored;  // a connection that is gone already says so on its first use
   socket_.non_blocking(true, ignored);
   socket_.set_option(Tcp::no_delay(true), ignored);
@@ -47,14 +47,12 @@ void TcpStream::stop(Direction& direction, Stop why) noexcept {
   socket_.cancel(ignored);
 }
 
-void TcpStream::read_expired(void* self) noexcept {
-  auto& stream = *static_cast<TcpStream*>(self);
-  stream.stop(stream.read_, Stop::expired);
+void TcpStream::read_expired() noexcept {
+  stop(read_, Stop::expired);
 }
 
-void TcpStream::write_expired(void* self) noexcept {
-  auto& stream = *static_cast<TcpStream*>(self);
-  stream.stop(stream.write_, Stop::expired);
+void TcpStream::write_expired() noexcept {
+  stop(write_, Stop::expired);
 }
 
 bool TcpStream::disturbed(const Direction& direction, const boost::system::error_code& code) const noexcept {

@@ -55,8 +55,8 @@ class TcpStream : public Stream, public Splicer {
   // True if it was the other direction's cancelling that ended the wait, so that it has to be begun again.
   [[nodiscard]] bool disturbed(const Direction& direction, const boost::system::error_code& code) const noexcept;
 
-  static void read_expired(void* self) noexcept;
-  static void write_expired(void* self) noexcept;
+  void read_expired() noexcept;
+  void write_expired() noexcept;
 
   TcpSocket socket_;
   Direction read_;

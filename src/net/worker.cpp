@@ -8,7 +8,7 @@ Worker::Worker(const base::Clock& clock, std::unique_ptr<Ring> ring)
     : work_(io_.get_executor()), ring_(std::move(ring)), wheel_(clock), tasks_(io_.get_executor()) {
   if (ring_) return;
   ticker_.emplace(io_.get_executor());
-  wheel_.on_earlier(&Worker::move_ticker, this);
+  wheel_.on_earlier(DeadlineWheel::Fire::to<&Worker::tick>(*this));
 }
 
 Worker::~Worker() {
@@ -67,10 +67,6 @@ void Worker::release() {
 
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
-}
-
-void Worker::move_ticker(void* self) noexcept {
-  static_cast<Worker*>(self)->tick();
 }
 
 // One timer for all deadlines of the worker, which rests while there are none.

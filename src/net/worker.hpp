@@ -59,7 +59,6 @@ class Worker {
   [[nodiscard]] bool overslept(base::Deadline look) const noexcept;
   void take_in_what_arrived();
   void advance_after(int turns);
-  static void move_ticker(void* self) noexcept;
   void tick();
 
   // One thread runs it and all that waits for descriptors: only post() comes from others, and is locked.

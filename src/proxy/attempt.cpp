@@ -236,6 +236,7 @@ Outcome Attempt::fail_reading(const message::Outgoing& backend, const base::Erro
   const base::Error& cause =
       error.kind == ErrorKind::cancelled && upload_.backend_error() ? *upload_.backend_error() : error;
   if (cause.kind == ErrorKind::cancelled) return Outcome::cut;  // the server is being torn down
+  if (cause.kind == ErrorKind::not_processed) return fail(FailedAt::not_processed, cause, wrote);
   if (cause.kind == ErrorKind::timeout) return fail(FailedAt::answer_timeout, cause, wrote);
   if (!base::is_end_of_connection(cause.kind) || backend.answered()) return fail(FailedAt::bad_answer, cause, wrote);
   if (reused_) return fail(FailedAt::stale, cause, wrote);
@@ -287,6 +288,7 @@ telemetry::AttemptResult Attempt::result_of(Outcome outcome) const noexcept {
   if (request_.error.kind == base::ErrorKind::no_resources) return AttemptResult::abandoned;
   switch (failure_.at) {
     case FailedAt::nothing_sent:
+    case FailedAt::not_processed:
       return AttemptResult::not_connected;
     case FailedAt::stale:
       // A new connection follows, unless the backend may have seen the request: then that was its answer.

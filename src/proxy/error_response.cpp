@@ -46,6 +46,7 @@ ErrorStatus upstream_status(ErrorKind kind) noexcept {
     case ErrorKind::closed:
     case ErrorKind::truncated:
     case ErrorKind::reset:
+    case ErrorKind::not_processed:
       return {502, "Bad Gateway", "connection_terminated"};
     case ErrorKind::header_too_large:
       return {502, "Bad Gateway", "http_response_header_section_size"};

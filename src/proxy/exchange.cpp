@@ -102,7 +102,8 @@ bool Exchange::may_try_again(const upstream::Pick& pick) {
            context_.wheel.now() - recording_.started() < request_.plan->settings.http.timeouts.connect;
   }
   selection_.note_tried(*pick.endpoint);
-  if (error.side == base::Side::upstream && failure.at != FailedAt::over_limits) {
+  const bool is_fault = failure.at != FailedAt::over_limits && failure.at != FailedAt::not_processed;
+  if (error.side == base::Side::upstream && is_fault) {
     blame_.charge(*pick.endpoint, attempt_.chosen(), failure.at, error);
   }
   if (failure.at == FailedAt::nothing_sent) ask_for_lookup(*pick.endpoint);
@@ -132,13 +133,13 @@ RetryBudget& Exchange::retries() const noexcept {
 // By number, and by the budget of all requests.
 bool Exchange::is_another_allowed(FailedAt at) {
   ++failed_;
-  if (at != FailedAt::nothing_sent) ++forwarded_;
-  // A backend that could not be reached forwarded nothing: others are still worth a try, up to a bound, or the requests
-  // of an outage would connect to everybody there is.
+  if (!took_no_work(at)) ++forwarded_;
+  // A backend that could not be reached, or took nothing, forwarded nothing: others are still worth a try, up to a
+  // bound, or the requests of an outage would connect to everybody there is.
   const unsigned most = request_.service->settings.attempts;
   const bool knocks = failed_ - forwarded_ < base::kKnocksMax;
   const bool more = knocks && (failed_ < most || (most > 1 && forwarded_ < most && selection_.others_left()));
-  if (!more || at == FailedAt::nothing_sent) return more;  // what never reached a backend is no load on it
+  if (!more || took_no_work(at)) return more;  // what no backend has worked on is no load on it
   if (retries().spend()) return true;
   context_.recorder.counters().retries_denied.add();
   if (retries().is_news(context_.wheel.now())) {

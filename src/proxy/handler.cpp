@@ -50,8 +50,8 @@ void Handler::give_back(ExchangePtr exchange) noexcept {
   pooled_.give_back(std::move(exchange));
 }
 
-net::Awaitable<void> Handler::serve(net::StreamPtr stream, std::string client_address) {
-  Client client(std::move(stream), states_, sessions_, {std::move(client_address)});
+net::Awaitable<void> Handler::serve(net::StreamPtr stream, message::Peer peer, base::Deadline first_request) {
+  Client client(std::move(stream), states_, sessions_, std::move(peer), first_request);
   PinnedPtr pinned;
   for (;;) {
     const auto arrival = co_await client.wait_for_request();
@@ -71,8 +71,8 @@ net::Awaitable<void> Handler::serve(net::StreamPtr stream, std::string client_ad
   co_await client.finish(http1::Linger::if_unread);
 }
 
-net::Awaitable<void> Handler::turn_away(net::StreamPtr stream, std::string client_address) {
-  Client client(std::move(stream), states_, sessions_, {std::move(client_address)});
+net::Awaitable<void> Handler::turn_away(net::StreamPtr stream, message::Peer peer) {
+  Client client(std::move(stream), states_, sessions_, std::move(peer));
   Exchange exchange(context_);
   co_await exchange.refuse_unread(
       client, {base::ErrorKind::connection_limit, base::Side::internal, "connection limit reached"});

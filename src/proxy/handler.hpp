@@ -23,11 +23,16 @@ class Handler {
   void set_plan(const PlanPtr& plan);
 
   // Serves one client until its connection ends. The coroutine owns the stream; spawn it in the worker's task group.
-  // Ended early by closing the stream (SessionSet::abort()).
-  [[nodiscard]] net::Awaitable<void> serve(net::StreamPtr stream, std::string client_address);
+  // Ended early by closing the stream (SessionSet::abort()). `first_request`: when the first byte of a request has to
+  // be there, if sooner than the settings say.
+  [[nodiscard]] net::Awaitable<void> serve(net::StreamPtr stream, message::Peer peer,
+                                           base::Deadline first_request = base::kNever);
 
   // Answers 503 and ends the connection: there are too many. Ends by itself within the linger time.
-  [[nodiscard]] net::Awaitable<void> turn_away(net::StreamPtr stream, std::string client_address);
+  [[nodiscard]] net::Awaitable<void> turn_away(net::StreamPtr stream, message::Peer peer);
+
+  // The newest one.
+  [[nodiscard]] const Plan& plan() const noexcept { return *context_.plan; }
 
   // Called on this worker when a backend could not be connected to, with its slot.
   void on_connect_failed(base::Callback<void(std::uint32_t)> call) noexcept { context_.on_connect_failed = call; }

@@ -2,16 +2,28 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "http1/settings.hpp"
 #include "proxy/service_state.hpp"
-#include "proxy/settings.hpp"
 #include "upstream/members.hpp"
 #include "upstream/pool.hpp"
 
 namespace lb::proxy {
+
+// Where the id of a request goes, if the client gave it none.
+enum class RequestIds : std::uint8_t { off, backend, both };
+
+// What holds for all services.
+struct Settings {
+  http1::Settings http;
+  std::size_t queue_max = 0;       // requests of one worker and service that wait for a backend with room
+  base::Duration queue_timeout{};  // how long one does
+  RequestIds request_ids = RequestIds::backend;
+};
 
 struct ServiceSettings {
   upstream::PoolSettings pool;

@@ -6,6 +6,7 @@ Verdict decide(const FailedAttempt& attempt) noexcept {
   if (!attempt.body_replayable) return Verdict::give_up;
   switch (attempt.at) {
     case FailedAt::nothing_sent:
+    case FailedAt::not_processed:
       return Verdict::again;
     case FailedAt::stale:
       // RFC 9112 section 9.3.1: a request that may have been seen is repeated only if that does no harm.

@@ -8,6 +8,7 @@ namespace lb::proxy {
 // How far an attempt came before it failed.
 enum class FailedAt : std::uint8_t {
   nothing_sent,    // name lookup, connect, or not one byte of the request written on a new connection
+  not_processed,   // the backend says that it has not looked at the request (RFC 9113 section 8.7)
   stale,           // on a reused idle connection, closed before any byte of an answer
   no_answer,       // after the request was written, before the first byte of the answer
   bad_answer,      // an answer that is not HTTP, or a head that broke off
@@ -22,6 +23,11 @@ struct FailedAttempt {
   bool request_written = false;  // at least one byte of it, on this attempt
   bool body_replayable = false;  // every byte that was taken from the client is still here
 };
+
+// Whether no backend has had any work with the attempt.
+[[nodiscard]] constexpr bool took_no_work(FailedAt at) noexcept {
+  return at == FailedAt::nothing_sent || at == FailedAt::not_processed;
+}
 
 enum class Verdict : std::uint8_t {
   give_up,

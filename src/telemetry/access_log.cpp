@@ -25,8 +25,8 @@ void AccessLog::add(const RequestRecord& record, base::WallTime now) {
   ++lines_;
   if (waiting_.size() >= base::kAccessLogBlockBytes) {
     hand_over();
-  } else if (!std::exchange(announced_, true) && on_waiting_ != nullptr) {
-    on_waiting_(on_waiting_context_);
+  } else if (!std::exchange(announced_, true) && on_waiting_) {
+    on_waiting_();
   }
 }
 

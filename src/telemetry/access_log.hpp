@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/callback.hpp"
 #include "base/clock.hpp"
 #include "telemetry/line_time.hpp"
 #include "telemetry/request_record.hpp"
@@ -24,10 +25,7 @@ class AccessLog {
 
   // Calls `call(context)` when lines begin to wait: somebody has to call flush() base::kAccessLogDelay later. Null: the
   // blocks are full before they go.
-  void on_waiting(void (*call)(void*) noexcept, void* context) noexcept {
-    on_waiting_ = call;
-    on_waiting_context_ = context;
-  }
+  void on_waiting(base::Callback<void()> call) noexcept { on_waiting_ = call; }
 
   // Lines go to another file, or to none, from now on; what waits goes to the file before, which is returned: whoever
   // lets go of a file last waits until it is written.
@@ -49,8 +47,7 @@ class AccessLog {
   std::string waiting_;
   std::size_t lines_ = 0;  // of it
   bool announced_ = false;
-  void (*on_waiting_)(void*) noexcept = nullptr;
-  void* on_waiting_context_ = nullptr;
+  base::Callback<void()> on_waiting_;
 };
 
 }  // namespace lb::telemetry

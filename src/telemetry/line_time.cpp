@@ -1,15 +1,11 @@
 #include "telemetry/line_time.hpp"
 
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 
-#include "base/rfc3339.hpp"
+#include "base/date_text.hpp"
 
 namespace lb::telemetry {
 namespace {
-
-constexpr std::size_t kCommonBytes = 26;
 
 // Time is cut, not rounded, before 1970 too.
 std::time_t seconds_of(base::WallTime time) noexcept {
@@ -22,23 +18,13 @@ unsigned milliseconds_of(base::WallTime time) noexcept {
 
 }  // namespace
 
-// Not strftime: the names must not follow the locale. The remainders only tell the compiler how wide it can get.
 std::string_view LineTime::common(base::WallTime time) noexcept {
   const std::time_t second = seconds_of(time);
   if (second != common_second_) {
-    static constexpr std::array<const char*, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    std::tm parts{};
-    ::localtime_r(&second, &parts);
-    const auto minutes = static_cast<unsigned>(std::labs(parts.tm_gmtoff) / 60);
-    std::snprintf(common_.data(), common_.size(), "%02u/%s/%04u:%02u:%02u:%02u %c%02u%02u",
-                  static_cast<unsigned>(parts.tm_mday) % 100U, kMonths[static_cast<std::size_t>(parts.tm_mon)],
-                  static_cast<unsigned>(parts.tm_year + 1900) % 10000U, static_cast<unsigned>(parts.tm_hour) % 100U,
-                  static_cast<unsigned>(parts.tm_min) % 100U, static_cast<unsigned>(parts.tm_sec) % 100U,
-                  parts.tm_gmtoff < 0 ? '-' : '+', minutes / 60 % 100U, minutes % 60);
+    base::write_common_log_date(second, common_);
     common_second_ = second;
   }
-  return {common_.data(), kCommonBytes};
+  return {common_.data(), common_.size()};
 }
 
 std::string_view LineTime::utc(base::WallTime time) {

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
 #include <ctime>
 #include <string>
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "base/date_text.hpp"
 
 namespace lb::telemetry {
 
@@ -22,7 +22,7 @@ class LineTime {
  private:
   std::time_t common_second_ = -1;
   std::time_t utc_second_ = -1;
-  std::array<char, 40> common_{};
+  std::array<char, base::kCommonLogDateBytes> common_{};
   std::string utc_;
 };
 

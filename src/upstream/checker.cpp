@@ -62,12 +62,7 @@ net::Awaitable<void> NetworkChecker::check_part(const Endpoint& endpoint, const 
   }
   result = {Verdict::passed, {}};
   if (http == nullptr) co_return;
-  http1::Settings settings;
-  const auto left = std::chrono::duration_cast<base::Duration>(deadline - wheel_.now());
-  settings.timeouts.write_idle = settings.timeouts.response_idle = std::max(left, base::kWheelTick);
-  settings.header_bytes = base::kCheckHeaderBytesMax;
-  settings.header_count = base::kCheckHeaderCountMax;
-  std::string reason = co_await check_http(std::move(*stream), blocks_, settings, *http, endpoint, deadline);
+  std::string reason = co_await check_http(std::move(*stream), blocks_, *http, endpoint, deadline);
   if (!reason.empty()) result = {Verdict::failed, std::move(reason)};
 }
 

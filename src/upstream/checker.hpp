@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "http1/settings.hpp"
 #include "net/block_pool.hpp"
 #include "upstream/resolver_cache.hpp"
 

@@ -25,7 +25,8 @@ class Pool {
  public:
   using Connection = http1::ClientConnection;
 
-  explicit Pool(net::DeadlineWheel& wheel) : wheel_(wheel), sweep_(wheel, &Pool::sweep_due, this) {}
+  explicit Pool(net::DeadlineWheel& wheel)
+      : wheel_(wheel), sweep_(wheel, net::DeadlineWheel::Fire::to<&Pool::sweep>(*this)) {}
 
   // The connection to the address that idled last, or none. The backend has neither closed it nor said anything on it,
   // as far as was looked. It may still be closed while the request is on its way.
@@ -63,8 +64,6 @@ class Pool {
 
   // A shelf for each address that has had a connection: nearly always one.
   std::vector<Idle>& idle_of(std::uint32_t slot, std::uint32_t address);
-
-  static void sweep_due(void* self) noexcept { static_cast<Pool*>(self)->sweep(); }
 
   // The oldest stand in front. One timer for all, armed while any idles, for when the first of them may be due.
   void sweep() noexcept;

@@ -26,7 +26,7 @@ class Probation {
 
   // The pool outlives it.
   Probation(net::DeadlineWheel& wheel, Pool& pool)
-      : wheel_(wheel), pool_(pool), due_(wheel, &Probation::end_due, this) {}
+      : wheel_(wheel), pool_(pool), due_(wheel, net::DeadlineWheel::Fire::to<&Probation::end_due>(*this)) {}
 
   // `keeper` keeps the endpoint. The connection's exchange has ended well, but for what may follow.
   void put(std::shared_ptr<const void> keeper, const Endpoint& endpoint, std::unique_ptr<Connection> connection,
@@ -56,8 +56,6 @@ class Probation {
   };
 
   Conduct& conduct_of(const Endpoint& endpoint);
-
-  static void end_due(void* self) noexcept { static_cast<Probation*>(self)->end_due(); }
 
   // All wait equally long: those in front came first.
   void end_due() noexcept;

@@ -96,7 +96,9 @@ bool find_in_files(const std::string& host, Answer& answer) {
 class Resolver::Lookup : public std::enable_shared_from_this<Lookup> {
  public:
   Lookup(Resolver& resolver, std::string host)
-      : resolver_(resolver), host_(std::move(host)), timer_(resolver.wheel_, &Lookup::on_time, this) {}
+      : resolver_(resolver),
+        host_(std::move(host)),
+        timer_(resolver.wheel_, net::DeadlineWheel::Fire::to<&Lookup::on_time>(*this)) {}
   ~Lookup();
   Lookup(const Lookup&) = delete;
   Lookup& operator=(const Lookup&) = delete;
@@ -131,7 +133,7 @@ class Resolver::Lookup : public std::enable_shared_from_this<Lookup> {
   static void on_result(void* query, int status, int timeouts, ares_addrinfo* result) noexcept;
   void end(Query& query, int status);
   static void on_socket(void* self, ares_socket_t descriptor, int readable, int writable) noexcept;
-  static void on_time(void* self) noexcept;
+  void on_time() noexcept;
   void process(ares_socket_t readable, ares_socket_t writable);
   void settle();
   static void wait_for_reading(const std::shared_ptr<Socket>& socket);
@@ -254,10 +256,9 @@ void Resolver::Lookup::on_socket(void* context, ares_socket_t descriptor, int re
   (*found)->wants_write = writable != 0;
 }
 
-void Resolver::Lookup::on_time(void* context) noexcept {
-  auto& self = *static_cast<Lookup*>(context);
-  if (self.resolver_.wheel_.now() >= self.latest_) return self.finish_soon();
-  self.process(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+void Resolver::Lookup::on_time() noexcept {
+  if (resolver_.wheel_.now() >= latest_) return finish_soon();
+  process(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
 void Resolver::Lookup::process(ares_socket_t readable, ares_socket_t writable) {

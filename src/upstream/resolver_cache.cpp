@@ -52,10 +52,9 @@ void ResolverCache::refresh(const std::shared_ptr<Endpoint>& endpoint) {
   ask(entry, *endpoint);
 }
 
-void ResolverCache::Entry::on_time(void* context) noexcept {
-  auto& self = *static_cast<Entry*>(context);
-  const auto endpoint = self.endpoint.lock();
-  if (endpoint && !endpoint->is_removed()) self.cache.ask(self, *endpoint);
+void ResolverCache::Entry::on_time() noexcept {
+  const auto its_endpoint = endpoint.lock();
+  if (its_endpoint && !its_endpoint->is_removed()) cache.ask(*this, *its_endpoint);
 }
 
 void ResolverCache::ask(Entry& entry, const Endpoint& endpoint) {

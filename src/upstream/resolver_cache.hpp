@@ -38,8 +38,10 @@ class ResolverCache {
  private:
   struct Entry {
     Entry(ResolverCache& its_cache, const std::shared_ptr<Endpoint>& whose)
-        : cache(its_cache), endpoint(whose), timer(its_cache.wheel_, &Entry::on_time, this) {}
-    static void on_time(void* self) noexcept;
+        : cache(its_cache),
+          endpoint(whose),
+          timer(its_cache.wheel_, net::DeadlineWheel::Fire::to<&Entry::on_time>(*this)) {}
+    void on_time() noexcept;
 
     ResolverCache& cache;
     std::weak_ptr<Endpoint> endpoint;                          // whose addresses these are: a slot is used again

@@ -109,6 +109,27 @@ TEST(AdminOperations, an_order_during_a_check_wins) {
   EXPECT_EQ(letters(balancer, 3), "aaa");
 }
 
+// Goal: what is new waits for its first check, and nobody else waits for that. Before: the next order stood in line
+// behind it, for up to a second each.
+TEST(AdminOperations, orders_do_not_wait_for_the_check_of_a_new_backend) {
+  ScriptedBackend a(always(ok("a")));
+  ScriptedBackend b(always(ok("b")));
+  BlackHole hole;
+  hole.swallow();
+  Balancer balancer({.backends = {&a, &b}, .toml = kQuiet, .admin = true});
+  std::atomic<bool> added{false};
+  std::thread add([&] {
+    EXPECT_EQ(admin_post(balancer, "/backends", by_url(hole.url())).status(), 201);
+    added = true;
+  });
+  EXPECT_TRUE(balancer.wait_for_log(hole.url() + " [added] (by the operator)")) << balancer.log();
+  EXPECT_EQ(admin_post(balancer, "/backends/remove", by_url(b.url())).status(), 200);
+  EXPECT_EQ(letters(balancer, 3), "aaa");
+  EXPECT_FALSE(added) << "it is being checked, and gets no requests meanwhile";
+  add.join();
+  EXPECT_EQ(letters(balancer, 3), "aaa") << "its check has failed";
+}
+
 // Goal: the check before the traffic decides alone, whatever health.fall says. Method: it was up when it was disabled,
 // and is gone when it is enabled.
 TEST(AdminOperations, one_that_is_enabled_has_to_pass_its_check) {

@@ -154,7 +154,7 @@ TEST(SplicedBody, a_head_is_not_held_back_for_bytes_that_are_not_there) {
 // Goal: splicing takes pipes while it lasts, and leaves both connections to be used again.
 TEST(SplicedBody, a_large_body_takes_a_pipe_that_goes_away) {
   ScriptedBackend backend(&answer_by_size);
-  Stalled stalled(backend, "", "/" + std::to_string(kLarge));
+  Stalled stalled(backend, "[pool]\nidle_timeout = \"1h\"\n", "/" + std::to_string(kLarge));
   Message answer = stalled.client.read_response();
   EXPECT_TRUE(answer.complete);
   EXPECT_TRUE(answer.body == pattern(kLarge));

@@ -236,7 +236,7 @@ void Simulation::act() {
 }
 
 void Simulation::serve(Client& client) {
-  stage_.world.tasks.spawn(handler_.serve(client.connect(), "192.0.2.1"));
+  stage_.world.tasks.spawn(handler_.serve(client.connect(), {"192.0.2.1"}));
 }
 
 bool Simulation::all_over() const {

@@ -84,7 +84,7 @@ struct Proxy {
   // A client's end of a new connection.
   MemoryStream& connect(MemoryStream::Options options = {}) {
     auto pair = MemoryStream::connected(world, base::Side::downstream, options);
-    world.tasks.spawn(handler.serve(std::move(pair.first), "192.0.2.1"));
+    world.tasks.spawn(handler.serve(std::move(pair.first), {"192.0.2.1"}));
     clients.push_back(std::move(pair.second));
     return *clients.back();
   }

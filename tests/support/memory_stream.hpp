@@ -217,8 +217,8 @@ class MemoryStream final : public net::Stream {
   enum class Stop : std::uint8_t { none, cancelled, expired };
 
   struct Direction {
-    Direction(MemoryStream& stream, net::DeadlineWheel::Entry::Fire fire)
-        : deadline(stream.wheel_, fire, &stream), event(stream.executor_) {}
+    Direction(MemoryStream& stream, net::DeadlineWheel::Fire fire)
+        : deadline(stream.wheel_, fire), event(stream.executor_) {}
     net::DeadlineWheel::Entry deadline;
     net::Event event;
     Stop stop = Stop::none;
@@ -265,15 +265,8 @@ class MemoryStream final : public net::Stream {
         options_(options),
         in_(std::move(in)),
         out_(std::move(out)),
-        read_(*this,
-              [](void* self) noexcept {
-                auto& stream = *static_cast<MemoryStream*>(self);
-                stream.stop(stream.read_, Stop::expired);
-              }),
-        write_(*this, [](void* self) noexcept {
-          auto& stream = *static_cast<MemoryStream*>(self);
-          stream.stop(stream.write_, Stop::expired);
-        }) {
+        read_(*this, net::DeadlineWheel::Fire::to<&MemoryStream::read_expired>(*this)),
+        write_(*this, net::DeadlineWheel::Fire::to<&MemoryStream::write_expired>(*this)) {
     in_->reader = this;
     out_->writer = this;
   }
@@ -354,6 +347,9 @@ class MemoryStream final : public net::Stream {
     direction.stop = why;
     direction.event.set();
   }
+
+  void read_expired() noexcept { stop(read_, Stop::expired); }
+  void write_expired() noexcept { stop(write_, Stop::expired); }
 
   void close_with(End how) noexcept {
     if (closed_) return;

@@ -18,17 +18,22 @@ using test::ManualClock;
 
 // An entry that notes when it fired.
 struct Alarm {
-  explicit Alarm(DeadlineWheel& wheel_of_it) : wheel(wheel_of_it), entry(wheel, &Alarm::fire, this) {}
-  static void fire(void* self) noexcept {
-    auto& alarm = *static_cast<Alarm*>(self);
-    ++alarm.count;
-    alarm.fired_at = alarm.wheel.now();
+  explicit Alarm(DeadlineWheel& wheel_of_it)
+      : wheel(wheel_of_it), entry(wheel, DeadlineWheel::Fire::to<&Alarm::fire>(*this)) {}
+  void fire() noexcept {
+    ++count;
+    fired_at = wheel.now();
   }
 
   DeadlineWheel& wheel;
   DeadlineWheel::Entry entry;
   int count = 0;
   base::TimePoint fired_at{};
+};
+
+struct Counter {
+  void count_one() noexcept { ++count; }
+  int count = 0;
 };
 
 class NetDeadlineWheel : public testing::Test {
@@ -185,12 +190,11 @@ TEST_F(NetDeadlineWheel, a_clock_that_stands_still_fires_nothing) {
 }
 
 struct Mischief {
-  explicit Mischief(DeadlineWheel& wheel) : entry(wheel, &Mischief::fire, this) {}
-  static void fire(void* self) noexcept {
-    auto& mischief = *static_cast<Mischief*>(self);
-    ++mischief.count;
-    mischief.victims.clear();
-    if (mischief.rearm_for) mischief.entry.arm(*mischief.rearm_for);
+  explicit Mischief(DeadlineWheel& wheel) : entry(wheel, DeadlineWheel::Fire::to<&Mischief::fire>(*this)) {}
+  void fire() noexcept {
+    ++count;
+    victims.clear();
+    if (rearm_for) entry.arm(*rearm_for);
   }
 
   DeadlineWheel::Entry entry;
@@ -219,9 +223,10 @@ TEST_F(NetDeadlineWheel, a_fired_function_may_destroy_other_entries) {
 }
 
 struct SelfDestroying {
-  static void fire(void* self) noexcept { static_cast<std::unique_ptr<SelfDestroying>*>(self)->reset(); }
-  SelfDestroying(DeadlineWheel& wheel, std::unique_ptr<SelfDestroying>& owner)
-      : entry(wheel, &SelfDestroying::fire, &owner) {}
+  void fire() noexcept { owner.reset(); }
+  SelfDestroying(DeadlineWheel& wheel, std::unique_ptr<SelfDestroying>& its_owner)
+      : owner(its_owner), entry(wheel, DeadlineWheel::Fire::to<&SelfDestroying::fire>(*this)) {}
+  std::unique_ptr<SelfDestroying>& owner;
   DeadlineWheel::Entry entry;
 };
 
@@ -248,28 +253,28 @@ TEST_F(NetDeadlineWheel, a_fired_function_may_arm_its_entry_again_even_for_the_p
 
 // Goal: an owner that sleeps until next_look() misses nothing, and sleeps on where nothing has become more urgent.
 TEST_F(NetDeadlineWheel, the_owner_is_woken_by_what_is_earlier_than_it_knew) {
-  int woken = 0;
-  wheel.on_earlier([](void* count) noexcept { ++*static_cast<int*>(count); }, &woken);
+  Counter woken;
+  wheel.on_earlier(DeadlineWheel::Fire::to<&Counter::count_one>(woken));
   Alarm first(wheel);
   Alarm second(wheel);
   first.entry.arm(base::kNever);
-  EXPECT_EQ(woken, 0);
+  EXPECT_EQ(woken.count, 0);
   EXPECT_EQ(wheel.next_look(), base::kNever);
   first.entry.arm(wheel.after(Duration(500)));
-  EXPECT_EQ(woken, 1);
+  EXPECT_EQ(woken.count, 1);
   const base::Deadline look = wheel.next_look();
   EXPECT_GT(look, wheel.after(Duration(490)));
   EXPECT_LE(look, wheel.after(Duration(510)));
   second.entry.arm(wheel.after(Duration(900)));
-  EXPECT_EQ(woken, 1);
+  EXPECT_EQ(woken.count, 1);
   second.entry.arm(wheel.after(Duration(20)));
-  EXPECT_EQ(woken, 2);
+  EXPECT_EQ(woken.count, 2);
   EXPECT_LE(wheel.next_look(), wheel.after(Duration(30)));
   pass(Duration(600));
   EXPECT_TRUE(wheel.empty());
   EXPECT_EQ(wheel.next_look(), base::kNever);
   second.entry.arm(wheel.after(Duration(10)));
-  EXPECT_EQ(woken, 3);
+  EXPECT_EQ(woken.count, 3);
 }
 
 // Goal: whatever happens, the same rule holds. Method: a fixed pseudo-random run of arming, disarming and irregular

@@ -40,6 +40,8 @@ TEST(ProxyErrorResponse, every_error_has_its_status) {
            {Side::upstream, ErrorKind::connect_timeout, 502, "connection_timeout"},
            {Side::upstream, ErrorKind::closed, 502, "connection_terminated"},
            {Side::upstream, ErrorKind::reset, 502, "connection_terminated"},
+           {Side::upstream, ErrorKind::truncated, 502, "connection_terminated"},
+           {Side::upstream, ErrorKind::not_processed, 502, "connection_terminated"},
            {Side::upstream, ErrorKind::header_too_large, 502, "http_response_header_section_size"},
            {Side::upstream, ErrorKind::malformed, 502, "http_protocol_error"},
            {Side::upstream, ErrorKind::unsupported_version, 502, "http_protocol_error"},

@@ -22,6 +22,7 @@ struct Row {
 TEST(ProxyRetryPolicy, every_cell_of_the_table) {
   for (const Row& row : std::vector<Row>{
            {FailedAt::nothing_sent, false, kAgain, kAgain},
+           {FailedAt::not_processed, true, kAgain, kAgain},
            {FailedAt::stale, false, kFree, kFree},
            {FailedAt::stale, true, kNo, kFree},
            {FailedAt::no_answer, true, kNo, kAgain},
@@ -37,8 +38,8 @@ TEST(ProxyRetryPolicy, every_cell_of_the_table) {
 }
 
 TEST(ProxyRetryPolicy, a_body_that_is_not_kept_is_never_sent_again) {
-  for (const FailedAt at : {FailedAt::nothing_sent, FailedAt::stale, FailedAt::no_answer, FailedAt::bad_answer,
-                            FailedAt::answer_timeout, FailedAt::answer_started}) {
+  for (const FailedAt at : {FailedAt::nothing_sent, FailedAt::not_processed, FailedAt::stale, FailedAt::no_answer,
+                            FailedAt::bad_answer, FailedAt::answer_timeout, FailedAt::answer_started}) {
     for (const bool idempotent : {false, true}) {
       for (const bool written : {false, true}) EXPECT_EQ(decide({at, idempotent, written, false}), kNo);
     }

@@ -59,18 +59,21 @@ class TelemetryAccessLog : public testing::Test {
 // Goal: lines wait for company, but somebody is told to fetch them, once. Method: the file ends without a flush, then
 // after one.
 TEST_F(TelemetryAccessLog, lines_wait_until_they_are_fetched) {
-  int told = 0;
+  struct Counter {
+    void count_one() noexcept { ++count; }
+    int count = 0;
+  } told;
   AccessLog log;
-  log.on_waiting([](void* count) noexcept { ++*static_cast<int*>(count); }, &told);
+  log.on_waiting(base::Callback<void()>::to<&Counter::count_one>(told));
   const AccessLog::FilePtr file = open("log");
   EXPECT_EQ(log.change(AccessLogFormat::text, file), nullptr);
   log.add(record("GET /1 HTTP/1.1"), clock_.wall_now());
   log.add(record("GET /2 HTTP/1.1"), clock_.wall_now());
-  EXPECT_EQ(told, 1);
+  EXPECT_EQ(told.count, 1);
   log.flush();
   log.flush();
   log.add(record("GET /3 HTTP/1.1"), clock_.wall_now());
-  EXPECT_EQ(told, 2);
+  EXPECT_EQ(told.count, 2);
   file->finish();
   const std::string text = text_of("log");
   EXPECT_NE(text.find("GET /1"), std::string::npos);

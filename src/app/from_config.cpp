@@ -1,4 +1,4 @@
-#include "app/settings.hpp"
+#include "app/from_config.hpp"
 
 #include "config/status_ranges.hpp"
 

@@ -1,4 +1,4 @@
-#include "base/rfc3339.hpp"
+#include "base/date_text.hpp"
 
 #include <gtest/gtest.h>
 

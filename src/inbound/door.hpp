@@ -1,0 +1,52 @@
+// The way of a client connection from accept() to the protocol that it speaks.
+#pragma once
+
+#include <vector>
+
+#include "inbound/admissions.hpp"
+#include "message/incoming.hpp"
+#include "net/acceptor.hpp"
+#include "net/pause.hpp"
+#include "net/worker.hpp"
+#include "proxy/handler.hpp"
+#include "telemetry/recorder.hpp"
+
+namespace lb::inbound {
+
+// One worker's. Each connection passes, in this order: the limit of connections, who its client is, and the front of
+// its protocol; all of it as a session that stopping can reach, and within one deadline. What a listener may want
+// besides (a PROXY header, TLS, the choice of a protocol) are further steps of welcome().
+class Door {
+ public:
+  // Those of all workers: complete before any of them runs.
+  using Doors = std::vector<Door*>;
+
+  // All of these outlive it.
+  Door(net::Worker& worker, proxy::Handler& handler, telemetry::Recorder& recorder, Admissions& admissions,
+       const Doors& all)
+      : worker_(worker), handler_(handler), recorder_(recorder), admissions_(admissions), all_(all) {}
+
+  // Whether one more may come in, be it to be turned away.
+  [[nodiscard]] bool has_room() const noexcept { return admissions_.has_room(); }
+  // Serves the connection, as a task of the worker.
+  void receive(net::StreamPtr stream, const net::Tcp::endpoint& from);
+
+ private:
+  // Touched on the thread that waits alone; one that comes too late finds nobody.
+  struct Answer {
+    net::Pause* awaited;
+    bool room = false;
+  };
+
+  net::Awaitable<void> welcome(net::StreamPtr stream, message::Peer peer, bool admitted);
+  net::Awaitable<bool> others_make_room();
+  net::Awaitable<bool> makes_room(Door& other, net::Pause& arrived, base::Deadline deadline);
+
+  net::Worker& worker_;
+  proxy::Handler& handler_;
+  telemetry::Recorder& recorder_;
+  Admissions& admissions_;
+  const Doors& all_;
+};
+
+}  // namespace lb::inbound
