@@ -70,8 +70,8 @@ struct NewBackend {
   std::int64_t connections_max = 0;
 };
 
-// Everything on the control thread. Operations may be asked for at any time; those that change the configuration wait
-// for each other. They name backends as users do: "http://host:port" or "host:port".
+// Everything on the control thread. Operations may be asked for at any time, and take effect at once; what they
+// return may wait for checks. They name backends as users do: "http://host:port" or "host:port".
 class Control {
  public:
   Control() = default;
@@ -80,8 +80,8 @@ class Control {
   virtual ~Control() = default;
 
   [[nodiscard]] virtual Snapshot snapshot() const = 0;
-  // One that somebody still reads and that is not older than kSnapshotAge, or a new one: however many read slowly, only
-  // so many are kept.
+  // A shared one, if a reader still holds it and it is younger than kSnapshotAge; else a new one. So slow readers keep
+  // only a few alive.
   [[nodiscard]] std::shared_ptr<const Snapshot> shared_snapshot();
   // Why no traffic should be sent here; empty: it may be.
   [[nodiscard]] virtual std::string not_ready() const = 0;

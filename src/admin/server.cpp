@@ -5,6 +5,7 @@
 
 #include "admin/limits.hpp"
 #include "base/log.hpp"
+#include "net/address_text.hpp"
 
 namespace lb::admin {
 
@@ -27,9 +28,7 @@ std::string Server::listen(const std::string& address, std::uint16_t port) {
       [this] { return connections_ < 2 * base::kAdminConnectionsMax; },
       [this](net::StreamPtr stream, const net::Tcp::endpoint&) { worker_.tasks().spawn(serve(std::move(stream))); });
   listener_->start();
-  const std::string host = local.address().to_string();
-  base::log(base::LogLevel::info, "admin interface on http://" + (local.address().is_v6() ? "[" + host + "]" : host) +
-                                      ":" + std::to_string(local.port()));
+  base::log(base::LogLevel::info, "admin interface on http://" + net::to_text(local));
   return {};
 }
 
@@ -65,17 +64,18 @@ bool Server::give_up_one_that_waits() noexcept {
 }
 
 // NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments
-net::Awaitable<std::string> Server::listen_when_free(std::string address, std::uint16_t port, base::Duration patience) {
+net::Awaitable<std::string> Server::listen_when_free(std::string address, std::uint16_t port, base::Duration patience,
+                                                     std::function<bool()> wanted) {
   constexpr base::Duration kBetweenTries{100};
   const base::Deadline deadline = worker_.wheel().after(patience);
   net::Pause pause(worker_.executor(), worker_.wheel());
   std::string problem;
-  while (!stopped_) {
+  while (!stopped_ && wanted()) {
     problem = listen(address, port);
     if (problem.empty() || worker_.wheel().now() >= deadline) break;
     co_await pause.until(worker_.wheel().after(kBetweenTries));
   }
-  co_return stopped_ ? std::string() : problem;
+  co_return problem;
 }
 
 void Server::stop_listening() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -33,9 +34,9 @@ class Server {
   void set_token(std::string token);
 
   // The same, for as long as somebody else has the port: a predecessor gives it up as soon as it knows, which may take
-  // a moment. Ended by stop_listening(), with no problem.
+  // a moment. Ends with no problem when it is not wanted any more.
   [[nodiscard]] net::Awaitable<std::string> listen_when_free(std::string address, std::uint16_t port,
-                                                             base::Duration patience);
+                                                             base::Duration patience, std::function<bool()> wanted);
 
   // Gives the port up, and takes none from now on; connections go on.
   void stop_listening();

@@ -29,8 +29,8 @@ bool was_met(const telemetry::RequestRecord& record, std::string_view backend) {
          std::any_of(record.passed.begin(), record.passed.end(), is_it);
 }
 
-// Why it would not have got a request that began then, as far as its present state tells, which knows since when it is
-// what it is.
+// Why the endpoint would not have got a request that began then, as far as its present state, with the time of its last
+// change, tells.
 std::optional<telemetry::PassedOver> out_since(const upstream::Endpoint& endpoint, base::WallTime then) {
   if (endpoint.last_order().at <= then) {
     if (endpoint.is_disabled()) return telemetry::PassedOver::disabled;

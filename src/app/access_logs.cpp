@@ -27,7 +27,7 @@ std::string AccessLogs::configure(const config::Config& config) {
   const auto format = format_ == "json" ? telemetry::AccessLogFormat::json : telemetry::AccessLogFormat::text;
   workers_.post_each([&control = control_, format, file](WorkerUnit& unit) {
     auto before = unit.recorder().access_log().change(format, file);
-    // Whoever is the last to let go of a file waits until it is written: that is not for a worker.
+    // To let go of the last reference to a file waits until it is written: that is not for a worker.
     control.post([before = std::move(before)] {});
   });
   return {};

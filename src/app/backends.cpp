@@ -36,6 +36,8 @@ Backends::Change Backends::configure(const config::Config& config) {
   std::vector<upstream::HealthMonitor::Watch> watched;
   for (const auto& endpoint : cluster_.endpoints()) watched.push_back({endpoint, health_settings_});
   monitor_.watch(watched);
+  // What is being checked since an earlier change takes over if that change's other backends are gone now.
+  if (change.added.empty() && cluster_.awaits_all()) cluster_.admit(cluster_.endpoints());
   publish();
   return {std::move(change.added), change.removed};
 }
@@ -44,6 +46,7 @@ Backends::Change Backends::configure(const config::Config& config) {
 net::Awaitable<void> Backends::check_and_admit(std::vector<upstream::EndpointPtr> added) {
   if (added.empty()) co_return;
   co_await monitor_.check_now(added, std::min(base::kFirstRoundTime, check_timeout()));
+  monitor_.reconsider();  // those that failed are due sooner
   cluster_.admit(added);
   publish();
 }
@@ -56,6 +59,27 @@ void Backends::publish() {
   plan->services.push_back({"default", service_settings_, members, state_});
   plan_ = std::move(plan);
   workers_.post_each([plan = plan_](WorkerUnit& unit) { unit.set_plan(plan); });
+}
+
+const upstream::Endpoint& Backends::next() const noexcept {
+  const upstream::Members& members = *cluster_.members();
+  return members[members.next()];
+}
+
+void Backends::continue_at(const upstream::Endpoint& endpoint) noexcept {
+  const auto& endpoints = cluster_.members()->endpoints();
+  const auto found = std::ranges::find(endpoints, &endpoint, &upstream::EndpointPtr::get);
+  if (found == endpoints.end()) return;
+  cluster_.members()->continue_at(static_cast<std::uint32_t>(found - endpoints.begin()));
+}
+
+// NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments
+net::Awaitable<void> Backends::check(std::vector<upstream::EndpointPtr> endpoints) {
+  co_await monitor_.check_now(std::move(endpoints), check_timeout());
+}
+
+void Backends::drop_idle(const upstream::EndpointPtr& endpoint) const {
+  workers_.post_each([endpoint](WorkerUnit& unit) { unit.drop_idle(*endpoint); });
 }
 
 void Backends::begin_to_watch() {

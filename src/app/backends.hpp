@@ -29,14 +29,16 @@ class Backends {
   // The configuration was checked. Both outlive it.
   Backends(net::Worker& control, Workers& workers, const config::Config& config);
 
-  // What the configuration says holds from now on; what is new in it gets no requests before admit(). If all is new,
-  // the workers go on with what they have until then.
+  // What the configuration says holds from now on; what is new in it gets no requests before check_and_admit(). If all
+  // is new, the workers go on with what they have until then.
   Change configure(const config::Config& config);
-  // Looks them up and checks them for a while, and gives them requests then, whatever came of it.
+  // Looks these up and checks them for a while, and gives them requests then, whatever came of it.
   [[nodiscard]] net::Awaitable<void> check_and_admit(std::vector<upstream::EndpointPtr> added);
 
   // Checks each when it is due, from now on.
   void begin_to_watch();
+  // The server stops: nothing is looked up or checked again because of what requests or lookups say.
+  void stop_following() noexcept { watching_ = false; }
   // Checks end as soon as they can.
   void stop();
   // Lookups do not keep the event loop from ending any more.
@@ -44,12 +46,22 @@ class Backends {
 
   [[nodiscard]] const proxy::PlanPtr& plan() const noexcept { return plan_; }
   [[nodiscard]] upstream::HealthRecorder& health() noexcept { return health_; }
-  [[nodiscard]] upstream::HealthMonitor& monitor() noexcept { return monitor_; }
-  [[nodiscard]] upstream::Cluster& cluster() noexcept { return cluster_; }
-  [[nodiscard]] const upstream::Cluster& cluster() const noexcept { return cluster_; }
-  // All of them, in the order of the configuration.
+  // All of them, each at the place that it has in the configuration.
   [[nodiscard]] const std::vector<upstream::EndpointPtr>& all() const noexcept { return cluster_.endpoints(); }
-  [[nodiscard]] base::Duration check_timeout() const noexcept { return health_settings_->timeout; }
+  // Whose turn it is, and from now on.
+  [[nodiscard]] const upstream::Endpoint& next() const noexcept;
+  void continue_at(const upstream::Endpoint& endpoint) noexcept;
+
+  // Checks these at once, within the time that a check may take.
+  [[nodiscard]] net::Awaitable<void> check(std::vector<upstream::EndpointPtr> endpoints);
+  // When the endpoint is checked next; see HealthMonitor.
+  [[nodiscard]] base::Deadline next_check(const upstream::Endpoint& endpoint) const noexcept {
+    return monitor_.next_check(endpoint);
+  }
+  // What was ordered or learned of some of them changes when they are to be checked.
+  void reconsider_checks() { monitor_.reconsider(); }
+  // Closes the idle connections to the endpoint.
+  void drop_idle(const upstream::EndpointPtr& endpoint) const;
 
   // A worker could not connect to the endpoint in this slot, which may have moved. Any thread.
   void note_connect_failed(std::uint32_t slot) noexcept;
@@ -58,6 +70,7 @@ class Backends {
   void publish();
   void publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
   void refresh_address(std::uint32_t slot);
+  [[nodiscard]] base::Duration check_timeout() const noexcept { return health_settings_->timeout; }
 
   net::Worker& control_;
   Workers& workers_;

@@ -33,8 +33,7 @@ void keep_fixed_keys(const config::Config& before, config::Config& now) {
   now.server.threads = before.server.threads;
   now.admin.address = before.admin.address;
   now.admin.port = before.admin.port;
-  // The new file may be right to have no token, or a short one, for the address that it names; the one that is open is
-  // another.
+  // The new file may name another address, for which no token or a short one is enough; the address in use stays.
   if (now.admin.port != 0 && !config::is_enough_for(now.admin.address, now.admin.token)) {
     base::log(LogLevel::warning, "admin.token stays as it was: " + now.admin.address + " is not loopback");
     now.admin.token = before.admin.token;
@@ -79,9 +78,7 @@ Configuration::Configuration(config::Config config, ReadAgain read_again, net::W
       control_(control),
       backends_(backends),
       access_logs_(access_logs),
-      in_force_(std::move(in_force)) {
-  in_force_(config_);
-}
+      in_force_(std::move(in_force)) {}
 
 void Configuration::begin() {
   serving_ = true;
@@ -106,10 +103,11 @@ net::Awaitable<void> Configuration::reload() {
 net::Awaitable<admin::ReloadRecord> Configuration::read_again() {
   notify_reloading();
   ++under_way_;
+  const std::uint64_t number = ++begun_;
   auto loaded = read_again_();
   admin::ReloadRecord record{.at = base::system_clock().wall_now(), .ok = bool(loaded)};
   if (loaded) {
-    record = co_await put_in_force(std::move(loaded).value(), std::move(record));
+    record = co_await put_in_force(std::move(loaded).value(), std::move(record), number);
   } else {
     for (const config::ConfigError& error : loaded.errors()) base::log(LogLevel::error, config::render(error));
     base::log(LogLevel::error, "the configuration was refused; the one in force stays");
@@ -118,14 +116,17 @@ net::Awaitable<admin::ReloadRecord> Configuration::read_again() {
     if (others > 0) record.message += "; and " + counted(others, "other mistake");
     ++reloads_.failures;
   }
-  // One that was asked for later may have been reported already.
-  if (!reloads_.last || reloads_.last->at <= record.at) reloads_.last = record;
+  if (number > last_reported_) {
+    last_reported_ = number;
+    reloads_.last = record;
+  }
   if (--under_way_ == 0 && !stopped_) notify_supervisor("READY=1");
   co_return record;
 }
 
 // NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments
-net::Awaitable<admin::ReloadRecord> Configuration::put_in_force(config::Config config, admin::ReloadRecord record) {
+net::Awaitable<admin::ReloadRecord> Configuration::put_in_force(config::Config config, admin::ReloadRecord record,
+                                                                std::uint64_t number) {
   for (const std::string& line : undone_by_reading(file_backends_, config_.backends, config.backends)) {
     base::log(LogLevel::info, line);
   }
@@ -139,7 +140,10 @@ net::Awaitable<admin::ReloadRecord> Configuration::put_in_force(config::Config c
   }
   log_administration();
   ++reloads_.successes;
-  reloads_.last_success = record.at;
+  if (number > last_succeeded_) {
+    last_succeeded_ = number;
+    reloads_.last_success = record.at;
+  }
   co_return record;
 }
 

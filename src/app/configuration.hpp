@@ -34,10 +34,11 @@ class Configuration {
     std::uint64_t successes = 0;
     std::uint64_t failures = 0;
     std::optional<admin::ReloadRecord> last;
-    std::optional<base::WallTime> last_success;
+    std::optional<base::WallTime> last_success;  // of what is in force
   };
 
-  // `in_force` is called when another one is. `read_again`: null where there is no file. The others outlive it.
+  // `in_force` is called when another one is, and not for this one. `read_again`: null where there is no file. The
+  // others outlive it.
   Configuration(config::Config config, ReadAgain read_again, net::Worker& control, Backends& backends,
                 AccessLogs& access_logs, std::function<void(const config::Config&)> in_force);
 
@@ -63,7 +64,8 @@ class Configuration {
 
  private:
   net::Awaitable<void> reload();
-  net::Awaitable<admin::ReloadRecord> put_in_force(config::Config config, admin::ReloadRecord record);
+  net::Awaitable<admin::ReloadRecord> put_in_force(config::Config config, admin::ReloadRecord record,
+                                                   std::uint64_t number);
 
   config::Config config_;
   std::vector<config::Backend> file_backends_;
@@ -77,6 +79,10 @@ class Configuration {
   bool stopped_ = false;
   bool reload_asked_ = false;  // before it served
   unsigned under_way_ = 0;     // readings that are not reported yet
+  // Of readings, in their order: one may be reported after one that was begun later.
+  std::uint64_t begun_ = 0;
+  std::uint64_t last_reported_ = 0;
+  std::uint64_t last_succeeded_ = 0;
 };
 
 }  // namespace lb::app

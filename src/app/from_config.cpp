@@ -11,10 +11,10 @@ proxy::Settings make_proxy_settings(const config::Config& config) {
                             .body_idle = from.body_idle,
                             .write_idle = from.write_idle,
                             .keep_alive_idle = from.keep_alive_idle,
-                            .connect = from.connect,
-                            .first_response_byte = from.first_response_byte,
-                            .response_idle = from.response_idle,
-                            .tunnel_idle = from.tunnel_idle};
+                            .response_idle = from.response_idle};
+  settings.connect_timeout = from.connect;
+  settings.first_response_byte_timeout = from.first_response_byte;
+  settings.tunnel_idle_timeout = from.tunnel_idle;
   settings.http.header_bytes = config.server.limits.header_bytes;
   settings.http.header_count = config.server.limits.header_count;
   settings.http.body_bytes = config.server.limits.body_bytes;

@@ -39,7 +39,7 @@ admin::BackendSnapshot Operator::snapshot_of(std::size_t index) const {
   out.endpoint = endpoint;
   out.weight = backend.weight;
   out.connections_max = backend.connections_max;
-  const base::Deadline due = backends_.monitor().next_check(*endpoint);
+  const base::Deadline due = backends_.next_check(*endpoint);
   if (due != base::kNever && state_.serving) {
     const auto left = due - control_.wheel().now();
     out.next_check = base::system_clock().wall_now() + std::chrono::duration_cast<base::WallTime::duration>(left);
@@ -132,13 +132,13 @@ net::Awaitable<Outcome> Operator::administer(std::string url, Administration wan
 
 net::Awaitable<void> Operator::check_before_traffic(const std::shared_ptr<upstream::Endpoint>& endpoint) {
   std::vector<std::shared_ptr<upstream::Endpoint>> one{endpoint};
-  co_await backends_.monitor().check_now(std::move(one), backends_.check_timeout());
-  backends_.monitor().reconsider();  // it is checked again from now on
+  co_await backends_.check(std::move(one));
+  backends_.reconsider_checks();  // it is checked again from now on
 }
 
 void Operator::disable(const std::shared_ptr<upstream::Endpoint>& endpoint) {
-  backends_.monitor().reconsider();
-  workers_.post_each([endpoint](WorkerUnit& unit) { unit.drop_idle(*endpoint); });
+  backends_.reconsider_checks();
+  backends_.drop_idle(endpoint);
 }
 
 net::Awaitable<Outcome> Operator::add(admin::NewBackend backend) {
@@ -216,7 +216,7 @@ net::Awaitable<Outcome> Operator::check(std::string url) {
   if (endpoints.empty() && !name.empty()) {
     co_return Outcome{.status = 409, .text = name + " is disabled, and not checked until it is enabled"};
   }
-  co_await backends_.monitor().check_now(std::move(endpoints), backends_.check_timeout());
+  co_await backends_.check(std::move(endpoints));
   co_return Outcome{.text = "checked", .url = name};
 }
 

@@ -18,7 +18,7 @@ namespace lb::app {
 // Control thread.
 class Operator final : public admin::Control {
  public:
-  // All of these outlive it.
+  // All of these live as long as it is asked anything.
   Operator(net::Worker& control, const ServerState& state, const Workers& workers, inbound::Admissions& admissions,
            Backends& backends, Configuration& configuration, const AccessLogs& access_logs)
       : control_(control),

@@ -8,6 +8,7 @@
 #include "app/succession.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
+#include "net/address_text.hpp"
 
 namespace lb::app {
 
@@ -32,6 +33,7 @@ Server::Server(config::Config config, Options options)
       take_over_(options.take_over),
       signals_(control_.executor()),
       stop_wait_(control_.executor(), control_.wheel()) {
+  in_force(this->config());
   workers_.make(backends_.plan(), backends_.health(),
                 WorkerUnit::OnConnectFailed::to<&Backends::note_connect_failed>(backends_));
   for (const auto& unit : workers_.units()) {
@@ -72,7 +74,7 @@ net::Awaitable<void> Server::supervise() {
   problem_ = access_logs_.configure(config());
   if (problem_.empty()) {
     co_await backends_.check_and_admit(backends_.all());
-    backends_.monitor().reconsider();
+    backends_.reconsider_checks();
   }
   const bool open = problem_.empty() && !state_.stopping && co_await open_listeners();
   if (open) {
@@ -80,7 +82,7 @@ net::Awaitable<void> Server::supervise() {
     control_.tasks().spawn(begin_to_serve());
     while (!state_.stopping) co_await stop_wait_.until(base::kNever);
     notify_supervisor("STOPPING=1");
-    // What ends now is nothing to take over any more, and whoever starts meanwhile may offer its own.
+    // From here on the listeners are offered to no successor, and the name is free for a process that starts meanwhile.
     successor_.stop();
     co_await shut_down();
     backends_.stop();
@@ -114,8 +116,10 @@ net::Awaitable<void> Server::begin_to_serve() {
 // After a take-over.
 net::Awaitable<void> Server::open_admin_later() {
   const config::Admin& wanted = config().admin;
-  const std::string problem = co_await admin_.listen_when_free(wanted.address, wanted.port, base::kAdminPortWait);
-  if (!problem.empty()) base::log(LogLevel::error, problem + "; serving without it");
+  const auto goes_on = [this] { return !state_.stopping; };
+  const std::string problem =
+      co_await admin_.listen_when_free(wanted.address, wanted.port, base::kAdminPortWait, goes_on);
+  if (!problem.empty() && !state_.stopping) base::log(LogLevel::error, problem + "; serving without it");
 }
 
 void Server::abandon_checks() {
@@ -157,7 +161,7 @@ net::Awaitable<bool> Server::open_listeners() {
 
 void Server::listen_on(net::ListenSockets& sockets) {
   port_ = sockets.local().port();
-  state_.listening = printable(sockets.local());
+  state_.listening = net::to_text(sockets.local());
   listening_ = workers_.listen(sockets);
   base::log(LogLevel::info, "load-balancer " LB_VERSION " listening on " + state_.listening + ", " +
                                 counted(workers_.size(), "worker") + ", " + counted(backends_.all().size(), "backend"));
@@ -191,6 +195,7 @@ void Server::begin_to_stop() {
   stop_wait_.wake();
   predecessor_.stop();
   configuration_.stop();
+  backends_.stop_following();
   if (std::exchange(state_.stopping, true)) return;
   base::log(LogLevel::info, "stopping: requests in flight have " + std::to_string(config().shutdown_grace.count()) +
                                 " ms to end; a second signal ends them now");

@@ -4,8 +4,8 @@
 
 #include <boost/asio/ip/address.hpp>
 
-#include "app/format.hpp"
 #include "http1/ask.hpp"
+#include "net/address_text.hpp"
 #include "net/connector.hpp"
 #include "net/worker.hpp"
 
@@ -42,10 +42,8 @@ class StatusClient {
   net::Awaitable<void> ask() {
     const base::Deadline deadline = worker_.wheel().after(kPatience);
     net::TcpConnector connector(worker_.executor(), worker_.wheel());
-    net::Addresses addresses;
-    addresses.push_back(endpoint_);
-    auto stream = co_await net::connect_in_turn(connector, std::move(addresses), deadline);
-    const std::string where = "http://" + printable(endpoint_);
+    auto stream = co_await connector.connect(endpoint_, deadline);
+    const std::string where = "http://" + net::to_text(endpoint_);
     if (!stream) {
       answer_.problem = "nobody answers at " + where + " (" + std::string(stream.error().detail) +
                         "); is a balancer running, with [admin] port = " + std::to_string(endpoint_.port()) +
@@ -61,7 +59,7 @@ class StatusClient {
   }
 
   [[nodiscard]] std::string request() const {
-    std::string text = "GET /status HTTP/1.1\r\nHost: " + printable(endpoint_) + "\r\nConnection: close\r\n";
+    std::string text = "GET /status HTTP/1.1\r\nHost: " + net::to_text(endpoint_) + "\r\nConnection: close\r\n";
     if (!token_.empty()) text += "Authorization: Bearer " + token_ + "\r\n";
     return text + "\r\n";
   }

@@ -10,10 +10,9 @@
 namespace lb::app {
 
 std::string what_is_left(const Configuration& configuration, const Backends& backends) {
-  const upstream::MembersPtr& members = backends.cluster().members();
   const std::vector<config::Backend>& in_file = configuration.backends_of_file();
   Inheritance left;
-  left.next = (*members)[members->next()].url();
+  left.next = backends.next().url();
   for (std::size_t i = 0; i < backends.all().size(); ++i) {
     const upstream::Endpoint& endpoint = *backends.all()[i];
     const config::Backend& backend = configuration.now().backends[i];
@@ -28,21 +27,21 @@ std::string what_is_left(const Configuration& configuration, const Backends& bac
   return write(left);
 }
 
-// Our first checks are newer than the predecessor's; but what requests
-// have found out there, checks do not see: such a one comes back by the next check, as it would have there.
+// Our first checks are newer than the predecessor's health; but what its requests have found out, checks do not see: a
+// backend that they marked down comes back by the next check, as it would have there.
 // NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments
 net::Awaitable<void> inherit(Configuration& configuration, Backends& backends, std::string text) {
   const Inheritance left = read_inheritance(text);
   const auto weight_max = static_cast<unsigned>(config::find_key("backends.weight")->max);
   config::Config weighted = configuration.now();
   bool is_weighted = false;
-  std::uint32_t next = 0;
+  const upstream::Endpoint* next = backends.all().front().get();
   for (const Inheritance::Backend& one : left.backends) {
     const auto found = std::ranges::find(weighted.backends, one.url, &config::Backend::url);
     if (found == weighted.backends.end()) continue;
     const auto index = static_cast<std::uint32_t>(found - weighted.backends.begin());
     upstream::Endpoint& endpoint = *backends.all()[index];
-    if (one.url == left.next) next = index;
+    if (one.url == left.next) next = &endpoint;
     if (one.failed) backends.health().inherit_down(endpoint, one.reason);
     if (one.administration != upstream::Administration::active) {
       endpoint.note_order(one.administration, base::system_clock().wall_now());
@@ -56,8 +55,8 @@ net::Awaitable<void> inherit(Configuration& configuration, Backends& backends, s
               one.url + " keeps the weight " + std::to_string(one.weight) + ", as the operator has ordered");
   }
   if (is_weighted) static_cast<void>(co_await configuration.apply(std::move(weighted)));
-  backends.cluster().members()->continue_at(next);
-  backends.monitor().reconsider();
+  backends.continue_at(*next);
+  backends.reconsider_checks();
   configuration.log_administration();
 }
 

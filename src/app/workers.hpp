@@ -22,7 +22,7 @@ class Workers {
   explicit Workers(const config::Config& config);
 
   // Makes them, with io_uring where the kernel lets us: all of them or none. They begin with this plan. The recorder
-  // outlives them.
+  // lives as long as they run.
   void make(const proxy::PlanPtr& plan, upstream::HealthRecorder& health,
             WorkerUnit::OnConnectFailed on_connect_failed);
 

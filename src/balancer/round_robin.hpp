@@ -43,8 +43,8 @@ class RoundRobin {
     PositionSet positions_;
   };
 
-  // The next of the candidates, in order, for which eligible(index) holds; none if it holds for no candidate. The one
-  // behind it is next, so that those that are passed over leave no gap and give their neighbour no second turn.
+  // The first candidate at or behind the position for which eligible(index) holds; none if it holds for no candidate.
+  // The position moves behind it, so that a candidate that is passed over gives its neighbour no second turn.
   // eligible() must be cheap and may change its mind between calls. Those that are no candidates cost nothing; of
   // candidates that are not eligible a few are stepped over, and when there are more, each is asked once.
   template <class Eligible>

@@ -66,12 +66,13 @@ inline constexpr int kTurnsAfterSuspension = 16;
 inline constexpr Duration kAbortWatchDelay{50};
 // A client that asked for 100-continue and then sends its body unasked is believed after this time, as curl does it.
 inline constexpr Duration kContinueWait{1000};
-// How long a connection whose answer to HEAD may be followed by a body is watched before it is used again; how often a
-// backend has to keep silent until its connections need not be; one of how many is watched all the same; and how many
-// of a worker may wait so.
+// How long a connection is watched after an answer to HEAD, behind which a body may follow, before it is used again.
 inline constexpr Duration kProbationTime{500};
+// So many silent ones, and a backend's connections are used again at once,
 inline constexpr unsigned kProbationsPassed = 2;
+// but for one in so many, which is watched all the same.
 inline constexpr unsigned kProbationSample = 16;
+// How many connections a worker watches at once.
 inline constexpr std::size_t kProbationsMax = 64;
 // Before the same backend is tried again for one request; doubles with each further try. With jitter of +-50%.
 inline constexpr Duration kRetryPause{50};
@@ -87,7 +88,7 @@ inline constexpr Duration kDrainBusyConnection{200};
 inline constexpr std::size_t kMakeWayAskedMax = 16;
 // How long the other workers are waited for, one of which may let an idle connection go.
 inline constexpr Duration kMakeRoomTime{1000};
-// Connections over the limit that are answered 503 at the same time; those beyond are closed without a word.
+// Connections over the limit that are answered 503 at the same time; those beyond wait in the kernel's queue.
 inline constexpr std::size_t kTurnedAwayMax = 256;
 // Descriptors for everything but connections: standard streams, event loops, sockets of health checks.
 inline constexpr std::size_t kDescriptorsReserved = 24;

@@ -18,8 +18,8 @@ struct Timeouts {
   Duration body_idle{30'000};            // between two reads of a request body
   Duration write_idle{30'000};           // between two successful writes, to client and backend alike
   Duration keep_alive_idle{60'000};      // client connection without a request
-  Duration connect{3'000};               // name lookup and TCP connect to a backend
-  Duration first_response_byte{60'000};  // request written to first byte of the answer
+  Duration connect{3'000};               // TCP connect to a backend
+  Duration first_response_byte{60'000};  // request written to the whole head of the answer
   Duration response_idle{60'000};        // between two reads of an answer
   Duration tunnel_idle{3'600'000};       // an upgraded connection without a byte either way
   Duration queue{5'000};                 // a request that waits for a backend with room

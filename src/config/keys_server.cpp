@@ -55,13 +55,12 @@ void add_timeout_keys(std::vector<KeySpec>& keys) {
       "server.timeouts.keep_alive_idle", kTimeout,
       "How long a client connection may stay open without a request; lower it when idle connections use too much "
       "memory."));
-  keys.push_back(duration<[](auto& c) -> auto& {
-    return c.server.timeouts.connect;
-  }>("server.timeouts.connect", kTimeout,
-     "Name lookup and TCP connect to a backend; raise it for backends far away, lower it to try the next one sooner."));
+  keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.connect; }>(
+      "server.timeouts.connect", kTimeout,
+      "TCP connect to a backend; raise it for backends far away, lower it to try the next one sooner."));
   keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.first_response_byte; }>(
       "server.timeouts.first_response_byte", kTimeout,
-      "From the request written to the first byte of the answer; raise it for requests that compute longer, such as "
+      "From the request written to the whole head of the answer; raise it for requests that compute longer, such as "
       "reports."));
   keys.push_back(duration<[](auto& c) -> auto& { return c.server.timeouts.response_idle; }>(
       "server.timeouts.response_idle", kTimeout,

@@ -43,7 +43,7 @@ net::Awaitable<Answered> ask(net::StreamPtr stream, net::BlockPool& blocks, cons
     const bool too_many = answered.status < 200 && interim_bytes > base::kInterimBytesMax;
     if (too_many) answered.problem = "too many interim answers";
   }
-  if (!answered.problem.empty()) co_return answered;
+  if (!answered.problem.empty() || !goes_on(answered)) co_return answered;
   auto run = connection.take_buffered_body();
   while (run) {
     for (const auto& piece : run->pieces) answered.body.append(static_cast<const char*>(piece.data()), piece.size());

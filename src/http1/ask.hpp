@@ -25,8 +25,8 @@ struct Question {
   std::size_t body_bytes_max = 0;  // of the answer; reading ends there
 };
 
-// Sends it and reads the answer, past interim ones, until the deadline. `goes_on` is asked before each read of the
-// body whether to. The pool outlives the call.
+// Sends it and reads the answer, past interim ones, until the deadline. `goes_on` is asked whether to, before the
+// body is looked at and before each read of it. The pool outlives the call.
 [[nodiscard]] net::Awaitable<Answered> ask(net::StreamPtr stream, net::BlockPool& blocks, const Question& question,
                                            base::Deadline deadline, base::FunctionRef<bool(const Answered&)> goes_on);
 

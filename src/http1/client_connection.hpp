@@ -24,8 +24,8 @@ class ClientConnection final : public message::Outgoing {
   ClientConnection(net::StreamPtr stream, ResponseStates& states) : stream_(std::move(stream)), states_(states) {}
   ~ClientConnection() { rest(); }
 
-  // Begins an exchange. What is said of requests and answers below holds from here until rest(). `answer_to`: whom the
-  // answer is for, so that a long body need not be read; null: it is. It outlives the exchange.
+  // Begins an exchange. What is said of requests and answers below holds from here until rest(). `answer_to`: the
+  // client's stream, so that a long body can be spliced to it; null: it is read. It outlives the exchange.
   void begin(http::Method method, net::Stream* answer_to = nullptr) {
     answer_to_ = answer_to;
     if (!state_) state_ = states_.lend(*stream_);

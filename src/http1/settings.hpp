@@ -13,10 +13,7 @@ struct Timeouts {
   base::Duration body_idle{};
   base::Duration write_idle{};
   base::Duration keep_alive_idle{};
-  base::Duration connect{};
-  base::Duration first_response_byte{};
   base::Duration response_idle{};
-  base::Duration tunnel_idle{};
 };
 
 // They may change while connections refer to them, between any two steps of a coroutine.

@@ -55,8 +55,8 @@ net::Awaitable<void> Door::welcome(net::StreamPtr stream, message::Peer peer, bo
   }
 }
 
-// First the workers where somebody idles as far as can be seen from here; then the others, and this one once more: a
-// client has its answer a moment before its connection is known to idle.
+// Asks the workers that seem to have idle connections first, then the others, then this one again: a client has its
+// answer a moment before its connection counts as idle.
 net::Awaitable<bool> Door::others_make_room() {
   net::Pause arrived(worker_.executor(), worker_.wheel());
   const base::Deadline deadline = worker_.wheel().after(base::kMakeRoomTime);
@@ -64,14 +64,14 @@ net::Awaitable<bool> Door::others_make_room() {
     for (Door* const other : all_) {
       if (other == this || (other->worker_.sessions().idle() != 0) != idlers) continue;
       if (co_await makes_room(*other, arrived, deadline)) co_return true;
-      // Who is asked too late lets a connection go for nobody.
+      // Another worker would close an idle connection that is of no use any more.
       if (worker_.wheel().now() >= deadline) co_return false;
     }
   }
   co_return worker_.sessions().make_room();
 }
 
-// Whether that one did, as far as it says so until then.
+// Asks that worker to close an idle connection. True if it says that it has, before the deadline.
 net::Awaitable<bool> Door::makes_room(Door& other, net::Pause& arrived, base::Deadline deadline) {
   const auto answer = std::make_shared<Answer>(Answer{.awaited = &arrived});
   other.worker_.post([this, &other, answer] {

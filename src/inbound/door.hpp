@@ -32,7 +32,7 @@ class Door {
   void receive(net::StreamPtr stream, const net::Tcp::endpoint& from);
 
  private:
-  // Touched on the thread that waits alone; one that comes too late finds nobody.
+  // Used on the asking worker's thread alone. `awaited` is null once it has given up.
   struct Answer {
     net::Pause* awaited;
     bool room = false;

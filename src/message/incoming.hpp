@@ -75,7 +75,7 @@ class Incoming {
   virtual void begin_answer(const http::ResponseHead& head, http::BodyKind kind, const AnswerMarks& marks) = 0;
   [[nodiscard]] virtual net::Awaitable<base::Result<void>> send_answer(const BodyRun& run, std::string_view trailers,
                                                                        bool more_at_hand) = 0;
-  // What came of the answer's body may go to this stream as it is, past send_answer(), once the head is out; null: not.
+  // The stream to which the answer's body may be spliced once the head is out; null: it has to go by send_answer().
   [[nodiscard]] virtual net::Stream* bulk() noexcept = 0;
   // Instead of a backend's answer. Gives the bytes of its body that were sent.
   [[nodiscard]] virtual net::Awaitable<base::Result<std::size_t>> send_own_answer(const OwnAnswer& answer,

@@ -66,22 +66,4 @@ Awaitable<Result<StreamPtr>> TcpConnector::connect(Tcp::endpoint address, base::
   co_return std::make_unique<TcpStream>(std::move(socket), wheel_, Side::upstream);
 }
 
-Awaitable<Result<StreamPtr>> connect_in_turn(Connector& connector, Addresses addresses, base::Deadline deadline,
-                                             std::size_t* failed) {
-  base::Error last{base::ErrorKind::resolve_failed, base::Side::upstream, "the name has no address"};
-  for (std::size_t i = 0; i < addresses.size(); ++i) {
-    const base::TimePoint now = connector.wheel().now();
-    if (now >= deadline) {
-      co_return base::Error{base::ErrorKind::connect_timeout, base::Side::upstream, "connect timed out"};
-    }
-    const auto share = (deadline - now) / static_cast<std::int64_t>(addresses.size() - i);
-    auto stream = co_await connector.connect(addresses[i], now + share);
-    if (stream) co_return std::move(stream);
-    last = stream.error();
-    // What we lack says nothing against an address; another one may well have a port left.
-    if (last.kind != base::ErrorKind::no_resources && failed != nullptr) *failed = i + 1;
-  }
-  co_return last;
-}
-
 }  // namespace lb::net

@@ -40,11 +40,4 @@ class TcpConnector final : public Connector {
   DeadlineWheel& wheel_;
 };
 
-// Tries the addresses in order, each for its share of the time that is left. Errors: those of the last address;
-// resolve_failed if there is none. `addresses` is a copy: the list may be replaced meanwhile. `failed`, if not null,
-// becomes the number of addresses that were tried in vain: the first ones of the list.
-[[nodiscard]] Awaitable<base::Result<StreamPtr>> connect_in_turn(Connector& connector, Addresses addresses,
-                                                                 base::Deadline deadline,
-                                                                 std::size_t* failed = nullptr);
-
 }  // namespace lb::net

@@ -10,18 +10,13 @@
 #include <boost/asio/ip/address.hpp>
 
 #include "base/check.hpp"
+#include "net/address_text.hpp"
 
 namespace lb::net {
 namespace {
 
 bool set_flag(int descriptor, int level, int name, int value) noexcept {
   return ::setsockopt(descriptor, level, name, &value, sizeof value) == 0;
-}
-
-std::string printable(const Tcp::endpoint& endpoint) {
-  const std::string port = std::to_string(endpoint.port());
-  return endpoint.address().is_v6() ? "[" + endpoint.address().to_string() + "]:" + port
-                                    : endpoint.address().to_string() + ":" + port;
 }
 
 // One socket that listens, or -1 with errno set.
@@ -49,7 +44,7 @@ int listen_on(const Tcp::endpoint& endpoint, bool exclusive) noexcept {
 }
 
 std::string explain(const Tcp::endpoint& endpoint, int cause) {
-  const std::string where = printable(endpoint);
+  const std::string where = to_text(endpoint);
   switch (cause) {
     case EADDRINUSE:
       return "cannot listen on " + where + ": another program uses this port; stop it or choose another port";

@@ -31,7 +31,7 @@ class Pipe {
   // Bytes that were taken in and not given yet.
   [[nodiscard]] std::size_t held() const noexcept { return held_; }
 
-  // What these do not wait for they say as system calls do: -EAGAIN. The socket is a non-blocking one.
+  // These never wait: they return -EAGAIN instead, as system calls do. The socket is a non-blocking one.
 
   // Takes in what is at hand, up to `bytes_max`. Gives how many bytes that was; 0 at the end; -errno. An end behind
   // some bytes is told by the next call.

@@ -84,17 +84,16 @@ void Attempt::keep(const upstream::Pick& pick, std::unique_ptr<Connection> conne
     const upstream::PoolSettings& settings = request_.service->settings.pool;
     return connection->reuse() == http1::Reuse::at_once
                ? context_.pool.put(*pick.endpoint, std::move(connection), chosen_.id, settings)
-               : context_.probation.put(request_.plan, *pick.endpoint, std::move(connection), chosen_.id, settings);
+               : context_.probation.put(request_.keeper(), *pick.endpoint, std::move(connection), chosen_.id, settings);
   }
   if (!request_.client->persists()) return;  // its client's connection ends, and so does this one
   connection->rest();
   connection->stream().read_ahead();
-  *request_.pinned =
-      std::make_unique<Pinned>(Pinned{request_.plan, request_.service, pick.endpoint, chosen_, std::move(connection)});
+  *request_.pinned = std::make_unique<Pinned>(Pinned{request_.keeper(), pick.endpoint, chosen_, std::move(connection)});
 }
 
 net::Awaitable<Outcome> Attempt::relay_answer(message::Outgoing& backend, const upstream::Pick& pick) {
-  const base::Duration patience = request_.plan->settings.http.timeouts.first_response_byte;
+  const base::Duration patience = request_.plan->settings.first_response_byte_timeout;
   base::Deadline interim_deadline = base::kNever;
   for (std::size_t interim_bytes = 0;;) {
     // While the body still flows, its own clocks bound the wait, and whoever ends the flow sets this deadline. It may
@@ -131,7 +130,7 @@ net::Awaitable<Outcome> Attempt::relay_answer(message::Outgoing& backend, const 
 net::Awaitable<Outcome> Attempt::relay_interim(message::Outgoing& backend) {
   const bool agreed = backend.response().status == 100;
   if (agreed) upload_.consent();
-  // Those of an attempt that failed stand for themselves: another one's would say it all again.
+  // If the client has interim answers of an attempt that failed, those of another one would only repeat them.
   const bool said_before = interims_passed_ != 0 && interims_passed_ != number_;
   if (said_before || (agreed && !request_.forwarded.expect_continue)) {
     backend.consume_head();
@@ -182,7 +181,8 @@ net::Awaitable<Outcome> Attempt::relay_final(message::Outgoing& backend, const u
   co_return Outcome::answered;
 }
 
-// As much of the rest of the body as does: none where no pipe is to be had. It is counted as it goes to the client.
+// Relays as much of the rest of the body as splice() takes; nothing where no pipe is to be had. Counted as it goes to
+// the client.
 net::Awaitable<base::Result<void>> Attempt::relay_in_kernel(message::Outgoing& backend) {
   net::Pipe pipe = context_.pipes.take();
   if (!pipe) co_return base::Result<void>();
@@ -210,8 +210,9 @@ net::Awaitable<Outcome> Attempt::relay_tunnel(message::Outgoing& backend, const 
   if (pick.last_resort) context_.health.record_recovery(*pick.endpoint);
   blame_.praise(*pick.endpoint, chosen_, recording_.started());
 
-  const http1::Timeouts& timeouts = request_.plan->settings.http.timeouts;
-  Tunnel tunnel(client.tunnel_end(), backend.tunnel_end(), timeouts.write_idle, timeouts.tunnel_idle);
+  const Settings& settings = request_.plan->settings;
+  Tunnel tunnel(client.tunnel_end(), backend.tunnel_end(), settings.http.timeouts.write_idle,
+                settings.tunnel_idle_timeout);
   co_await tunnel.run();
   co_return Outcome::cut;  // neither connection speaks HTTP any more
 }

@@ -28,7 +28,7 @@ void Blame::charge(upstream::Endpoint& endpoint, const upstream::AddressChoice& 
     if (all == nullptr || !all->has(chosen.id)) return;
     context_.health.record_failure(endpoint, *chosen.address, *all, error.detail, request_.kind());
   }
-  charges_.push_back({request_.plan, &endpoint, chosen.address, at, error.kind});
+  charges_.push_back({request_.keeper(), &endpoint, chosen.address, at, error.kind});
 }
 
 bool Blame::lies_with_request() const noexcept {

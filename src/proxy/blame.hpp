@@ -17,7 +17,7 @@ class Blame {
 
   // The endpoint has answered the request to its end. `chosen`: the address it was asked at; `started`: the request.
   void praise(upstream::Endpoint& endpoint, const upstream::AddressChoice& chosen, base::TimePoint started);
-  // The endpoint, one of request.plan, has failed the request in this way, which counts against it; against one of
+  // The endpoint, kept by request.keeper(), has failed the request in this way, which counts against it; against one of
   // its several addresses, if it was asked at one; against nobody, if its name has that no longer.
   void charge(upstream::Endpoint& endpoint, const upstream::AddressChoice& chosen, FailedAt at,
               const base::Error& error);

@@ -14,6 +14,7 @@ Exchange::Exchange(ExchangeContext& context) : context_(context) {}
 void Exchange::rest() noexcept {
   request_.replay.release();
   request_.plan.reset();
+  request_.pinned_plan.reset();
   request_.service = nullptr;
   recording_.forget_plans();
   blame_.clear();
@@ -99,7 +100,7 @@ bool Exchange::may_try_again(const upstream::Pick& pick) {
     // one as long as it would for a connection.
     context_.pool.drop_idle();
     return verdict == Verdict::again &&
-           context_.wheel.now() - recording_.started() < request_.plan->settings.http.timeouts.connect;
+           context_.wheel.now() - recording_.started() < request_.plan->settings.connect_timeout;
   }
   selection_.note_tried(*pick.endpoint);
   const bool is_fault = failure.at != FailedAt::over_limits && failure.at != FailedAt::not_processed;

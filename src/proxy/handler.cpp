@@ -34,8 +34,14 @@ void Handler::set_plan(const PlanPtr& plan) {
   http_ = plan->settings.http;
   const PlanPtr before = std::exchange(context_.plan, own_reference(plan));
   for (const Service& service : before->services) {
+    const Service* const now = plan->find(*service.state);
+    const bool other_settings = now != nullptr && now->settings.pool != service.settings.pool;
     for (const auto& endpoint : service.members->endpoints()) {
-      if (endpoint->is_removed()) pool_.drop_idle(*endpoint);
+      if (endpoint->is_removed()) {
+        pool_.drop_idle(*endpoint);
+      } else if (other_settings) {
+        pool_.configure(*endpoint, now->settings.pool);
+      }
     }
   }
 }

@@ -22,7 +22,7 @@ class Handler {
   // Exchanges go by this from now on, and connections by its settings. Connections to backends that left are not kept.
   void set_plan(const PlanPtr& plan);
 
-  // Serves one client until its connection ends. The coroutine owns the stream; spawn it in the worker's task group.
+  // Serves one client until its connection ends. The coroutine owns the stream; a task of the worker's.
   // Ended early by closing the stream (SessionSet::abort()). `first_request`: when the first byte of a request has to
   // be there, if sooner than the settings say.
   [[nodiscard]] net::Awaitable<void> serve(net::StreamPtr stream, message::Peer peer,

@@ -13,8 +13,7 @@ namespace lb::proxy {
 // and its handshake takes several requests on one connection. Such a connection serves the client connection that it
 // was logged in by, for as long as both live, and goes to no pool. Idle between two requests.
 struct Pinned {
-  PlanPtr plan;            // keeps the endpoint
-  const Service* service;  // of the plan
+  PlanPtr plan;  // keeps the endpoint
   upstream::Endpoint* endpoint;
   upstream::AddressChoice chosen;
   std::unique_ptr<http1::ClientConnection> connection;

@@ -20,6 +20,9 @@ enum class RequestIds : std::uint8_t { off, backend, both };
 // What holds for all services.
 struct Settings {
   http1::Settings http;
+  base::Duration connect_timeout{};
+  base::Duration first_response_byte_timeout{};  // from the request sent to the whole head of the answer
+  base::Duration tunnel_idle_timeout{};
   std::size_t queue_max = 0;       // requests of one worker and service that wait for a backend with room
   base::Duration queue_timeout{};  // how long one does
   RequestIds request_ids = RequestIds::backend;
@@ -37,7 +40,7 @@ struct Service {
   std::string name;
   ServiceSettings settings;
   upstream::MembersPtr members;
-  ServiceStatePtr state;  // its identity: that of the service of this name in the plan before
+  ServiceStatePtr state;  // shared with the service of this name in the plan before: its identity across plans
 };
 
 // Never changes, but for the atomics of its members. Whatever changes makes another plan; an exchange holds on to the

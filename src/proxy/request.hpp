@@ -33,8 +33,12 @@ struct Request {
   ReplayBuffer replay;
   PlanPtr plan;                      // by which the present attempt was picked; keeps the endpoints
   const Service* service = nullptr;  // of the plan
+  PlanPtr pinned_plan;               // that of the client's own connection, while an attempt uses it
   bool binds_connection = false;     // it, or an answer to it, logs the connection in
   base::Error error;                 // why the last attempt failed, or why there was none
+
+  // What keeps the endpoint of the present attempt.
+  [[nodiscard]] const PlanPtr& keeper() const noexcept { return pinned_plan ? pinned_plan : plan; }
 
   [[nodiscard]] bool is_idempotent() const noexcept { return http::is_idempotent(method); }
   // RFC 9110 section 9.3.1: content of a GET may be taken for another request by backends that do not expect any. What

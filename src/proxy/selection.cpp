@@ -44,25 +44,21 @@ net::Awaitable<upstream::Pick> Selection::wait_for(upstream::Pick pick) {
   if (pick && pick.last_resort && !last_resort_) {
     // With every backend down, one connect timeout is all that a client is made to wait for the verdict.
     last_resort_ = true;
-    last_resort_deadline_ = context_.wheel.after(request_.plan->settings.http.timeouts.connect);
+    last_resort_deadline_ = context_.wheel.after(request_.plan->settings.connect_timeout);
   }
   if (pick) permit_.take(pick, queue());
   co_return pick;
 }
 
-// The record names endpoints of the plans before, too: they live as long as the request.
-void Selection::use_plan(const PlanPtr& plan, const Service& service) {
-  if (request_.plan == plan) return;
-  recording_.keep(std::move(request_.plan));
-  request_.plan = plan;
-  request_.service = &service;
-}
-
-// One that knows the service no more is not for this request.
+// If the newest plan does not know the service any more, the request keeps its own. The record names endpoints of the
+// plans before, too: they live as long as the request.
 void Selection::use_newest_plan() {
   if (request_.plan == context_.plan) return;
   const Service* const service = context_.plan->find(*request_.service->state);
-  if (service != nullptr) use_plan(context_.plan, *service);
+  if (service == nullptr) return;
+  recording_.keep(std::move(request_.plan));
+  request_.plan = context_.plan;
+  request_.service = service;
 }
 
 WaitQueue& Selection::queue() const noexcept {
@@ -72,6 +68,7 @@ WaitQueue& Selection::queue() const noexcept {
 // A place for which others wait is theirs; a backend without a limit has room for all.
 upstream::Pick Selection::pick_in_turn() {
   use_newest_plan();
+  request_.pinned_plan.reset();
   const auto scope = queue().is_anybody_in_line() ? upstream::PickScope::unlimited : upstream::PickScope::all;
   return request_.service->members->pick(tried_, scope, &recording_.record());
 }
@@ -87,7 +84,9 @@ upstream::Pick Selection::pick_pinned() {
     if (!usable) pinned.reset();
     return {};
   }
-  use_plan(pinned->plan, *pinned->service);
+  use_newest_plan();
+  request_.pinned_plan = pinned->plan;
+  recording_.keep(pinned->plan);
   return {.endpoint = &endpoint};
 }
 
@@ -108,7 +107,7 @@ net::Awaitable<upstream::Pick> Selection::wait_for_room() {
   using Where = WaitQueue::Where;
   const Where where = tried_.empty() ? Where::in_line : Where::beside;
   gate_.reset();
-  bool called = !queue().is_anybody_in_line();  // who finds others there looks only after them
+  bool called = !queue().is_anybody_in_line();  // where others wait already, they are served first
   queue().enter(gate_, where);
   upstream::Pick pick{.busy = true};
   for (;; called = true) {
@@ -137,15 +136,16 @@ void Selection::client_gone(base::ErrorKind how) noexcept {
   gate_.wake();
 }
 
-bool Selection::others_left() const {
+bool Selection::others_left() {
   if (pauses_ > 0) return false;
+  use_newest_plan();
   return std::ranges::any_of(request_.service->members->endpoints(), [this](const auto& endpoint) {
     return endpoint->is_active() && std::ranges::find(tried_, endpoint->slot()) == tried_.end();
   });
 }
 
 base::Deadline Selection::connect_deadline(const upstream::Pick& pick) const noexcept {
-  const base::Deadline own = context_.wheel.after(request_.plan->settings.http.timeouts.connect);
+  const base::Deadline own = context_.wheel.after(request_.plan->settings.connect_timeout);
   if (!pick.last_resort) return own;
   // Each of those that are left gets its share, so that one that swallows packets does not hide one that has come back.
   const base::TimePoint now = context_.wheel.now();

@@ -29,13 +29,12 @@ class Selection {
   // The last attempt found no descriptor: the next one waits for some.
   void note_starved(bool starved) noexcept { starved_ = starved; }
   // Whether a backend is left that was not tried, before any is tried again.
-  [[nodiscard]] bool others_left() const;
+  [[nodiscard]] bool others_left();
   // When a connection to it has to stand.
   [[nodiscard]] base::Deadline connect_deadline(const upstream::Pick& pick) const noexcept;
 
  private:
   void use_newest_plan();
-  void use_plan(const PlanPtr& plan, const Service& service);
   [[nodiscard]] WaitQueue& queue() const noexcept;
   upstream::Pick pick_in_turn();
   upstream::Pick pick_pinned();

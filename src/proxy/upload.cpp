@@ -106,7 +106,7 @@ void Upload::keep_for_repeat(const message::BodyRun& run) {
 // From here on the backend has all it needs: its clock runs, and the client has nothing to do but wait or leave.
 void Upload::completed() noexcept {
   state_ = State::complete;
-  backend_->set_response_deadline(context_.wheel.after(request_.plan->settings.http.timeouts.first_response_byte));
+  backend_->set_response_deadline(context_.wheel.after(request_.plan->settings.first_response_byte_timeout));
   request_.client->watch(message::Incoming::OnGone::to<&Upload::client_gone>(*this));
 }
 

@@ -18,12 +18,12 @@ namespace lb::proxy {
 class WaitQueue;
 
 // The queues of all workers: a permit that is given back on one of them is offered to each in turn, or the busiest
-// worker would keep all permits to itself. Filled before the workers run; then any thread.
+// worker would keep all permits to itself. Filled before any is used; then any thread.
 class WaitQueues {
  public:
   void add(WaitQueue& queue) { queues_.push_back(&queue); }
-  // Calls the next queue in which somebody waits, which may be for another backend: then the permit is found by whoever
-  // looks next, within base::kQueueLook.
+  // Wakes the next queue that has waiters. If those wait for another backend, the permit is found by the next look of
+  // any waiter, within base::kQueueLook.
   void call_next(WaitQueue& own);
   [[nodiscard]] bool is_anybody_in_line() const noexcept;
 
@@ -43,7 +43,7 @@ class WaitQueue {
   WaitQueue(const WaitQueue&) = delete;
   WaitQueue& operator=(const WaitQueue&) = delete;
 
-  // Before the workers run. `queues` outlives the queue's use. `call_later` has call() run on the queue's own worker;
+  // Before it is used. `queues` outlives the queue's use. `call_later` has call() run on the queue's own worker;
   // it may be called on any thread.
   void join(WaitQueues& queues, std::function<void()> call_later) {
     queues.add(*this);

@@ -23,8 +23,8 @@ class AccessLog {
  public:
   using FilePtr = std::shared_ptr<base::LogFile>;
 
-  // Calls `call(context)` when lines begin to wait: somebody has to call flush() base::kAccessLogDelay later. Null: the
-  // blocks are full before they go.
+  // `call` is called when lines begin to wait: somebody has to call flush() base::kAccessLogDelay later. Without it,
+  // blocks go only when they are full.
   void on_waiting(base::Callback<void()> call) noexcept { on_waiting_ = call; }
 
   // Lines go to another file, or to none, from now on; what waits goes to the file before, which is returned: whoever

@@ -24,8 +24,8 @@ constexpr std::array<bool, 256> kPlain = [] {
   return plain;
 }();
 
-// Whether all eight bytes of a word are plain, by subtraction with borrows; may take one that is for one that is not
-// where another is not.
+// Tests eight bytes at once, by subtraction. A borrow can flag a plain byte, but only where another byte is not plain:
+// the result for the whole word is exact.
 constexpr bool all_plain(std::uint64_t word) noexcept {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kTops = 0x80 * kOnes;

@@ -59,10 +59,4 @@ struct AddressChoice {
   AddressPtr address;    // null: the endpoint has just this one
 };
 
-// "127.0.0.1:8080", "[::1]:8080".
-[[nodiscard]] inline std::string text_of(const net::Tcp::endpoint& where) {
-  const std::string host = where.address().to_string();
-  return (where.address().is_v6() ? '[' + host + ']' : host) + ':' + std::to_string(where.port());
-}
-
 }  // namespace lb::upstream

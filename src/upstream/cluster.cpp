@@ -64,6 +64,10 @@ void Cluster::admit(const std::vector<EndpointPtr>& endpoints) {
   }
 }
 
+bool Cluster::awaits_all() const noexcept {
+  return std::ranges::none_of(places_, &Place::admitted);
+}
+
 const MembersPtr& Cluster::publish() {
   std::vector<EndpointPtr> endpoints;
   std::vector<unsigned> weights;

@@ -34,6 +34,9 @@ class Cluster {
   // The newest members.
   [[nodiscard]] const MembersPtr& members() const noexcept { return members_; }
 
+  // Whether none of the backends gets requests yet, so that those of before go on.
+  [[nodiscard]] bool awaits_all() const noexcept;
+
   // All backends in their order, admitted or not.
   [[nodiscard]] const std::vector<EndpointPtr>& endpoints() const noexcept { return endpoints_; }
 

@@ -64,8 +64,8 @@ struct Thresholds {
   std::uint32_t fall = 1;      // failed checks that mark one down
 };
 
-// Counts the changes of what endpoints may be picked for, so that whoever keeps them in order can tell whether he is up
-// to date without looking at each. Any thread.
+// A version of what decides which endpoints may be picked: a reader compares it to see whether its copy is current. Any
+// thread.
 class Availability {
  public:
   [[nodiscard]] std::uint64_t changes() const noexcept { return changes_.load(std::memory_order_acquire); }
@@ -245,7 +245,7 @@ class Endpoint {
   alignas(64) std::atomic<HealthState> state_{HealthState::unknown};
   std::atomic<std::uint32_t> failures_{0};
   std::atomic<bool> succeeded_{false};
-  std::atomic<bool> row_goes_on_{false};  // of failures: there was one since the last success, taken back or not
+  std::atomic<bool> row_goes_on_{false};  // from a failure to the next success, even if the failure was taken back
   std::atomic<bool> removed_{false};
   std::atomic<Administration> administration_{Administration::active};
   std::atomic<std::uint32_t> connections_max_;

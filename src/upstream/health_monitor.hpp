@@ -1,5 +1,5 @@
-// Active health checks: the sibling coroutine that reinstates backends. It runs on a worker of its own, beside the
-// signal handling, so that a slow lookup or a burst of traffic disturbs neither.
+// Active health checks: the sibling coroutine that reinstates backends. It runs on the control
+// thread, so that a burst of traffic does not disturb it.
 #pragma once
 
 #include <cstdint>

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "net/address_text.hpp"
 
 namespace lb::upstream {
 namespace {
@@ -14,7 +15,7 @@ void log_up(const Endpoint& endpoint) {
   base::log(LogLevel::info, endpoint.url() + " [up]");
 }
 
-// The reason stands in a line before: the one of the change has words that users look for.
+// Two lines: the reason, and the change in the words that users look for.
 void log_down(const Endpoint& endpoint, std::string_view what_failed, std::string_view reason,
               const std::string& verdict) {
   std::string line(what_failed);
@@ -22,15 +23,16 @@ void log_down(const Endpoint& endpoint, std::string_view what_failed, std::strin
   base::log(LogLevel::warning, endpoint.url() + " [down] (" + verdict + ")");
 }
 
-// An address that is out. What has never been well yet is no news: localhost, say, has ::1, too.
+// An address that is out. One that was never well is only information: localhost, say, has ::1, too.
 void log_out(const Endpoint& endpoint, const Address& address, std::string_view reason, bool was_well) {
   base::log(was_well ? LogLevel::warning : LogLevel::info,
-            text_of(address.where) + ", an address of " + endpoint.url() +
+            net::to_text(address.where) + ", an address of " + endpoint.url() +
                 ", gets no requests while others can: " + std::string(reason));
 }
 
 void log_back(const Endpoint& endpoint, const Address& address) {
-  base::log(LogLevel::info, text_of(address.where) + ", an address of " + endpoint.url() + ", gets requests again");
+  base::log(LogLevel::info,
+            net::to_text(address.where) + ", an address of " + endpoint.url() + ", gets requests again");
 }
 
 }  // namespace

@@ -27,7 +27,8 @@ std::uint64_t Members::changes() const noexcept {
   return sum;
 }
 
-// Tells the policy whose state has changed. False: another worker is at it, or there has been a change since.
+// Moves endpoints whose state has changed to their tier. False: the tiers may not be current, for another worker is at
+// it or a state has changed since.
 bool Members::put_in_order() noexcept {
   const std::uint64_t now = changes();
   if (now == seen_changes_.load(std::memory_order_acquire)) return true;
@@ -57,7 +58,7 @@ Pick Members::pick(const Tried& tried, PickScope among, telemetry::RequestRecord
   };
   const std::uint32_t from = policy_->position();
   for (;;) {
-    // While one changes its state it may be in neither tier: then all are asked.
+    // The tiers may not be current: then all endpoints are asked, and eligible() decides.
     const auto index = policy_->pick(!in_order ? Tier::none : last_resort ? Tier::down : Tier::up, eligible);
     if (index) {
       Endpoint* const endpoint = endpoints_[*index].get();

@@ -32,8 +32,8 @@ enum class PickScope : std::uint8_t {
   unlimited,  // those with a connection limit count as busy: others wait for their places
 };
 
-// What of a service's endpoints is one reading of the configuration, or one answer of a source. Which they are never
-// changes; shared by all workers, each of which keeps it alive for as long as its requests need it.
+// The endpoints of a service after one change of them. The list never changes. All workers share it; a request that
+// uses it keeps it alive.
 class Members {
  public:
   // There is at least one endpoint; `weights` are theirs. `next`: the position in `endpoints` that is picked first.

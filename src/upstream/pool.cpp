@@ -35,6 +35,17 @@ void Pool::put(const Endpoint& endpoint, std::unique_ptr<Connection> connection,
   }
 }
 
+void Pool::configure(const Endpoint& endpoint, const PoolSettings& settings) noexcept {
+  if (endpoint.slot() >= shelves_.size()) return;
+  const base::Deadline latest = wheel_.after(settings.idle_timeout);
+  for (auto& [address, idle] : shelves_[endpoint.slot()]) {
+    for (Idle& one : idle) one.until = std::min(one.until, latest);
+    if (idle.empty() || idle.front().until >= sweep_at_) continue;
+    sweep_at_ = idle.front().until;
+    sweep_.arm(sweep_at_);
+  }
+}
+
 void Pool::drop_idle(const Endpoint& endpoint) noexcept {
   if (endpoint.slot() < shelves_.size()) shelves_[endpoint.slot()].clear();
 }
@@ -69,7 +80,6 @@ std::vector<Pool::Idle>& Pool::idle_of(std::uint32_t slot, std::uint32_t address
   return shelves.emplace_back(Shelf{address, {}}).idle;
 }
 
-// Those of one endpoint come in the order in which they are due, unless its settings have changed.
 void Pool::sweep() noexcept {
   const base::TimePoint now = wheel_.now();
   sweep_at_ = base::kNever;

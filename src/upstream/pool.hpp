@@ -16,6 +16,8 @@ namespace lb::upstream {
 struct PoolSettings {
   std::size_t idle_connections_max = 0;  // for each endpoint
   base::Duration idle_timeout{};
+
+  friend bool operator==(const PoolSettings&, const PoolSettings&) = default;
 };
 
 // How hard to look whether an idle connection is still good: a request that cannot be repeated is worth a system call.
@@ -36,6 +38,9 @@ class Pool {
   // Keeps a connection whose exchange has ended well (Reuse::at_once), by these settings of its service.
   void put(const Endpoint& endpoint, std::unique_ptr<Connection> connection, std::uint32_t address,
            const PoolSettings& settings);
+
+  // Those that idle there already are kept no longer than these settings say.
+  void configure(const Endpoint& endpoint, const PoolSettings& settings) noexcept;
 
   // Closes the idle connections to an endpoint.
   void drop_idle(const Endpoint& endpoint) noexcept;

@@ -38,7 +38,8 @@ void ServiceRecord::note_failure(RequestKind kind, bool first_in_row) noexcept {
 
 bool ServiceRecord::serves_others(RequestKind kind, base::TimePoint now) const noexcept {
   if (failing_.load(std::memory_order_relaxed) != kind) return false;
-  // A backend that fails requests of all kinds now and then fails two of them in a row for none of their doing.
+  // A backend that now and then fails requests of every kind can fail one kind twice by chance: that is not the
+  // request's fault.
   const bool last_is_other = last_failure_.load(std::memory_order_relaxed) != kind;
   const base::TimePoint failed{base::TimePoint::duration(
       (last_is_other ? last_failure_at_ : other_failure_at_).load(std::memory_order_relaxed))};

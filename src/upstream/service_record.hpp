@@ -47,7 +47,8 @@ class ServiceRecord {
   std::size_t workers_;
   std::unique_ptr<LastSuccess[]> last_;
   std::atomic<RequestKind> failing_{0};  // the kind of all failures in a row; kMixed: several
-  // The last failure, and the last one before it of another kind: at the time of the success before. 0: none.
+  // Kind and time of the last failure, and the time of the last failure of another kind before it. A time is that of
+  // the newest success before the failure; 0: there was none.
   std::atomic<RequestKind> last_failure_{0};
   std::atomic<base::TimePoint::rep> last_failure_at_{0};
   std::atomic<base::TimePoint::rep> other_failure_at_{0};

@@ -24,8 +24,8 @@ class TcpTransport final : public Transport {
     sets_[slot] = std::move(addresses);
   }
 
-  // All addresses of a name have their turn, one after the other, whichever worker asks. Those that are out have none
-  // while others are well, those that could not be connected to none for a while.
+  // Round robin over the addresses, across all workers. An address that is out is chosen only if no other is well; one
+  // that could not be connected to is passed over for a while.
   [[nodiscard]] AddressChoice choose(const Endpoint& endpoint, std::uint32_t but_not) override;
 
   // Tries the addresses, the chosen one first, each for its share of the time.

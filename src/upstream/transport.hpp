@@ -18,7 +18,7 @@ class Transport {
   Transport& operator=(const Transport&) = delete;
   virtual ~Transport() = default;
 
-  // Whose turn it is, but for the one with this id as long as there are others.
+  // The next of its addresses in turn, but not the one with this id as long as there are others.
   [[nodiscard]] virtual AddressChoice choose(const Endpoint& endpoint, std::uint32_t but_not);
   // To the chosen address; should that fail, to the others: `choice` becomes what was reached, or none. Errors: those
   // of the last address; resolve_failed if there is none.

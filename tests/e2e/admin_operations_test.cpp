@@ -130,6 +130,42 @@ TEST(AdminOperations, orders_do_not_wait_for_the_check_of_a_new_backend) {
   EXPECT_EQ(letters(balancer, 3), "aaa") << "its check has failed";
 }
 
+// Goal: a backend that is removed gets no request after the answer says so, though the one in its place is still being
+// checked.
+TEST(AdminOperations, what_is_removed_is_gone_although_its_successor_is_being_checked) {
+  Gate gate;
+  ScriptedBackend a(always(ok("a")));
+  ScriptedBackend b([&gate](Connection& connection) {
+    while (const auto request = connection.read_request()) {
+      const bool is_check = request->head.start_line.find("/check") != std::string::npos;
+      if (is_check && !gate.wait()) return;
+      if (!connection.send(ok("b"))) return;
+    }
+  });
+  const std::string checks = "[health]\ninterval = \"1h\"\ncheck = \"http\"\npath = \"/check\"\n";
+  Balancer balancer({.backends = {&a}, .toml = checks, .admin = true});
+  std::thread add([&] { EXPECT_EQ(admin_post(balancer, "/backends", by_url(b.url())).status(), 201); });
+  EXPECT_TRUE(balancer.wait_for_log(b.url() + " [added] (by the operator)")) << balancer.log();
+  EXPECT_EQ(admin_post(balancer, "/backends/remove", by_url(a.url())).status(), 200);
+  EXPECT_EQ(letters(balancer, 3), "bbb");
+  gate.open();
+  add.join();
+}
+
+// Goal: one that fails its first check is looked at again as soon as one that is down. Method: it comes up a moment
+// after it was added; only checks of backends that are down are made at all.
+TEST(AdminOperations, one_that_fails_its_first_check_is_checked_again_soon) {
+  ScriptedBackend a(always(ok("a")));
+  ScriptedBackend b(always(ok("b")));
+  b.stop();
+  Balancer balancer(
+      {.backends = {&a}, .toml = "[health]\ninterval = \"1h\"\ndown_interval = \"100ms\"\n", .admin = true});
+  EXPECT_EQ(admin_post(balancer, "/backends", by_url(b.url())).status(), 201);
+  EXPECT_TRUE(balancer.wait_for_log(b.url() + " [down] (health check failed)")) << balancer.log();
+  b.start();
+  EXPECT_TRUE(balancer.wait_for_log(b.url() + " [up]")) << balancer.log();
+}
+
 // Goal: the check before the traffic decides alone, whatever health.fall says. Method: it was up when it was disabled,
 // and is gone when it is enabled.
 TEST(AdminOperations, one_that_is_enabled_has_to_pass_its_check) {

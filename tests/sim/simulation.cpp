@@ -57,8 +57,14 @@ void Simulation::draw_settings(Config& config) {
   proxy::Settings& settings = config.settings;
   proxy::ServiceSettings& service = config.service;
   // Those who are brisk and those who behave keep all of these; see Stage::feed() and Simulation::run().
-  settings.http.timeouts = {some(600, 1'500), some(400, 800), some(300, 600), some(1'000, 3'000),
-                            some(200, 400),   some(300, 600), some(300, 600), some(500, 600)};
+  settings.http.timeouts.header = some(600, 1'500);
+  settings.http.timeouts.body_idle = some(400, 800);
+  settings.http.timeouts.write_idle = some(300, 600);
+  settings.http.timeouts.keep_alive_idle = some(1'000, 3'000);
+  settings.connect_timeout = some(200, 400);
+  settings.first_response_byte_timeout = some(300, 600);
+  settings.http.timeouts.response_idle = some(300, 600);
+  settings.tunnel_idle_timeout = some(500, 600);
   settings.http.header_bytes = 16 * 1024;
   settings.http.header_count = 64;
   service.pool = {random.below(8), some(50, 2'000)};

@@ -29,8 +29,10 @@ struct TestSettings : Settings, ServiceSettings {};
 
 inline TestSettings test_settings() {
   TestSettings settings;
-  settings.http.timeouts = {Duration(10'000), Duration(20'000), Duration(20'000), Duration(60'000),
-                            Duration(2'000),  Duration(30'000), Duration(40'000), Duration(600'000)};
+  settings.http.timeouts = {Duration(10'000), Duration(20'000), Duration(20'000), Duration(60'000), Duration(40'000)};
+  settings.connect_timeout = Duration(2'000);
+  settings.first_response_byte_timeout = Duration(30'000);
+  settings.tunnel_idle_timeout = Duration(600'000);
   settings.http.header_bytes = 32 * 1024;
   settings.http.header_count = 100;
   settings.pool = {8, Duration(30'000)};

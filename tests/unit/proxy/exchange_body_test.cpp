@@ -211,7 +211,7 @@ TEST(ProxyExchangeBody, interim_answers_do_not_put_the_answer_off_for_ever) {
   for (; interims < 20 && seen.find("HTTP/1.1 502 ") == std::string::npos; ++interims) {
     proxy.answer(0, "HTTP/1.1 102 Processing\r\n\r\n");
     seen += client.take();
-    proxy.pass(proxy.settings.http.timeouts.first_response_byte / 2);
+    proxy.pass(proxy.settings.first_response_byte_timeout / 2);
     seen += client.take();
   }
   EXPECT_NE(seen.find("HTTP/1.1 502 Bad Gateway\r\n"), std::string::npos) << seen;

@@ -50,7 +50,7 @@ TEST(ProxyExchangeFound, a_head_that_stops_midway_times_out_although_the_body_wa
   MemoryStream& client = proxy.request(kPost.substr(0, kPost.size() - 2));
   proxy.send(client, "dy");
   proxy.answer(0, "HTTP/1.1 200 O");
-  proxy.pass(proxy.settings.http.timeouts.first_response_byte + Duration(20));
+  proxy.pass(proxy.settings.first_response_byte_timeout + Duration(20));
   EXPECT_EQ(status_of_text(client.take()), "504");
 }
 

@@ -64,7 +64,7 @@ TEST(ProxyExchange, all_refused_is_a_502_within_the_connect_timeout) {
   Proxy proxy(2);
   for (std::size_t i = 0; i < 2; ++i) proxy.transport.backend(i).answer = Answer::refuse;
   MemoryStream& client = proxy.request(kGet);
-  proxy.pass(proxy.settings.http.timeouts.connect);
+  proxy.pass(proxy.settings.connect_timeout);
   const std::string answer = client.take();
   EXPECT_EQ(status_of_text(answer), "502") << answer;
   EXPECT_NE(answer.find("Proxy-Status: load-balancer; error=connection_refused\r\n"), std::string::npos);
@@ -233,7 +233,7 @@ TEST(ProxyExchange, with_all_down_and_silent_the_answer_comes_within_the_connect
     proxy.transport.backend(i).answer = Answer::hang;
   }
   MemoryStream& client = proxy.request(kGet);
-  proxy.pass(proxy.settings.http.timeouts.connect + 2 * base::kWheelTick);
+  proxy.pass(proxy.settings.connect_timeout + 2 * base::kWheelTick);
   EXPECT_EQ(status_of_text(client.take()), "502");
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(proxy.transport.backend(i).attempts, 1U);
 }
@@ -242,7 +242,7 @@ TEST(ProxyExchange, a_lack_of_our_own_is_a_503_and_no_fault_of_the_backend) {
   Proxy proxy(1, test_settings(), 1);
   proxy.transport.backend(0).answer = Answer::no_resources;
   MemoryStream& client = proxy.request(kGet);
-  proxy.pass(proxy.settings.http.timeouts.connect + Duration(200));
+  proxy.pass(proxy.settings.connect_timeout + Duration(200));
   const std::string answer = client.take();
   EXPECT_EQ(status_of_text(answer), "503");
   EXPECT_NE(answer.find("Retry-After: "), std::string::npos);

@@ -144,6 +144,20 @@ TEST_F(UpstreamPool, idle_connections_are_closed_by_the_sweep) {
   EXPECT_TRUE(is_closed(2)) << "the sweep starts again";
 }
 
+// Goal: another timeout holds for what idles already. Before: an old connection that was to idle for longer was offered
+// when its backend had long closed it, and kept those behind it from being closed.
+TEST_F(UpstreamPool, a_shorter_timeout_holds_for_those_that_idle_already) {
+  put(first, made());
+  pool.configure(first, {3, Duration(4'000)});
+  pool.put(first, made(), 0, {3, Duration(4'000)});
+  world.pass(Duration(3'980));
+  EXPECT_EQ(pool.idle_count(first), 2U);
+  world.pass(Duration(300));
+  EXPECT_TRUE(is_closed(0));
+  EXPECT_TRUE(is_closed(1));
+  EXPECT_TRUE(world.wheel.empty());
+}
+
 TEST_F(UpstreamPool, a_closed_pool_keeps_nothing) {
   put(first, made());
   pool.close();
