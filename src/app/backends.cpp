@@ -32,14 +32,14 @@ Backends::Change Backends::configure(const config::Config& config) {
   service_settings_ = make_service_settings(config);
   health_settings_ = std::make_shared<const upstream::HealthSettings>(make_health_settings(config.health));
   resolver_.configure(make_resolver_settings(config));
-  upstream::Cluster::Change change = cluster_.replace(make_backend_specs(config), make_thresholds(config.health));
+  Change change = cluster_.replace(make_backend_specs(config), make_thresholds(config.health));
   std::vector<upstream::HealthMonitor::Watch> watched;
   for (const auto& endpoint : cluster_.endpoints()) watched.push_back({endpoint, health_settings_});
   monitor_.watch(watched);
   // What is being checked since an earlier change takes over if that change's other backends are gone now.
   if (change.added.empty() && cluster_.awaits_all()) cluster_.admit(cluster_.endpoints());
   publish();
-  return {std::move(change.added), change.removed};
+  return change;
 }
 
 // NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments

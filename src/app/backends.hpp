@@ -21,10 +21,7 @@ namespace lb::app {
 // checks of what is new but the backends that are checked. Control thread.
 class Backends {
  public:
-  struct Change {
-    std::vector<upstream::EndpointPtr> added;
-    std::size_t removed = 0;
-  };
+  using Change = upstream::Cluster::Change;
 
   // The configuration was checked. Both outlive it.
   Backends(net::Worker& control, Workers& workers, const config::Config& config);

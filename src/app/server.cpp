@@ -72,10 +72,7 @@ std::string Server::run() {
 // From the first check of the backends to the last client.
 net::Awaitable<void> Server::supervise() {
   problem_ = access_logs_.configure(config());
-  if (problem_.empty()) {
-    co_await backends_.check_and_admit(backends_.all());
-    backends_.reconsider_checks();
-  }
+  if (problem_.empty()) co_await backends_.check_and_admit(backends_.all());
   const bool open = problem_.empty() && !state_.stopping && co_await open_listeners();
   if (open) {
     workers_.start();
