@@ -80,7 +80,7 @@ void write_request_head(benchmark::State& state, std::string_view text) {
   for (auto _ : state) {
     const auto options = http::connection_options(head.version, head.fields);
     benchmark::DoNotOptimize(
-        http::write_forwarded_request(head, framing, options, "192.0.2.1", "http", forwarded).has_value());
+        http::write_forwarded_request(head, framing, options, {.client_address = "192.0.2.1"}, forwarded).has_value());
     benchmark::DoNotOptimize(forwarded.head.data());
   }
   count_bytes(state, text);

@@ -37,7 +37,7 @@ void pick(benchmark::State& run, State state, Weights weights) {
   }
   const upstream::Tried tried;
   for (auto _ : run) {
-    const upstream::Pick picked = cluster.members()->pick(tried);
+    const upstream::Pick picked = test::pick(*cluster.members(), tried);
     benchmark::DoNotOptimize(picked);
     if (picked) picked.endpoint->release();
   }

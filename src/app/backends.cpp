@@ -8,6 +8,17 @@
 #include "base/limits.hpp"
 
 namespace lb::app {
+namespace {
+
+// 256 bits: for as long as the process lives.
+std::string draw_secret() {
+  std::string secret;
+  std::random_device random;
+  for (int i = 0; i < 8; ++i) secret += std::to_string(random()) + ' ';
+  return secret;
+}
+
+}  // namespace
 
 Backends::Backends(net::Worker& control, Workers& workers, const config::Config& config)
     : control_(control),
@@ -19,25 +30,29 @@ Backends::Backends(net::Worker& control, Workers& workers, const config::Config&
           [this](std::uint32_t slot, const upstream::AddressSetPtr& addresses) { publish_addresses(slot, addresses); }),
       checker_(control.executor(), control.wheel(), control.blocks(), cache_),
       monitor_(control.executor(), control.wheel(), control.tasks(), health_, checker_, std::random_device()()),
-      state_(proxy::ServiceState::make(workers.size(), [this](std::size_t worker, std::function<void()> run) {
-        workers_.post(worker, std::move(run));
-      })) {
+      state_(proxy::ServiceState::make(
+          workers.size(),
+          [this](std::size_t worker, std::function<void()> run) { workers_.post(worker, std::move(run)); })),
+      drawn_secret_(draw_secret()) {
   health_.on_down([this] { control_.post([this] { monitor_.reconsider(); }); });
-  cluster_.admit(configure(config).added);  // there is nothing yet that could go on instead
+  cluster_.admit(configure(config).added, control_.wheel().now());  // there is nothing yet that could go on instead
   publish();
 }
 
 Backends::Change Backends::configure(const config::Config& config) {
   settings_ = make_proxy_settings(config);
   service_settings_ = make_service_settings(config);
+  sticky_cookie_ = config.balance.sticky_cookie;
+  sticky_secret_ = config.balance.sticky_secret;
   health_settings_ = std::make_shared<const upstream::HealthSettings>(make_health_settings(config.health));
   resolver_.configure(make_resolver_settings(config));
-  Change change = cluster_.replace(make_backend_specs(config), make_thresholds(config.health));
+  Change change = cluster_.replace(make_backend_specs(config), make_thresholds(config.health),
+                                   {.policy = make_policy(config), .slow_start = config.balance.slow_start});
   std::vector<upstream::HealthMonitor::Watch> watched;
   for (const auto& endpoint : cluster_.endpoints()) watched.push_back({endpoint, health_settings_});
   monitor_.watch(watched);
   // What is being checked since an earlier change takes over if that change's other backends are gone now.
-  if (change.added.empty() && cluster_.awaits_all()) cluster_.admit(cluster_.endpoints());
+  if (change.added.empty() && cluster_.awaits_all()) cluster_.admit(cluster_.endpoints(), control_.wheel().now());
   publish();
   return change;
 }
@@ -47,7 +62,7 @@ net::Awaitable<void> Backends::check_and_admit(std::vector<upstream::EndpointPtr
   if (added.empty()) co_return;
   co_await monitor_.check_now(added, std::min(base::kFirstRoundTime, check_timeout()));
   monitor_.reconsider();  // those that failed are due sooner
-  cluster_.admit(added);
+  cluster_.admit(added, control_.wheel().now());
   publish();
 }
 
@@ -56,9 +71,15 @@ void Backends::publish() {
   if (!members) return;
   auto plan = std::make_shared<proxy::Plan>();
   plan->settings = settings_;
-  plan->services.push_back({"default", service_settings_, members, state_});
+  plan->services.push_back({"default", service_settings_, members, state_, stickiness(*members)});
   plan_ = std::move(plan);
   workers_.post_each([plan = plan_](WorkerUnit& unit) { unit.set_plan(plan); });
+}
+
+std::shared_ptr<const proxy::Stickiness> Backends::stickiness(const upstream::Members& members) const {
+  if (sticky_cookie_.empty()) return nullptr;
+  const std::string& secret = sticky_secret_.empty() ? drawn_secret_ : sticky_secret_;
+  return std::make_shared<const proxy::Stickiness>(sticky_cookie_, secret, members);
 }
 
 const upstream::Endpoint& Backends::next() const noexcept {

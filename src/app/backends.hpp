@@ -65,6 +65,7 @@ class Backends {
 
  private:
   void publish();
+  [[nodiscard]] std::shared_ptr<const proxy::Stickiness> stickiness(const upstream::Members& members) const;
   void publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
   void refresh_address(std::uint32_t slot);
   [[nodiscard]] base::Duration check_timeout() const noexcept { return health_settings_->timeout; }
@@ -81,6 +82,9 @@ class Backends {
   proxy::ServiceStatePtr state_;
   proxy::Settings settings_;
   proxy::ServiceSettings service_settings_;
+  std::string sticky_cookie_;
+  std::string sticky_secret_;
+  std::string drawn_secret_;
   upstream::HealthSettingsPtr health_settings_;
   proxy::PlanPtr plan_;
   bool watching_ = false;

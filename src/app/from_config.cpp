@@ -27,18 +27,26 @@ proxy::Settings make_proxy_settings(const config::Config& config) {
   return settings;
 }
 
+balancer::PolicyKind make_policy(const config::Config& config) noexcept {
+  return balancer::policy_named(config.balance.policy).value_or(balancer::PolicyKind::round_robin);
+}
+
 proxy::ServiceSettings make_service_settings(const config::Config& config) {
   return {.pool = {config.pool.idle_connections, config.pool.idle_timeout},
           .attempts = config.retry.attempts,
           .replay_bytes = config.retry.body_bytes,
-          .retry_budget_percent = config.retry.budget_percent};
+          .retry_budget_percent = config.retry.budget_percent,
+          .hash_on = make_policy(config) == balancer::PolicyKind::consistent_hash
+                         ? std::optional(proxy::parse_hash_on(config.balance.hash_on))
+                         : std::nullopt,
+          .stall = config.balance.stall};
 }
 
 std::vector<upstream::BackendSpec> make_backend_specs(const config::Config& config) {
   std::vector<upstream::BackendSpec> specs;
   specs.reserve(config.backends.size());
   for (const config::Backend& backend : config.backends) {
-    specs.push_back({backend.url, backend.host, backend.port, backend.weight, backend.connections_max});
+    specs.push_back({backend.url, backend.host, backend.port, backend.weight, backend.connections_max, backend.backup});
   }
   return specs;
 }

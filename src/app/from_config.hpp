@@ -13,6 +13,7 @@ namespace lb::app {
 
 // The configuration was checked.
 [[nodiscard]] proxy::Settings make_proxy_settings(const config::Config& config);
+[[nodiscard]] balancer::PolicyKind make_policy(const config::Config& config) noexcept;
 [[nodiscard]] proxy::ServiceSettings make_service_settings(const config::Config& config);
 [[nodiscard]] std::vector<upstream::BackendSpec> make_backend_specs(const config::Config& config);
 [[nodiscard]] upstream::Thresholds make_thresholds(const config::Health& health) noexcept;

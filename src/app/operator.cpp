@@ -124,6 +124,7 @@ net::Awaitable<Outcome> Operator::administer(std::string url, Administration wan
           .status = 409, .text = endpoint->url() + " was given another order meanwhile", .url = endpoint->url()};
     }
   }
+  if (wanted == Administration::active) endpoint->start_slowly(control_.wheel().now());
   endpoint->administer(wanted);
   log_operator(endpoint->url(), words);
   if (wanted == Administration::disabled) disable(endpoint);

@@ -127,6 +127,22 @@ inline constexpr Duration kQueueLook{10};
 // Retries that a worker's budget allows on top of its share: those of a crowd that one backend took with it.
 inline constexpr unsigned kRetryReserve = 1000;
 
+// A backend that a load-aware policy has not chosen for so long is asked again, whatever is known of it. The backends
+// are looked over for that so often, a few with each pick.
+inline constexpr Duration kExploreAfter{4'000};
+inline constexpr Duration kExploreLook{100};
+inline constexpr std::uint32_t kOverdueLooks = 16;
+// A stalled backend is tried so often, and by a request that cannot be repeated elsewhere if no other has come for so
+// long.
+inline constexpr Duration kTrialPause{1'000};
+inline constexpr Duration kTrialOfUnrepeatable{10'000};
+// While an answer is awaited its exchange looks around so many times before the time of `stall` is over, and at least
+// that often.
+inline constexpr int kStallLooks = 4;
+inline constexpr Duration kStallLookMin{20};
+inline constexpr Duration kStallLookMax{1'000};  // or the time of `stall`, if that is longer
+// Other backends that are looked at to see whether they answer.
+inline constexpr std::uint32_t kStallOthers = 64;
 // Turns that were passed over are looked at for whoever asks why, up to so many.
 inline constexpr std::size_t kPassedOverStepsMax = 32;
 // Backends that cannot be reached at which one request knocks.

@@ -49,6 +49,25 @@ struct Backend {
   std::uint16_t port = 80;
   unsigned weight = 1;
   std::uint32_t connections_max = 0;  // exchanges at once; 0: no limit
+  bool backup = false;                // only for when none of the others is up
+};
+
+struct Balance {
+  std::string policy = "round-robin";
+  std::string hash_on = "client";  // for consistent-hash
+  std::string sticky_cookie;       // a name; empty: none
+  std::string sticky_secret;       // what signs it; empty: drawn at start
+  Duration slow_start{0};          // how long one that comes (back) takes to its full share
+  Duration stall{1'000};           // one that has owed every answer for so long gets no more; 0: off
+};
+
+struct Outliers {
+  unsigned failure_percent = 0;   // of a backend's answers; 0: failures are not looked at
+  unsigned latency_percent = 0;   // of the median of all; 0: latency is not looked at
+  Duration window{10'000};        // that is judged
+  unsigned requests = 20;         // in it, for a backend to be judged
+  unsigned ejected_percent = 30;  // of the backends, at once; 0: weight is taken away, and nobody is ejected
+  Duration ejection{30'000};      // the first time; longer each time that follows
 };
 
 struct Retry {
@@ -95,6 +114,8 @@ struct Config {
   Server server;
   Duration shutdown_grace{30'000};
   std::vector<Backend> backends;
+  Balance balance;
+  Outliers outliers;
   Retry retry;
   Health health;
   Pool pool;

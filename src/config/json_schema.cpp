@@ -86,6 +86,9 @@ void add_type(Object& object, const KeySpec& key) {
       object.add("type", json_quoted("integer"));
       object.add("minimum", std::to_string(key.min)).add("maximum", std::to_string(key.max));
       return;
+    case KeyType::kBool:
+      object.add("type", json_quoted("boolean"));
+      return;
     case KeyType::kEnum:
       object.add("type", json_quoted("string")).add("enum", list_of(key.choices));
       return;
@@ -111,9 +114,9 @@ std::string key_object(const KeySpec& key, std::size_t depth) {
   if (!key.required) {
     const std::string value = default_text(key);
     // No list has items by default.
-    object.add("default", key.type == KeyType::kUnsigned ? value
-                          : key.type == KeyType::kList   ? "[]"
-                                                         : json_quoted(value));
+    object.add("default", key.type == KeyType::kUnsigned || key.type == KeyType::kBool ? value
+                          : key.type == KeyType::kList                                 ? "[]"
+                                                                                       : json_quoted(value));
   }
   return object.text();
 }

@@ -82,6 +82,8 @@ void add_backend_keys(std::vector<KeySpec>& keys) {
       "backends.connections_max", {0, 1'000'000, "no limit"},
       "Requests that it serves at once; set it where more would only slow it down, and further ones go to other "
       "backends or wait."));
+  keys.push_back(boolean<[](auto& c) -> auto& { return c.backends.back().backup; }>(
+      "backends.backup", "Only for when none of the others is up; set it for a spare machine or an apology page."));
 }
 
 void add_retry_keys(std::vector<KeySpec>& keys) {

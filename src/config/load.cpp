@@ -263,9 +263,11 @@ class Reader {
     std::optional<std::string> message;
     if (const auto* integer = node.as_integer()) {
       message = assign_integer(key, integer->get(), config_);
+    } else if (const auto* boolean = node.as_boolean()) {
+      message = assign_bool(key, boolean->get(), config_);
     } else if (const auto* text = node.as_string(); text == nullptr) {
       message = wrong_type_message(key, describe(node));
-    } else if (key.type == KeyType::kUnsigned) {
+    } else if (key.type == KeyType::kUnsigned || key.type == KeyType::kBool) {
       message = in_quotes(text->get()) + " is a string; write " + allowed_text(key) + ", without quotes";
     } else {
       message = assign_text(key, text->get(), config_);

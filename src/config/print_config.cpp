@@ -40,7 +40,7 @@ std::string toml_string(std::string_view text) {
 }
 
 std::string toml_value(const KeySpec& key, const std::string& value) {
-  if (key.type == KeyType::kUnsigned) return value;
+  if (key.type == KeyType::kUnsigned || key.type == KeyType::kBool) return value;
   if (key.type != KeyType::kList) return toml_string(value);
   std::string out;
   for (const std::string& item : items_of(value)) out += (out.empty() ? "" : ", ") + toml_string(item);

@@ -11,6 +11,7 @@ std::vector<KeySpec> make_keys() {
   std::vector<KeySpec> keys;
   add_server_keys(keys);
   add_backend_keys(keys);
+  add_balance_keys(keys);
   add_retry_keys(keys);
   add_health_keys(keys);
   add_pool_keys(keys);

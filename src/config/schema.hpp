@@ -14,9 +14,10 @@
 
 namespace lb::config {
 
-enum class KeyType { kDuration, kSize, kUnsigned, kString, kEnum, kList };
+enum class KeyType { kDuration, kSize, kUnsigned, kBool, kString, kEnum, kList };
 
-// Milliseconds, bytes or a plain number; or text. Of a list, its items with ", " between them: none has a comma.
+// Milliseconds, bytes, a plain number, 0 or 1 for false or true; or text. Of a list, its items with ", " between them:
+// none has a comma.
 using Value = std::variant<std::uint64_t, std::string>;
 
 struct KeySpec {
@@ -33,7 +34,7 @@ struct KeySpec {
   // kString, and the items of a kList: what is allowed, for messages, and the check: empty or `is not an IP address`.
   std::string_view format{};
   std::string (*problem)(std::string_view text) = nullptr;
-  // kString: how a message shows a wrong text; null: as it is.
+  // kString: how messages, and reports of the configuration, show a text; null: as it is.
   std::string (*shown)(std::string_view text) = nullptr;
   // kString: which part of a wrong text is at fault; null: all of it.
   std::string_view (*wrong_part)(std::string_view text) = nullptr;
@@ -77,9 +78,10 @@ std::string value_text(const KeySpec& key, const Config& config);
 std::string allowed_text(const KeySpec& key);
 
 // Checks what the user wrote and stores it. Nothing if all is well; otherwise the whole message, and the configuration
-// is untouched. Text is what a flag or a string in a file gives; an integer can only come from a file.
+// is untouched. Text is what a flag or a string in a file gives; integers and booleans can only come from a file.
 std::optional<std::string> assign_text(const KeySpec& key, std::string_view text, Config& config);
 std::optional<std::string> assign_integer(const KeySpec& key, std::int64_t number, Config& config);
+std::optional<std::string> assign_bool(const KeySpec& key, bool value, Config& config);
 
 // Of a kList: what is wrong with one item, as a whole message, if anything is. Its value goes through assign_text().
 std::optional<std::string> check_item(const KeySpec& key, std::string_view item);

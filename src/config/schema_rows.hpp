@@ -22,6 +22,7 @@ inline constexpr std::string_view kFilePattern = R"(^[^\x00-\x1f\x7f]*$)";
 // The rows of each table, in the files keys_*.cpp.
 void add_server_keys(std::vector<KeySpec>& keys);  // and [shutdown]
 void add_backend_keys(std::vector<KeySpec>& keys);
+void add_balance_keys(std::vector<KeySpec>& keys);  // and [outliers]
 void add_retry_keys(std::vector<KeySpec>& keys);
 void add_health_keys(std::vector<KeySpec>& keys);
 void add_pool_keys(std::vector<KeySpec>& keys);
@@ -87,6 +88,11 @@ KeySpec size(std::string_view path, const Range& range, std::string_view help) {
 template <auto Field>
 KeySpec count(std::string_view path, const Range& range, std::string_view help) {
   return number<Field>(path, KeyType::kUnsigned, range, help);
+}
+
+template <auto Field>
+KeySpec boolean(std::string_view path, std::string_view help) {
+  return number<Field>(path, KeyType::kBool, {0, 1}, help);
 }
 
 template <auto Field>

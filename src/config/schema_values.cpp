@@ -12,6 +12,8 @@ namespace {
 
 std::string number_text(KeyType type, std::uint64_t number) {
   switch (type) {
+    case KeyType::kBool:
+      return number != 0 ? "true" : "false";
     case KeyType::kDuration:
       return format_duration(number);
     case KeyType::kSize:
@@ -140,6 +142,8 @@ std::string allowed_text(const KeySpec& key) {
       return "a number with one of " + std::string(kSizeUnits) + range_text(key);
     case KeyType::kUnsigned:
       return "a whole number" + range_text(key);
+    case KeyType::kBool:
+      return "true or false";
     case KeyType::kEnum:
       return "one of " + joined(key.choices);
     case KeyType::kString:
@@ -173,6 +177,9 @@ std::optional<std::string> assign_text(const KeySpec& key, std::string_view text
       return assign_amount(key, text, config);
     case KeyType::kUnsigned:
       return assign_digits(key, text, config);
+    case KeyType::kBool:
+      if (text != "true" && text != "false") return in_quotes(text) + " is not " + allowed_text(key);
+      return assign_bool(key, text == "true", config);
     case KeyType::kEnum:
       return assign_choice(key, text, config);
     case KeyType::kList:
@@ -184,7 +191,8 @@ std::optional<std::string> assign_text(const KeySpec& key, std::string_view text
 }
 
 std::optional<std::string> assign_integer(const KeySpec& key, std::int64_t number, Config& config) {
-  if (key.type == KeyType::kString || key.type == KeyType::kEnum || key.type == KeyType::kList) {
+  if (key.type == KeyType::kString || key.type == KeyType::kEnum || key.type == KeyType::kList ||
+      key.type == KeyType::kBool) {
     return wrong_type_message(key, std::to_string(number));
   }
   if (key.type != KeyType::kUnsigned && number != 0) {
@@ -197,12 +205,18 @@ std::optional<std::string> assign_integer(const KeySpec& key, std::int64_t numbe
   return std::nullopt;
 }
 
+std::optional<std::string> assign_bool(const KeySpec& key, bool value, Config& config) {
+  if (key.type != KeyType::kBool) return wrong_type_message(key, value ? "true" : "false");
+  key.set(config, std::uint64_t{value ? 1U : 0U});
+  return std::nullopt;
+}
+
 std::string_view wrong_part(const KeySpec& key, std::string_view text) {
   return key.wrong_part != nullptr ? key.wrong_part(text) : text;
 }
 
 std::string wrong_type_message(const KeySpec& key, std::string_view found) {
-  if (key.type == KeyType::kUnsigned) {
+  if (key.type == KeyType::kUnsigned || key.type == KeyType::kBool) {
     return std::string(found) + " is not " + allowed_text(key);
   }
   if (key.type == KeyType::kList) {

@@ -20,7 +20,8 @@ std::string_view trim(std::string_view text) {
 // syntax is broken.
 const KeySpec* key_of_text(std::string_view name) {
   const auto found = std::ranges::find_if(all_keys(), [&](const KeySpec& key) {
-    return key.name() == name && key.type != KeyType::kUnsigned && key.type != KeyType::kList;
+    return key.name() == name && key.type != KeyType::kUnsigned && key.type != KeyType::kBool &&
+           key.type != KeyType::kList;
   });
   return found == all_keys().end() ? nullptr : &*found;
 }

@@ -8,6 +8,7 @@
 #include <boost/container/static_vector.hpp>
 
 #include "base/limits.hpp"
+#include "http/cookies.hpp"
 #include "http/text.hpp"
 
 namespace lb::http {
@@ -198,7 +199,7 @@ std::string without_named(std::string_view trailers, std::string_view named) {
 }
 
 Result<void> write_forwarded_request(const RequestHead& head, const Framing& framing, const ConnectionOptions& options,
-                                     std::string_view client_address, std::string_view scheme, ForwardedRequest& out) {
+                                     const ForwardingRules& rules, ForwardedRequest& out) {
   out.head.clear();
   out.request_id.clear();
   const NamedInConnection named(head.fields);
@@ -246,7 +247,8 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
     }
     const bool replaced = (field.id == FieldId::host && absolute) ||
                           (field.id == FieldId::content_length && !is_plain_length(field)) ||
-                          (field.id == FieldId::max_forwards && counted) || &field == last_forwarded_for;
+                          (field.id == FieldId::max_forwards && counted) || &field == last_forwarded_for ||
+                          (field.id == FieldId::cookie && !rules.own_cookie.empty());
     if (!replaced) {
       kept.keep(field);
       continue;
@@ -258,15 +260,18 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
       append_length(out.head, field);
     } else if (field.id == FieldId::max_forwards) {
       if (const auto appended = append_max_forwards(field, out); !appended) return appended.error();
+    } else if (field.id == FieldId::cookie) {
+      const std::string others = without_cookie(field.value, rules.own_cookie);
+      if (!others.empty()) append_field(out.head, field.name, others);
     } else {
-      append(out.head, field.name, ": ", field.value, field.value.empty() ? "" : ", ", client_address, "\r\n");
+      append(out.head, field.name, ": ", field.value, field.value.empty() ? "" : ", ", rules.client_address, "\r\n");
     }
   }
   kept.flush();
   if (absolute && !host_seen) append_field(out.head, "Host", host);
   out.host_missing = !absolute && !host_seen;
-  if (last_forwarded_for == nullptr) append(out.head, "X-Forwarded-For: ", client_address, "\r\n");
-  append(out.head, "X-Forwarded-Proto: ", scheme, "\r\n");
+  if (last_forwarded_for == nullptr) append(out.head, "X-Forwarded-For: ", rules.client_address, "\r\n");
+  append(out.head, "X-Forwarded-Proto: ", rules.scheme, "\r\n");
   if (!host.empty()) append(out.head, "X-Forwarded-Host: ", host, "\r\n");
   append(out.head, head.version == Version::http_1_1 ? "Via: 1.1 " : "Via: 1.0 ", kPseudonym, "\r\n");
   out.upgrade = options.upgrade ? offered_protocols(head.fields) : std::string();
@@ -315,6 +320,7 @@ void write_forwarded_response(const ResponseHead& head, const ResponseForm& form
   kept.flush();
   if (!dated) append_field(out, "Date", form.date);
   if (!identified) append_field(out, "X-Request-Id", form.request_id);
+  if (!form.cookie.empty()) append_field(out, "Set-Cookie", form.cookie);
   if (form.body == BodyKind::chunked) append_field(out, "Transfer-Encoding", "chunked");
   if (upgrade_seen) {
     append_field(out, "Connection",

@@ -35,11 +35,16 @@ struct ForwardedRequest {
 // A trailer section without those (RFC 9110 section 7.6.1 holds for it as for the head).
 [[nodiscard]] std::string without_named(std::string_view trailers, std::string_view named);
 
-// `client_address`: the text of the peer's IP address, for X-Forwarded-For. `scheme`: "http" or "https" as the client
-// used. Error: malformed (a target in absolute form without a usable authority; Max-Forwards that is no number).
+// What a request's sender adds to the forwarded head, or keeps for itself.
+struct ForwardingRules {
+  std::string_view client_address{};  // the text of the peer's IP address, for X-Forwarded-For
+  std::string_view scheme = "http";   // or "https", as the client used
+  std::string_view own_cookie{};      // the name of one that is not for backends; empty: none
+};
+
+// Error: malformed (a target in absolute form without a usable authority; Max-Forwards that is no number).
 [[nodiscard]] base::Result<void> write_forwarded_request(const RequestHead& head, const Framing& framing,
-                                                         const ConnectionOptions& options,
-                                                         std::string_view client_address, std::string_view scheme,
+                                                         const ConnectionOptions& options, const ForwardingRules& rules,
                                                          ForwardedRequest& out);
 
 enum class ClientPersistence : std::uint8_t {
@@ -55,6 +60,7 @@ struct ResponseForm {
   ClientPersistence persistence = ClientPersistence::keep_alive_implied;
   std::string_view date;        // added where the backend gave none (RFC 9110 section 6.6.1)
   std::string_view request_id;  // likewise; empty: none is added
+  std::string_view cookie{};    // the value of a Set-Cookie field of ours; empty: none is added
 };
 
 // Appends the whole head, the empty line included, to `out`. Serves interim responses (1xx) as well, which get neither

@@ -67,7 +67,10 @@ FieldId field_id(std::string_view name) noexcept {
     case 4:
       return is("host") ? FieldId::host : is("date") ? FieldId::date : FieldId::other;
     case 6:
-      return is("accept") ? FieldId::accept : is("expect") ? FieldId::expect : FieldId::other;
+      return is("accept")   ? FieldId::accept
+             : is("expect") ? FieldId::expect
+             : is("cookie") ? FieldId::cookie
+                            : FieldId::other;
     case 7:
       return is("upgrade") ? FieldId::upgrade : is("trailer") ? FieldId::trailer : FieldId::other;
     case 10:
@@ -95,6 +98,8 @@ FieldId field_id(std::string_view name) noexcept {
       return is("proxy-authenticate") ? FieldId::proxy_authenticate : FieldId::other;
     case 19:
       return is("proxy-authorization") ? FieldId::proxy_authorization : FieldId::other;
+    case 21:
+      return is("endpoint-load-metrics") ? FieldId::endpoint_load_metrics : FieldId::other;
     default:
       return FieldId::other;
   }

@@ -18,6 +18,8 @@ enum class FieldId : std::uint8_t {
   authorization,
   connection,
   content_length,
+  cookie,
+  endpoint_load_metrics,
   framing_twin,  // Content_Length, Transfer_Encoding
   date,
   expect,

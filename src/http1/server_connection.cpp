@@ -231,7 +231,7 @@ void ServerConnection::begin_answer(const http::ResponseHead& head, http::BodyKi
   state_->answer_body = OutgoingBody(state_->answer_kind);
   persists_ = may_persist() && state_->answer_kind != BodyKind::until_close;
   state_->answer_head.clear();
-  http::write_forwarded_response(head, {state_->answer_kind, persistence(), marks.date, marks.request_id},
+  http::write_forwarded_response(head, {state_->answer_kind, persistence(), marks.date, marks.request_id, marks.cookie},
                                  state_->answer_head);
   head_waits_ = true;
 }

@@ -27,6 +27,7 @@ struct Peer {
 struct AnswerMarks {
   std::string_view date;        // where the backend gave none (RFC 9110 section 6.6.1)
   std::string_view request_id;  // likewise; empty: none
+  std::string_view cookie{};    // the value of a Set-Cookie field; empty: none
 };
 
 // One worker's. One read and one write may pend at a time. All errors have the side downstream: closed, truncated,

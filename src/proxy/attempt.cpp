@@ -1,11 +1,13 @@
 #include "proxy/attempt.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "http/authentication.hpp"
+#include "http/load_report.hpp"
 #include "proxy/tunnel.hpp"
 
 namespace lb::proxy {
@@ -17,10 +19,12 @@ Attempt::Attempt(ExchangeContext& context, Request& request, Recording& recordin
       request_(request),
       recording_(recording),
       blame_(blame),
-      upload_(context, request, recording) {}
+      upload_(context, request, recording),
+      stall_(context, request) {}
 
 void Attempt::reset() noexcept {
   number_ = interims_passed_ = 0;
+  stall_.reset();
 }
 
 net::Awaitable<Outcome> Attempt::run(const upstream::Pick& pick, Connect how, base::Deadline connect_deadline) {
@@ -31,6 +35,7 @@ net::Awaitable<Outcome> Attempt::run(const upstream::Pick& pick, Connect how, ba
   reused_ = connection != nullptr;
   if (!connection) connection = co_await connect(pick, connect_deadline);
   if (!connection) {
+    observe_failure(pick);
     record_end(Outcome::failed);
     co_return Outcome::failed;
   }
@@ -38,10 +43,12 @@ net::Awaitable<Outcome> Attempt::run(const upstream::Pick& pick, Connect how, ba
   connection->begin(request_.method, request_.client->bulk());
   co_await upload_.begin(*connection, pick.endpoint->host_line());
   const Outcome outcome = co_await relay_answer(*connection, pick);
+  stall_.end();
   if (!upload_.has_ended()) co_await upload_.stop();
   // Only now that nothing is sent any more is it certain what was written, and what could not be kept.
   failure_.request_written = connection->wrote_anything();
   failure_.body_replayable = request_.replay.complete();
+  if (outcome == Outcome::failed) observe_failure(pick);
   if (outcome == Outcome::answered && upload_.is_complete() && connection->reuse() != http1::Reuse::never &&
       !request_.has_unusual_body() && context_.transport.has(*pick.endpoint, chosen_.id)) {
     keep(pick, std::move(connection));
@@ -95,14 +102,27 @@ void Attempt::keep(const upstream::Pick& pick, std::unique_ptr<Connection> conne
 net::Awaitable<Outcome> Attempt::relay_answer(message::Outgoing& backend, const upstream::Pick& pick) {
   const base::Duration patience = request_.plan->settings.first_response_byte_timeout;
   base::Deadline interim_deadline = base::kNever;
+  base::TimePoint heard{};  // the last interim answer
+  stall_.begin(pick);
   for (std::size_t interim_bytes = 0;;) {
     // While the body still flows, its own clocks bound the wait, and whoever ends the flow sets this deadline. It may
     // have ended before this read began; so the outcome counts, not whether the pump still runs.
     const bool stuck = upload_.backend_error().has_value();
     const bool body_flows = !upload_.is_complete() && !stuck;
-    const base::Duration wait = stuck ? base::kLingerTime : patience;
-    const auto read = co_await backend.read_response(body_flows ? base::kNever : context_.wheel.after(wait));
+    const base::TimePoint since = std::max(upload_.completed_at(), heard);
+    const base::Deadline until = stuck        ? context_.wheel.after(base::kLingerTime)
+                                 : body_flows ? base::kNever
+                                              : std::min(since + patience, stall_.next_look(since));
+    const auto read = co_await backend.read_response(until);
     if (!read) {
+      const base::TimePoint began = std::max(upload_.completed_at(), heard);
+      if (is_look(read.error()) && context_.wheel.now() < began + patience) {
+        if (backend.answered()) stall_.end();  // with a part of its head
+        if (backend.answered() || !stall_.look(began)) continue;
+        co_return fail(FailedAt::stalled,
+                       {base::ErrorKind::timeout, base::Side::upstream, "it owes every answer, while others answer"},
+                       backend.wrote_anything());
+      }
       const auto& unsent = upload_.backend_error();
       co_return fail_reading(backend, unsent && !backend.answered() ? *unsent : read.error());
     }
@@ -123,6 +143,8 @@ net::Awaitable<Outcome> Attempt::relay_answer(message::Outgoing& backend, const 
     }
     const Outcome relayed = co_await relay_interim(backend);
     if (relayed != Outcome::answered) co_return relayed;
+    stall_.end();
+    heard = context_.wheel.now();
   }
 }
 
@@ -147,14 +169,18 @@ net::Awaitable<Outcome> Attempt::relay_final(message::Outgoing& backend, const u
   message::Incoming& client = *request_.client;
   const unsigned status = backend.response().status;
   const http::BodyKind kind = backend.framing().kind;
-  client.begin_answer(backend.response(), kind,
-                      recording_.marks(request_.plan->settings.request_ids == RequestIds::both));
+  message::AnswerMarks marks = recording_.marks(request_.plan->settings.request_ids == RequestIds::both);
+  std::string cookie;
+  if (request_.service->sticky) marks.cookie = cookie = cookie_for(pick);
+  client.begin_answer(backend.response(), kind, marks);
+  if (backend.response().fields.has(http::FieldId::endpoint_load_metrics)) note_report(backend.response(), pick);
   std::string named;  // for the trailers
   if (kind == http::BodyKind::chunked) named = http::named_in_connection(backend.response().fields);
   backend.consume_head();
   auto run = backend.take_buffered_body();
   if (!run) co_return fail(FailedAt::bad_answer, run.error(), backend.wrote_anything());  // nothing was sent yet
-  recording_.answered(status);
+  stall_.end();
+  observe(pick, status, recording_.answered(status));
   if (pick.last_resort) context_.health.record_recovery(*pick.endpoint);
 
   std::string kept_trailers;
@@ -205,7 +231,7 @@ net::Awaitable<Outcome> Attempt::relay_tunnel(message::Outgoing& backend, const 
   co_await client.stop_watching();
   const auto written = co_await client.send_switch(backend.response());
   backend.consume_head();
-  recording_.answered(101);
+  observe(pick, 101, recording_.answered(101));
   if (!written) co_return Outcome::cut;
   if (pick.last_resort) context_.health.record_recovery(*pick.endpoint);
   blame_.praise(*pick.endpoint, chosen_, recording_.started());
@@ -264,6 +290,55 @@ Outcome Attempt::cut(const upstream::Pick& pick, const base::Error& error) {
   return Outcome::cut;
 }
 
+bool Attempt::is_look(const base::Error& error) const noexcept {
+  return error.kind == base::ErrorKind::timeout && upload_.is_complete() && !upload_.backend_error();
+}
+
+void Attempt::observe(const upstream::Pick& pick, unsigned status, base::TimePoint now) {
+  balancer::Load& load = pick.endpoint->load();
+  if (pick.endpoint->suspension() == upstream::Suspension::stalled) {
+    load.note_late_answer(now);
+    return context_.health.record_answer_after_stall(*pick.endpoint);
+  }
+  // An answer that came before all was sent says nothing of how long one takes.
+  const bool timed = upload_.is_complete();
+  const auto latency = std::chrono::duration_cast<std::chrono::microseconds>(now - upload_.completed_at());
+  load.note_answer(timed ? latency : std::chrono::microseconds(0), now);
+  if (!load.is_observed()) return;
+  // 501 and 505 are about the request.
+  if (status >= 500 && status != 501 && status != 505) return load.record_failure(now);
+  if (timed) load.record(balancer::Sample{latency, pick.in_flight}, now);
+}
+
+// What a backend says of itself is asked for by policies that go by it.
+void Attempt::note_report(const http::ResponseHead& head, const upstream::Pick& pick) const {
+  balancer::Load& load = pick.endpoint->load();
+  if (!load.is_observed()) return;
+  for (const http::Field& field : head.fields) {
+    if (field.id != http::FieldId::endpoint_load_metrics) continue;
+    const auto said = http::parse_load_report(field.value);
+    if (!said) continue;
+    const std::chrono::microseconds latency(static_cast<std::int64_t>(said->latency_ms * 1000));
+    load.record(balancer::Report{said->requests_in_flight, latency}, context_.wheel.now());
+  }
+}
+
+void Attempt::observe_failure(const upstream::Pick& pick) {
+  const bool is_its_own = request_.error.side == base::Side::upstream && failure_.at != FailedAt::stale &&
+                          failure_.at != FailedAt::over_limits && failure_.at != FailedAt::not_processed;
+  balancer::Load& load = pick.endpoint->load();
+  if (is_its_own && load.is_observed()) load.record_failure(context_.wheel.now());
+}
+
+// A client whose own backend is busy, or has failed this one request, stays with it.
+std::string Attempt::cookie_for(const upstream::Pick& pick) const {
+  const Service& service = *request_.service;
+  if (!service.sticky) return {};
+  const auto own = service.sticky->find(request_.sticky);
+  if (own && (&(*service.members)[*own] == pick.endpoint || service.members->keeps_own(*own))) return {};
+  return service.sticky->cookie_for(*pick.endpoint, request_.client->peer().scheme == "https");
+}
+
 void Attempt::record_end(Outcome outcome) noexcept {
   using telemetry::Ending;
   const telemetry::RequestRecord& record = recording_.record();
@@ -302,6 +377,8 @@ telemetry::AttemptResult Attempt::result_of(Outcome outcome) const noexcept {
       return AttemptResult::timed_out;
     case FailedAt::over_limits:
       return AttemptResult::over_limits;
+    case FailedAt::stalled:
+      return AttemptResult::stalled;
     case FailedAt::answer_started:
       break;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "http1/client_connection.hpp"
 #include "proxy/blame.hpp"
@@ -9,6 +10,7 @@
 #include "proxy/recording.hpp"
 #include "proxy/request.hpp"
 #include "proxy/retry_policy.hpp"
+#include "proxy/stall_watch.hpp"
 #include "proxy/upload.hpp"
 
 namespace lb::proxy {
@@ -53,6 +55,14 @@ class Attempt {
   net::Awaitable<base::Result<void>> relay_in_kernel(message::Outgoing& backend);
   net::Awaitable<Outcome> relay_tunnel(message::Outgoing& backend, const upstream::Pick& pick);
 
+  // Whether the time that read_response() was given is over only so that one could look around.
+  [[nodiscard]] bool is_look(const base::Error& error) const noexcept;
+  // What the answer says of the backend's load; whether it stays the client's own.
+  void observe(const upstream::Pick& pick, unsigned status, base::TimePoint now);
+  void note_report(const http::ResponseHead& head, const upstream::Pick& pick) const;
+  void observe_failure(const upstream::Pick& pick);
+  [[nodiscard]] std::string cookie_for(const upstream::Pick& pick) const;
+
   Outcome fail(FailedAt at, const base::Error& error, bool wrote_anything) noexcept;
   Outcome fail_reading(const message::Outgoing& backend, const base::Error& error) noexcept;
   Outcome cut(const upstream::Pick& pick, const base::Error& error);
@@ -64,6 +74,7 @@ class Attempt {
   Recording& recording_;
   Blame& blame_;
   Upload upload_;
+  StallWatch stall_;
   upstream::AddressChoice chosen_;
   FailedAttempt failure_;
   unsigned number_ = 0;           // of the request's attempts, from 1

@@ -4,6 +4,7 @@
 
 #include "base/limits.hpp"
 #include "http/authentication.hpp"
+#include "http/cookies.hpp"
 
 namespace lb::proxy {
 
@@ -70,14 +71,21 @@ base::Result<void> Exchange::prepare() {
   if (context_.recorder.wants_texts()) recording_.keep_texts(head);
   retries().record_request(request_.service->settings.retry_budget_percent);
   blame_.clear();
+  const Service& service = *request_.service;
+  request_.key = service.settings.hash_on ? hash_key(*service.settings.hash_on, head, client.peer().address) : 0;
+  request_.sticky.clear();
+  if (service.sticky) request_.sticky = http::cookie_value(head.fields, service.sticky->name());
+  request_.tried.clear();
   selection_.reset();
   attempt_.reset();
   failed_ = forwarded_ = 0;
   stale_connection_ = at_fault_ = false;
 
   http::ForwardedRequest& forwarded = request_.forwarded;
-  const auto written = http::write_forwarded_request(head, client.framing(), client.options(), client.peer().address,
-                                                     client.peer().scheme, forwarded);
+  const http::ForwardingRules rules{.client_address = client.peer().address,
+                                    .scheme = client.peer().scheme,
+                                    .own_cookie = service.sticky ? service.sticky->name() : std::string_view()};
+  const auto written = http::write_forwarded_request(head, client.framing(), client.options(), rules, forwarded);
   client.consume_head();
   recording_.identify(forwarded);
   if (!forwarded.host_missing) forwarded.head += "\r\n";  // whole, for every backend
@@ -103,14 +111,16 @@ bool Exchange::may_try_again(const upstream::Pick& pick) {
            context_.wheel.now() - recording_.started() < request_.plan->settings.connect_timeout;
   }
   selection_.note_tried(*pick.endpoint);
+  if (failure.at == FailedAt::stalled) {
+    log_failed_attempt(*pick.endpoint);
+    return verdict != Verdict::give_up;  // no attempt is used up, and no retry
+  }
   const bool is_fault = failure.at != FailedAt::over_limits && failure.at != FailedAt::not_processed;
   if (error.side == base::Side::upstream && is_fault) {
     blame_.charge(*pick.endpoint, attempt_.chosen(), failure.at, error);
   }
   if (failure.at == FailedAt::nothing_sent) ask_for_lookup(*pick.endpoint);
-  if (base::log_enabled(base::LogLevel::debug)) {
-    base::log(base::LogLevel::debug, "attempt at " + pick.endpoint->url() + " failed: " + std::string(error.detail));
-  }
+  log_failed_attempt(*pick.endpoint);
   if (verdict == Verdict::give_up) return false;
   if (blame_.lies_with_request()) {
     blame_.take_back();
@@ -119,6 +129,11 @@ bool Exchange::may_try_again(const upstream::Pick& pick) {
     return false;
   }
   return is_another_allowed(failure.at);
+}
+
+void Exchange::log_failed_attempt(const upstream::Endpoint& endpoint) const {
+  if (!base::log_enabled(base::LogLevel::debug)) return;
+  base::log(base::LogLevel::debug, "attempt at " + endpoint.url() + " failed: " + std::string(request_.error.detail));
 }
 
 void Exchange::ask_for_lookup(upstream::Endpoint& endpoint) {

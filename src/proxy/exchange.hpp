@@ -33,6 +33,7 @@ class Exchange {
 
   // What follows an attempt that failed.
   [[nodiscard]] bool may_try_again(const upstream::Pick& pick);
+  void log_failed_attempt(const upstream::Endpoint& endpoint) const;
   void ask_for_lookup(upstream::Endpoint& endpoint);
   [[nodiscard]] bool is_another_allowed(FailedAt at);
   [[nodiscard]] RetryBudget& retries() const noexcept;

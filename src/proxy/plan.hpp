@@ -4,11 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "http1/settings.hpp"
+#include "proxy/hash_key.hpp"
 #include "proxy/service_state.hpp"
+#include "proxy/stickiness.hpp"
 #include "upstream/members.hpp"
 #include "upstream/pool.hpp"
 
@@ -33,6 +36,8 @@ struct ServiceSettings {
   unsigned attempts = 0;              // forwarded exchanges per request, the first included
   std::size_t replay_bytes = 0;       // of a request body kept for another attempt
   unsigned retry_budget_percent = 0;  // retries, as a share of the requests; 0: any number
+  std::optional<HashOn> hash_on{};    // what the policy chooses by; none: by nothing of the request
+  base::Duration stall{};             // after which a backend that owes every answer gets no more; 0: any time
 };
 
 // A set of endpoints that do the same, with how they are asked.
@@ -41,6 +46,7 @@ struct Service {
   ServiceSettings settings;
   upstream::MembersPtr members;
   ServiceStatePtr state;  // shared with the service of this name in the plan before: its identity across plans
+  std::shared_ptr<const Stickiness> sticky{};  // null: clients do not stay with their backends
 };
 
 // Never changes, but for the atomics of its members. Whatever changes makes another plan; an exchange holds on to the

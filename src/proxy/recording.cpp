@@ -56,7 +56,8 @@ void Recording::identify() {
 }
 
 message::AnswerMarks Recording::marks(bool tell_id) {
-  return {context_.date(), tell_id ? std::string_view(record_.id) : std::string_view()};
+  return {
+      .date = context_.date(), .request_id = tell_id ? std::string_view(record_.id) : std::string_view(), .cookie = {}};
 }
 
 void Recording::begin_attempt(const upstream::Pick& pick) noexcept {
@@ -82,11 +83,12 @@ void Recording::connected(bool reused) noexcept {
   }
 }
 
-void Recording::answered(unsigned status) noexcept {
+base::TimePoint Recording::answered(unsigned status) noexcept {
   attempt_->status = record_.status = status;
   attempt_->first_byte = record_.first_byte = elapsed();
   counters().answers[telemetry::status_class(status)].add();
   counters().first_byte.record(attempt_->first_byte - attempt_->began);
+  return started_ + attempt_->first_byte;
 }
 
 void Recording::end_attempt(telemetry::AttemptResult result, std::string_view detail) noexcept {

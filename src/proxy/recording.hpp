@@ -33,7 +33,8 @@ class Recording {
   // An attempt at the backend, which lives as long as the request. The other calls are about it.
   void begin_attempt(const upstream::Pick& pick) noexcept;
   void connected(bool reused) noexcept;
-  void answered(unsigned status) noexcept;
+  // Gives the time that it takes down.
+  base::TimePoint answered(unsigned status) noexcept;
   void end_attempt(telemetry::AttemptResult result, std::string_view detail) noexcept;
 
   // Bytes of bodies: taken from the client, sent to the backend, sent to the client.

@@ -1,10 +1,13 @@
 // The request of an exchange, as all of its parts see it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/error.hpp"
+#include "base/limits.hpp"
 #include "http/head_writer.hpp"
 #include "http/message.hpp"
 #include "message/incoming.hpp"
@@ -34,8 +37,17 @@ struct Request {
   PlanPtr plan;                      // by which the present attempt was picked; keeps the endpoints
   const Service* service = nullptr;  // of the plan
   PlanPtr pinned_plan;               // that of the client's own connection, while an attempt uses it
+  upstream::Tried tried;             // the endpoints that are not asked again before the others
+  std::uint64_t key = 0;             // what the policy chooses by
+  std::string sticky;                // the client's cookie for its backend, if the service has one
   bool binds_connection = false;     // it, or an answer to it, logs the connection in
   base::Error error;                 // why the last attempt failed, or why there was none
+
+  // How long an answer is awaited before its exchange looks around for the first time; 0: it does not.
+  [[nodiscard]] base::Duration first_look() const noexcept {
+    const base::Duration stall = service->settings.stall;
+    return stall.count() == 0 ? stall : std::max(stall / base::kStallLooks, base::kStallLookMin);
+  }
 
   // What keeps the endpoint of the present attempt.
   [[nodiscard]] const PlanPtr& keeper() const noexcept { return pinned_plan ? pinned_plan : plan; }

@@ -14,6 +14,7 @@ Verdict decide(const FailedAttempt& attempt) noexcept {
     case FailedAt::no_answer:
     case FailedAt::bad_answer:
     case FailedAt::answer_timeout:
+    case FailedAt::stalled:
       return attempt.idempotent ? Verdict::again : Verdict::give_up;
     case FailedAt::over_limits:
     case FailedAt::answer_started:

@@ -13,6 +13,7 @@ enum class FailedAt : std::uint8_t {
   no_answer,       // after the request was written, before the first byte of the answer
   bad_answer,      // an answer that is not HTTP, or a head that broke off
   answer_timeout,  // no first byte of the answer, or no whole head, within the timeout
+  stalled,         // no first byte of the answer, while others answer: no fault of this one request's
   over_limits,     // an answer whose head is beyond our own limits: it will be no smaller elsewhere
   answer_started,  // bytes of the answer went to the client
 };

@@ -9,7 +9,6 @@ Selection::Selection(ExchangeContext& context, Request& request, Recording& reco
     : context_(context), request_(request), recording_(recording), gate_(context.executor, context.wheel) {}
 
 void Selection::reset() noexcept {
-  tried_.clear();
   pauses_ = 0;
   starved_ = last_resort_ = false;
 }
@@ -28,7 +27,7 @@ net::Awaitable<upstream::Pick> Selection::wait_for(upstream::Pick pick) {
     co_await pause(context_.wheel.after(base::kRetryPause));
     pick = pick_in_turn();
   }
-  if (!pick && !pick.busy && !tried_.empty()) {
+  if (!pick && !pick.busy && !request_.tried.empty()) {
     // All were tried: one comes again after a short pause, longer each time, so that a backend that restarts has a
     // moment; with jitter, so that the requests of a crowd do not come again in step.
     const base::Duration length = base::kRetryPause * (1 << std::min(pauses_++, 5U));
@@ -37,7 +36,7 @@ net::Awaitable<upstream::Pick> Selection::wait_for(upstream::Pick pick) {
     const base::Deadline until = context_.wheel.after(length / 2 + base::Duration(jitter));
     if (until >= last_resort_deadline_ && last_resort_) co_return upstream::Pick{};
     co_await pause(until);
-    tried_.clear();
+    request_.tried.clear();
     pick = pick_in_turn();
   }
   if (pick.busy) pick = co_await wait_for_room();
@@ -70,7 +69,27 @@ upstream::Pick Selection::pick_in_turn() {
   use_newest_plan();
   request_.pinned_plan.reset();
   const auto scope = queue().is_anybody_in_line() ? upstream::PickScope::unlimited : upstream::PickScope::all;
-  return request_.service->members->pick(tried_, scope, &recording_.record());
+  // Time enough for what policies ask of it, and read already.
+  const base::TimePoint now = request_.tried.empty() ? recording_.started() : context_.wheel.now();
+  const upstream::Seeker who = seeker(now, scope);
+  if (!request_.sticky.empty() && request_.service->sticky) {
+    // Its own backend, if that may get requests at all; else another, as if it had none.
+    const auto own = request_.service->sticky->find(request_.sticky);
+    if (own) {
+      if (const upstream::Pick pick = request_.service->members->pick_own(*own, who)) return pick;
+    }
+  }
+  return request_.service->members->pick(who);
+}
+
+upstream::Seeker Selection::seeker(base::TimePoint now, upstream::PickScope scope) noexcept {
+  return {.tried = request_.tried,
+          .now = now,
+          .random = context_.random,
+          .key = request_.key,
+          .repeatable = request_.is_idempotent() && request_.body_kind == http::BodyKind::none,
+          .among = scope,
+          .record = &recording_.record()};
 }
 
 // The backend whose connection is this client's own, if that may get the request. A new plan passes a connection by:
@@ -80,14 +99,15 @@ upstream::Pick Selection::pick_pinned() {
   upstream::Endpoint& endpoint = *pinned->endpoint;
   const bool usable = endpoint.is_up() && endpoint.is_active() && !endpoint.is_removed() &&
                       context_.transport.has(endpoint, pinned->chosen.id);
-  if (!usable || !endpoint.acquire()) {
+  const std::uint32_t in_flight = usable ? endpoint.acquire() : 0;
+  if (in_flight == 0) {
     if (!usable) pinned.reset();
     return {};
   }
   use_newest_plan();
   request_.pinned_plan = pinned->plan;
   recording_.keep(pinned->plan);
-  return {.endpoint = &endpoint};
+  return {.endpoint = &endpoint, .in_flight = in_flight};
 }
 
 net::Awaitable<void> Selection::pause(base::Deadline until) {
@@ -105,7 +125,7 @@ net::Awaitable<upstream::Pick> Selection::wait_for_room() {
   const bool watched = request_.client->body_ended();
   if (watched) request_.client->watch(message::Incoming::OnGone::to<&Selection::client_gone>(*this));
   using Where = WaitQueue::Where;
-  const Where where = tried_.empty() ? Where::in_line : Where::beside;
+  const Where where = request_.tried.empty() ? Where::in_line : Where::beside;
   gate_.reset();
   bool called = !queue().is_anybody_in_line();  // where others wait already, they are served first
   queue().enter(gate_, where);
@@ -113,7 +133,7 @@ net::Awaitable<upstream::Pick> Selection::wait_for_room() {
   for (;; called = true) {
     const bool turn = called && queue().is_its_turn(gate_, where);
     use_newest_plan();
-    if (turn) pick = request_.service->members->pick(tried_, upstream::PickScope::all, &recording_.record());
+    if (turn) pick = request_.service->members->pick(seeker(context_.wheel.now(), upstream::PickScope::all));
     if (!pick.busy || request_.client_state != ClientState::there || context_.wheel.now() >= deadline) break;
     const bool polls = queue().is_its_turn(gate_, where);
     co_await gate_.until(polls ? std::min(deadline, context_.wheel.after(base::kQueueLook)) : deadline);
@@ -124,7 +144,8 @@ net::Awaitable<upstream::Pick> Selection::wait_for_room() {
     const bool left = request_.client_state == ClientState::left;
     request_.error = {left ? base::ErrorKind::closed : base::ErrorKind::cancelled, base::Side::downstream,
                       request_.end_of_client()};
-    if (pick) pick.endpoint->release();
+    if (pick) permit_.take(pick, queue());
+    permit_.give_back();
     co_return upstream::Pick{};
   }
   if (!pick.busy) request_.error = before;
@@ -140,7 +161,7 @@ bool Selection::others_left() {
   if (pauses_ > 0) return false;
   use_newest_plan();
   return std::ranges::any_of(request_.service->members->endpoints(), [this](const auto& endpoint) {
-    return endpoint->is_active() && std::ranges::find(tried_, endpoint->slot()) == tried_.end();
+    return endpoint->is_active() && std::ranges::find(request_.tried, endpoint->slot()) == request_.tried.end();
   });
 }
 
@@ -150,7 +171,7 @@ base::Deadline Selection::connect_deadline(const upstream::Pick& pick) const noe
   // Each of those that are left gets its share, so that one that swallows packets does not hide one that has come back.
   const base::TimePoint now = context_.wheel.now();
   const std::size_t count = request_.service->members->size();
-  const auto left = static_cast<std::int64_t>(count - std::min(tried_.size(), count - 1));
+  const auto left = static_cast<std::int64_t>(count - std::min(request_.tried.size(), count - 1));
   return std::min(own, now + std::max(last_resort_deadline_ - now, base::TimePoint::duration(0)) / left);
 }
 

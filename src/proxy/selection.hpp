@@ -25,7 +25,7 @@ class Selection {
   void give_back() noexcept { permit_.give_back(); }
 
   // The attempt there has failed: its turn comes again when all others have been tried.
-  void note_tried(const upstream::Endpoint& endpoint) { tried_.push_back(endpoint.slot()); }
+  void note_tried(const upstream::Endpoint& endpoint) { request_.tried.push_back(endpoint.slot()); }
   // The last attempt found no descriptor: the next one waits for some.
   void note_starved(bool starved) noexcept { starved_ = starved; }
   // Whether a backend is left that was not tried, before any is tried again.
@@ -37,6 +37,7 @@ class Selection {
   void use_newest_plan();
   [[nodiscard]] WaitQueue& queue() const noexcept;
   upstream::Pick pick_in_turn();
+  [[nodiscard]] upstream::Seeker seeker(base::TimePoint now, upstream::PickScope scope) noexcept;
   upstream::Pick pick_pinned();
   net::Awaitable<upstream::Pick> wait_for_room();
   net::Awaitable<void> pause(base::Deadline until);
@@ -46,7 +47,6 @@ class Selection {
   Request& request_;
   Recording& recording_;
   Permit permit_;
-  upstream::Tried tried_;
   unsigned pauses_ = 0;
   bool starved_ = false;  // the process was out of descriptors
   bool last_resort_ = false;

@@ -1,5 +1,7 @@
 #include "proxy/upload.hpp"
 
+#include <algorithm>
+
 #include "base/limits.hpp"
 
 namespace lb::proxy {
@@ -106,7 +108,10 @@ void Upload::keep_for_repeat(const message::BodyRun& run) {
 // From here on the backend has all it needs: its clock runs, and the client has nothing to do but wait or leave.
 void Upload::completed() noexcept {
   state_ = State::complete;
-  backend_->set_response_deadline(context_.wheel.after(request_.plan->settings.first_response_byte_timeout));
+  completed_at_ = context_.wheel.now();
+  const base::Duration patience = request_.plan->settings.first_response_byte_timeout;
+  const base::Duration look = request_.first_look();
+  backend_->set_response_deadline(completed_at_ + (look.count() == 0 ? patience : std::min(look, patience)));
   request_.client->watch(message::Incoming::OnGone::to<&Upload::client_gone>(*this));
 }
 

@@ -30,6 +30,8 @@ class Upload {
 
   // The request was sent to its end.
   [[nodiscard]] bool is_complete() const noexcept { return state_ == State::complete; }
+  // When that was.
+  [[nodiscard]] base::TimePoint completed_at() const noexcept { return completed_at_; }
   // Why its body could not be read, or not be written.
   [[nodiscard]] const std::optional<base::Error>& client_error() const noexcept { return client_error_; }
   [[nodiscard]] const std::optional<base::Error>& backend_error() const noexcept { return backend_error_; }
@@ -54,6 +56,7 @@ class Upload {
   Recording& recording_;
   message::Outgoing* backend_ = nullptr;
   State state_ = State::flows;
+  base::TimePoint completed_at_{};
   net::ChildTask pump_;
   net::Pause gate_;
   std::string kept_trailers_;

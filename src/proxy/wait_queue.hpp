@@ -135,11 +135,13 @@ class Permit {
   void take(const upstream::Pick& pick, WaitQueue& queue) noexcept {
     give_back();
     endpoint_ = pick.endpoint;
+    trial_ = pick.trial;
     queue_ = &queue;
   }
   void give_back() noexcept {
     if (endpoint_ == nullptr) return;
     const bool limited = endpoint_->is_limited();
+    if (trial_) endpoint_->end_trial();
     std::exchange(endpoint_, nullptr)->release();
     if (limited) queue_->permit_is_free();
   }
@@ -147,6 +149,7 @@ class Permit {
  private:
   WaitQueue* queue_ = nullptr;
   upstream::Endpoint* endpoint_ = nullptr;
+  bool trial_ = false;
 };
 
 }  // namespace lb::proxy

@@ -37,6 +37,12 @@ std::string_view because(PassedOver why) noexcept {
       return "is at its connection limit";
     case PassedOver::tried:
       return "had been tried";
+    case PassedOver::stalled:
+      return "is stalled";
+    case PassedOver::ejected:
+      return "is ejected for doing worse than the others";
+    case PassedOver::reduced:
+      return "gets only a part of its share for now";
   }
   return "";
 }
@@ -69,6 +75,8 @@ std::string deed(const Attempt& attempt) {
       return "was given up" + in_brackets(attempt.detail);
     case AttemptResult::over_limits:
       return "gave an answer beyond the limits of this balancer" + in_brackets(attempt.detail);
+    case AttemptResult::stalled:
+      return "owed every answer while others answered, and was left after " + in_words(attempt.ended - attempt.began);
   }
   return "";
 }

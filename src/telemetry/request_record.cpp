@@ -26,6 +26,8 @@ std::string_view to_string(AttemptResult result) noexcept {
       return "abandoned";
     case AttemptResult::over_limits:
       return "over_limits";
+    case AttemptResult::stalled:
+      return "stalled";
   }
   return "";
 }
@@ -92,6 +94,12 @@ std::string_view to_string(PassedOver why) noexcept {
       return "busy";
     case PassedOver::tried:
       return "tried";
+    case PassedOver::stalled:
+      return "stalled";
+    case PassedOver::ejected:
+      return "ejected";
+    case PassedOver::reduced:
+      return "reduced";
   }
   return "";
 }

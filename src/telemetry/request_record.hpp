@@ -24,8 +24,9 @@ enum class AttemptResult : std::uint8_t {
   client_left,    // the client closed, or failed to send its request or to take its answer
   abandoned,      // by the balancer: it stops, or is out of descriptors
   over_limits,    // an answer beyond the balancer's own limits, which is no failure of the backend's
+  stalled,        // no answer, while others answer; the request went elsewhere, and this does not count
 };
-inline constexpr std::size_t kAttemptResults = 10;
+inline constexpr std::size_t kAttemptResults = 11;
 
 // Who ended the exchange with the client.
 enum class Ending : std::uint8_t {
@@ -61,8 +62,11 @@ enum class PassedOver : std::uint8_t {
   down,
   drained,
   disabled,
-  busy,   // at its connection limit, or others wait for its places
-  tried,  // by this request
+  busy,     // at its connection limit, or others wait for its places
+  tried,    // by this request
+  stalled,  // it owes every answer, while others answer
+  ejected,  // it has failed, or was slow, far more than the others
+  reduced,  // it gets only a part of its share for now
 };
 
 // In the words of logs and metrics: "answered", "not_connected", ...

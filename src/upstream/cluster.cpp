@@ -10,18 +10,19 @@ namespace lb::upstream {
 namespace {
 
 // Where the new order begins, so that the endpoint whose turn it was is next; if it left, the one behind it.
-std::uint32_t next_among(const std::vector<EndpointPtr>& endpoints, const Members& before) {
+std::uint32_t next_among(const std::vector<Member>& members, const Members& before) {
   for (std::size_t i = 0; i < before.size(); ++i) {
     const auto& candidate = before.endpoints()[(before.next() + i) % before.size()];
-    const auto found = std::ranges::find(endpoints, candidate);
-    if (found != endpoints.end()) return static_cast<std::uint32_t>(found - endpoints.begin());
+    const auto found = std::ranges::find(members, candidate, &Member::endpoint);
+    if (found != members.end()) return static_cast<std::uint32_t>(found - members.begin());
   }
   return 0;
 }
 
 }  // namespace
 
-Cluster::Change Cluster::replace(const std::vector<BackendSpec>& backends, const Thresholds& thresholds) {
+Cluster::Change Cluster::replace(const std::vector<BackendSpec>& backends, const Thresholds& thresholds,
+                                 const Choice& choice) {
   struct Known {
     EndpointPtr endpoint;
     bool admitted;
@@ -42,8 +43,8 @@ Cluster::Change Cluster::replace(const std::vector<BackendSpec>& backends, const
     const auto found = known.find(backend.url);
     const bool is_known = found != known.end();
     EndpointPtr endpoint = is_known ? found->second.endpoint : registry_.make(backend, availability_);
-    endpoint->configure(backend.connections_max, thresholds);
-    places.push_back({backend.weight, is_known && found->second.admitted});
+    endpoint->configure(backend.connections_max, thresholds, choice.slow_start);
+    places.push_back({backend.weight, backend.backup, is_known && found->second.admitted});
     if (!is_known) change.added.push_back(endpoint);
     if (is_known) known.erase(found);
     endpoints.push_back(std::move(endpoint));
@@ -52,15 +53,17 @@ Cluster::Change Cluster::replace(const std::vector<BackendSpec>& backends, const
     if (left.counts) ++change.removed;
     if (!left.admitted) left.endpoint->remove();
   }
+  choice_ = choice;
   endpoints_ = std::move(endpoints);
   places_ = std::move(places);
   return change;
 }
 
-void Cluster::admit(const std::vector<EndpointPtr>& endpoints) {
+void Cluster::admit(const std::vector<EndpointPtr>& endpoints, base::TimePoint now) {
   const std::unordered_set<EndpointPtr> admitted(endpoints.begin(), endpoints.end());
   for (std::size_t i = 0; i < endpoints_.size(); ++i) {
-    if (admitted.contains(endpoints_[i])) places_[i].admitted = true;
+    if (!admitted.contains(endpoints_[i]) || std::exchange(places_[i].admitted, true)) continue;
+    if (members_) endpoints_[i]->start_slowly(now);
   }
 }
 
@@ -69,23 +72,21 @@ bool Cluster::awaits_all() const noexcept {
 }
 
 const MembersPtr& Cluster::publish() {
-  std::vector<EndpointPtr> endpoints;
-  std::vector<unsigned> weights;
+  std::vector<Member> members;
   for (std::size_t i = 0; i < endpoints_.size(); ++i) {
-    if (!places_[i].admitted) continue;
-    endpoints.push_back(endpoints_[i]);
-    weights.push_back(places_[i].weight);
+    if (places_[i].admitted) members.push_back({endpoints_[i], places_[i].weight, places_[i].backup});
   }
-  if (endpoints.empty()) return members_;
+  if (members.empty()) return members_;
   std::uint32_t next = 0;
   if (members_) {
-    next = next_among(endpoints, *members_);
-    const std::unordered_set<EndpointPtr> stays(endpoints.begin(), endpoints.end());
+    next = next_among(members, *members_);
+    std::unordered_set<EndpointPtr> stays;
+    for (const Member& member : members) stays.insert(member.endpoint);
     for (const auto& endpoint : members_->endpoints()) {
       if (!stays.contains(endpoint)) endpoint->remove();
     }
   }
-  members_ = std::make_shared<Members>(std::move(endpoints), weights, next);
+  members_ = std::make_shared<Members>(members, choice_.policy, next);
   return members_;
 }
 

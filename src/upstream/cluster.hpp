@@ -10,6 +10,12 @@
 
 namespace lb::upstream {
 
+// How one of the endpoints is chosen.
+struct Choice {
+  balancer::PolicyKind policy = balancer::PolicyKind::round_robin;
+  base::Duration slow_start{};  // of one that comes, or comes back; 0: none
+};
+
 // Makes Members of what the configuration, the operator and sources say, one after the other. One thread.
 class Cluster {
  public:
@@ -21,12 +27,13 @@ class Cluster {
   // The registry outlives the cluster.
   explicit Cluster(Registry& registry) : registry_(registry) {}
 
-  // These are its backends from now on, at least one, and what makes a change of their health. A backend whose URL
-  // stays keeps its endpoint, and with it its health and slot. Those that are new get no requests before admit().
-  Change replace(const std::vector<BackendSpec>& backends, const Thresholds& thresholds);
+  // These are its backends from now on, at least one, how one is chosen, and what makes a change of their health. A
+  // backend whose URL stays keeps its endpoint, and with it its health and slot. Those that are new get no requests
+  // before admit().
+  Change replace(const std::vector<BackendSpec>& backends, const Thresholds& thresholds, const Choice& choice = {});
 
-  // These may get requests: they have been checked, or have had time enough.
-  void admit(const std::vector<EndpointPtr>& endpoints);
+  // These may get requests: they have been checked, or have had time enough. Beside others they start slowly.
+  void admit(const std::vector<EndpointPtr>& endpoints, base::TimePoint now);
 
   // New members, of all that were admitted; the round robin goes on where it was. Those that are left out are marked
   // removed. While none of the backends was admitted, the members stay as they were: null before there were any.
@@ -43,11 +50,13 @@ class Cluster {
  private:
   struct Place {
     unsigned weight = 1;
+    bool backup = false;
     bool admitted = false;
   };
 
   Registry& registry_;
   AvailabilityPtr availability_ = std::make_shared<Availability>();
+  Choice choice_;
   std::vector<EndpointPtr> endpoints_;
   std::vector<Place> places_;  // of the endpoints
   MembersPtr members_;

@@ -38,6 +38,18 @@ std::string_view to_string(Administration administration) noexcept {
   return "";
 }
 
+std::string_view to_string(Suspension suspension) noexcept {
+  switch (suspension) {
+    case Suspension::none:
+      return "";
+    case Suspension::stalled:
+      return "stalled";
+    case Suspension::ejected:
+      return "ejected";
+  }
+  return "";
+}
+
 Endpoint::Endpoint(BackendSpec spec, std::uint32_t slot, std::size_t workers, AvailabilityPtr availability)
     : url_(std::move(spec.url)),
       host_line_(host_line_of(spec)),
@@ -79,25 +91,26 @@ void Endpoint::note_check(CheckRecord check) {
   checks_.push_back(std::move(check));
 }
 
-bool Endpoint::acquire() noexcept {
-  const std::uint32_t most = connections_max_.load(std::memory_order_relaxed);
-  if (most == 0) {
-    in_use_.fetch_add(1, std::memory_order_relaxed);
-    return true;
-  }
-  std::uint32_t in_use = in_use_.load(std::memory_order_relaxed);
-  while (in_use < most) {
-    if (in_use_.compare_exchange_weak(in_use, in_use + 1, std::memory_order_relaxed)) return true;
-  }
-  return false;
-}
-
 Change Endpoint::take_back_failure(std::uint32_t failures_max) noexcept {
   // A success meanwhile has set the count back already.
   std::uint32_t failures = failures_.load(std::memory_order_relaxed);
   while (failures != 0 && !failures_.compare_exchange_weak(failures, failures - 1, std::memory_order_relaxed)) {
   }
   return failures == failures_max ? mark(HealthState::up) : Change::none;
+}
+
+bool Endpoint::change_suspension(Suspension from, Suspension to) noexcept {
+  if (!suspension_.compare_exchange_strong(from, to, std::memory_order_relaxed)) return false;
+  availability_->note_change();
+  return true;
+}
+
+bool Endpoint::take_trial(base::TimePoint now, bool repeatable) noexcept {
+  const base::TimePoint last(base::TimePoint::duration(tried_at_.load(std::memory_order_relaxed)));
+  const base::Duration pause = repeatable ? base::kTrialPause : base::kTrialOfUnrepeatable;
+  if (now - last < pause || trial_.exchange(true, std::memory_order_relaxed)) return false;
+  tried_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  return true;
 }
 
 Change Endpoint::mark(HealthState state) noexcept {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "balancer/load.hpp"
 #include "base/clock.hpp"
 #include "telemetry/counters.hpp"
 #include "upstream/service_record.hpp"
@@ -23,6 +24,7 @@ struct BackendSpec {
   std::uint16_t port = 80;
   unsigned weight = 1;
   std::uint32_t connections_max = 0;  // exchanges at once; 0: no limit
+  bool backup = false;                // only for when none of the others is up
 };
 
 enum class HealthState : std::uint8_t { unknown, up, down };
@@ -34,9 +36,18 @@ enum class Administration : std::uint8_t {
   disabled,  // it gets nothing, and is not checked
 };
 
-// "unknown", "up", "down"; "active", "draining", "disabled": the words of logs, metrics and answers.
+// Why an endpoint that is up gets no requests for now.
+enum class Suspension : std::uint8_t {
+  none,
+  stalled,  // it owes every answer, while others answer: one request at a time tries it
+  ejected,  // it does much worse than the others: until its time is over
+};
+
+// "unknown", "up", "down"; "active", "draining", "disabled"; "", "stalled", "ejected": the words of logs, metrics and
+// answers.
 [[nodiscard]] std::string_view to_string(HealthState state) noexcept;
 [[nodiscard]] std::string_view to_string(Administration administration) noexcept;
+[[nodiscard]] std::string_view to_string(Suspension suspension) noexcept;
 
 // The last change of an endpoint's health.
 struct HealthChange {
@@ -153,24 +164,49 @@ class Endpoint {
   [[nodiscard]] bool has_succeeded() const noexcept { return succeeded_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool take_succeeded() noexcept { return succeeded_.exchange(false, std::memory_order_relaxed); }
 
-  // Exchanges at once. acquire() is false when the limit is reached; each true one is paid back by release(). Any
-  // thread.
+  // Exchanges at once. acquire() says how many there are then; 0: the limit is reached. Each but 0 is paid back by
+  // release(). Any thread.
   [[nodiscard]] bool has_room() const noexcept {
     const std::uint32_t most = connections_max_.load(std::memory_order_relaxed);
-    return most == 0 || in_use_.load(std::memory_order_relaxed) < most;
+    return most == 0 || in_use() < most;
   }
-  [[nodiscard]] bool acquire() noexcept;
-  void release() noexcept { in_use_.fetch_sub(1, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t acquire() noexcept {
+    return load_.acquire(connections_max_.load(std::memory_order_relaxed));
+  }
+  void release() noexcept { load_.release(); }
   [[nodiscard]] bool is_limited() const noexcept { return connections_max_.load(std::memory_order_relaxed) != 0; }
-  [[nodiscard]] std::uint32_t in_use() const noexcept { return in_use_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint32_t in_use() const noexcept { return load_.in_flight(); }
+  // What policies choose by. Any thread.
+  [[nodiscard]] balancer::Load& load() noexcept { return load_; }
+  [[nodiscard]] const balancer::Load& load() const noexcept { return load_; }
+
+  // Up, and yet not to be asked. Any thread. The calls are true if they have changed something; resume() does not if
+  // it is suspended for another reason.
+  [[nodiscard]] Suspension suspension() const noexcept { return suspension_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool suspend(Suspension why) noexcept { return change_suspension(Suspension::none, why); }
+  [[nodiscard]] bool resume(Suspension why) noexcept { return change_suspension(why, Suspension::none); }
+  // Whether a request may try it although it is stalled: one at a time, and at most one a second; one that could not be
+  // repeated elsewhere only after kTrialOfUnrepeatable without another. Each true one is paid back by end_trial().
+  [[nodiscard]] bool take_trial(base::TimePoint now, bool repeatable) noexcept;
+  void end_trial() noexcept { trial_.store(false, std::memory_order_relaxed); }
+  // Exchanges that have waited long for its answer.
+  [[nodiscard]] std::uint32_t owed() const noexcept { return owed_.load(std::memory_order_relaxed); }
+  void note_owed() noexcept { owed_.fetch_add(1, std::memory_order_relaxed); }
+  void forget_owed() noexcept { owed_.fetch_sub(1, std::memory_order_relaxed); }
 
   // What the configuration says of it now. The thread of the checks; its counts are for any thread.
-  void configure(std::uint32_t connections_max, const Thresholds& thresholds) noexcept {
+  void configure(std::uint32_t connections_max, const Thresholds& thresholds, base::Duration slow_start = {}) noexcept {
     connections_max_.store(connections_max, std::memory_order_relaxed);
+    slow_start_.store(slow_start.count(), std::memory_order_relaxed);
     failures_max_.store(thresholds.failures, std::memory_order_relaxed);
     thresholds_ = thresholds;
   }
   [[nodiscard]] const Thresholds& thresholds() const noexcept { return thresholds_; }
+  // It comes, or comes back: its share grows from little to all of it, if that was configured. Any thread.
+  void start_slowly(base::TimePoint now) noexcept {
+    const base::Duration length(slow_start_.load(std::memory_order_relaxed));
+    if (length.count() != 0) load_.start_slowly(now, length);
+  }
   [[nodiscard]] std::uint32_t failures_max() const noexcept { return failures_max_.load(std::memory_order_relaxed); }
 
   // Whether a fresh lookup of its name is worth asking for now: at most once a second. Any thread.
@@ -224,6 +260,7 @@ class Endpoint {
 
  private:
   [[nodiscard]] Change mark(HealthState state) noexcept;
+  bool change_suspension(Suspension from, Suspension to) noexcept;
 
   std::string url_;
   std::string host_;
@@ -248,11 +285,15 @@ class Endpoint {
   std::atomic<bool> row_goes_on_{false};  // from a failure to the next success, even if the failure was taken back
   std::atomic<bool> removed_{false};
   std::atomic<Administration> administration_{Administration::active};
+  std::atomic<Suspension> suspension_{Suspension::none};
+  std::atomic<bool> trial_{false};
   std::atomic<std::uint32_t> connections_max_;
   std::atomic<std::uint32_t> failures_max_{thresholds_.failures};
+  std::atomic<std::uint32_t> owed_{0};
   std::atomic<std::int64_t> lookup_second_{0};
-  // On a line of its own: each exchange writes it.
-  alignas(64) std::atomic<std::uint32_t> in_use_{0};
+  std::atomic<std::int64_t> tried_at_{0};
+  std::atomic<std::int64_t> slow_start_{0};  // ms
+  balancer::Load load_;
 };
 
 }  // namespace lb::upstream

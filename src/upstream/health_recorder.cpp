@@ -43,6 +43,30 @@ void HealthRecorder::take_back_failure(Endpoint& endpoint) {
   log_up(endpoint);
 }
 
+void HealthRecorder::record_stall(Endpoint& endpoint, base::Duration waited) {
+  if (!endpoint.suspend(Suspension::stalled)) return;
+  base::log(LogLevel::warning, endpoint.url() + " [stalled] (it owes every answer for " +
+                                   std::to_string(waited.count()) + " ms, while others answer)");
+}
+
+void HealthRecorder::record_answer_after_stall(Endpoint& endpoint) {
+  if (!endpoint.resume(Suspension::stalled)) return;
+  endpoint.start_slowly(clock_.now());
+  base::log(LogLevel::info, endpoint.url() + " answers again");
+}
+
+void HealthRecorder::record_ejection(Endpoint& endpoint, base::Duration length, std::string_view reason) {
+  if (!endpoint.suspend(Suspension::ejected)) return;
+  base::log(LogLevel::warning, endpoint.url() + " [ejected] for " + std::to_string(length.count() / 1000) + " s (" +
+                                   std::string(reason) + ")");
+}
+
+void HealthRecorder::record_end_of_ejection(Endpoint& endpoint) {
+  if (!endpoint.resume(Suspension::ejected)) return;
+  endpoint.start_slowly(clock_.now());
+  base::log(LogLevel::info, endpoint.url() + " gets requests again after its ejection");
+}
+
 void HealthRecorder::record_failure(Endpoint& endpoint, std::string_view reason, RequestKind kind) {
   const std::uint32_t failures_max = endpoint.failures_max();
   if (endpoint.record_failure(failures_max, kind) == Change::went_down) went_down(endpoint, failures_max, reason);
@@ -68,6 +92,7 @@ void HealthRecorder::inherit_down(Endpoint& endpoint, const std::string& reason)
 void HealthRecorder::record_recovery(Endpoint& endpoint) {
   if (endpoint.record_recovery() != Change::came_up) return;
   endpoint.note_change(HealthState::up, clock_.wall_now(), "a request to it succeeded");
+  endpoint.start_slowly(clock_.now());
   log_up(endpoint);
 }
 
@@ -128,6 +153,7 @@ void HealthRecorder::record_check(Endpoint& endpoint, bool passed, std::string_v
   const bool last_request_succeeded = endpoint.take_succeeded() && endpoint.failures_in_row() == 0;
   const Change change = endpoint.record_check(passed, endpoint.thresholds());
   if (change == Change::came_up) {
+    if (endpoint.last_change().state == HealthState::down) endpoint.start_slowly(clock_.now());
     endpoint.note_change(HealthState::up, now, "health check passed");
     log_up(endpoint);
   }

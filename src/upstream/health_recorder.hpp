@@ -41,6 +41,13 @@ class HealthRecorder {
   // The same of one of several addresses.
   void record_check(const Endpoint& endpoint, Address& address, bool passed, std::string_view reason);
 
+  // It owes every answer while others answer; it has answered. The first word of each is logged.
+  void record_stall(Endpoint& endpoint, base::Duration waited);
+  void record_answer_after_stall(Endpoint& endpoint);
+  // It does worse than the others, and gets nothing for so long; that is over.
+  void record_ejection(Endpoint& endpoint, base::Duration length, std::string_view reason);
+  void record_end_of_ejection(Endpoint& endpoint);
+
   // Called when exchanges have marked an endpoint down, on their thread. Set before there are any.
   void on_down(std::function<void()> call) { on_down_ = std::move(call); }
 

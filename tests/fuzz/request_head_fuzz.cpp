@@ -18,7 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!framing) return 0;
   http::ForwardedRequest forwarded;
   const auto options = http::connection_options(head.version, head.fields);
-  if (!http::write_forwarded_request(head, *framing, options, "192.0.2.1", "http", forwarded)) return 0;
+  if (!http::write_forwarded_request(head, *framing, options, {.client_address = "192.0.2.1"}, forwarded)) return 0;
 
   // The backend must see exactly one head, framed as ours was.
   const std::string sent = forwarded.head + (forwarded.host_missing ? "Host: b\r\n" : "") + "\r\n";

@@ -31,7 +31,8 @@ VALUES = [
     "64K", "1KiB2B", "::", "127.0.0.1", "fe80::1%eth0", "localhost", "http://a:80", "a", "[::1]:81", "https://a",
     "http://a/b", "http://a?b", "http://u@a", "http://a:x", "http://a b", "GET", "get", "ABCDEFGHIJKLMNOPQRSTU", "/",
     "/healthz?a=%20", "/a b", "/a#b", "200", "200-299, 401", "2xx", "200-", "99", "600", "tcp", "http", "htpp", "info",
-    "warn", "off", "json", "x" * 1024, "x" * 1025, ["127.0.0.1:53", "[::1]:53", "::1"], ["a"], [1],
+    "warn", "off", "json", "peak-ewma", "round-robin", "client", "header:X-User", "cookie:", "query:a b", False,
+    "x" * 1024, "x" * 1025, ["127.0.0.1:53", "[::1]:53", "::1"], ["a"], [1],
 ]
 
 
@@ -169,7 +170,8 @@ class Schema(unittest.TestCase):
         wanted = {}
         for path, schema in keys():
             valid = jsonschema.Draft202012Validator(schema).is_valid
-            values = (7, "7s", "7KiB", ["127.0.0.1:54"], "127.0.0.1", "::1", "http", "off", "text", "OPTIONS", "204", "/x", "shop:1", "http://[::1]:81")
+            values = (7, "7s", "7KiB", ["127.0.0.1:54"], "127.0.0.1", "::1", "http", "off", "text", "OPTIONS", "204", "/x", "shop:1", "http://[::1]:81",
+                      True, "prequal", "host")
             wanted[path] = next(value for value in values if valid(value) and value != schema.get("default"))
         wanted["backends", "url"] = "http://[::1]:81"
         wanted["health", "body"] = '\u0000 "\\" \u00e4 \U0001f600'
@@ -190,7 +192,8 @@ class Schema(unittest.TestCase):
             table = found
             for name in key[:-1]:
                 table = table[name][0] if name == "backends" else table[name]
-            self.assertEqual(value, table[key[-1]], key)
+            hidden = key == ("balance", "sticky_secret")
+            self.assertEqual("***" if hidden else value, table[key[-1]], key)
         status, again, errors = run("-print-config", "-config", self.write(printed, "printed.toml"))
         self.assertEqual((0, ""), (status, errors))
         self.assertEqual(found, tomllib.loads(again))

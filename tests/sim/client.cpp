@@ -73,6 +73,11 @@ void Client::leave(bool reset) {
 void Client::finish() {
   over_ = true;
   stream_->close();
+  std::size_t behind = offset_;
+  for (std::size_t i = sending_; i-- > 0;) {
+    requests_[i]->behind = behind;
+    behind += requests_[i]->text.size();
+  }
   for (Request* request : requests_) {
     request->over = true;
     if (request->client_left) continue;

@@ -45,6 +45,7 @@ struct Request {
   bool excused = false;  // its client behaves so that a failure is the client's own
   bool client_left = false;
   base::TimePoint left_at{};
+  std::size_t behind = 0;  // bytes that its client had sent behind it when it left
   std::vector<Attempt> attempts;
 
   [[nodiscard]] http::Method method_id() const noexcept { return http::method_id(method); }

@@ -129,7 +129,7 @@ void Simulation::watch() {
 // Of the members that there are now, or the first ones.
 proxy::PlanPtr Simulation::plan() {
   if (!cluster_.members()) {
-    cluster_.admit(cluster_.replace(config_.backends, config_.thresholds).added);
+    cluster_.admit(cluster_.replace(config_.backends, config_.thresholds).added, stage_.now());
     cluster_.publish();
   }
   auto made = std::make_shared<proxy::Plan>();
@@ -195,7 +195,7 @@ net::Awaitable<void> Simulation::reload() {
   handler_.set_plan(plan());
   know_limits();
   if (!change.added.empty()) co_await monitor_.check_now(change.added, Duration(100));
-  cluster_.admit(change.added);
+  cluster_.admit(change.added, stage_.now());
   cluster_.publish();
   handler_.set_plan(plan());
   apply_members(*cluster_.members());

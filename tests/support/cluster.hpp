@@ -1,6 +1,7 @@
 // A cluster with all that it takes, whose backends get requests as soon as they are named.
 #pragma once
 
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -8,6 +9,13 @@
 #include "upstream/health_recorder.hpp"
 
 namespace lb::test {
+
+// Picks for a request that nothing else is known of.
+inline upstream::Pick pick(upstream::Members& members, const upstream::Tried& tried = {},
+                           base::TimePoint now = base::TimePoint(std::chrono::hours(1))) {
+  static thread_local base::Random random(1);
+  return members.pick({.tried = tried, .now = now, .random = random});
+}
 
 class Cluster : public upstream::HealthRecorder {
  public:
@@ -17,7 +25,7 @@ class Cluster : public upstream::HealthRecorder {
 
   upstream::MembersPtr replace(const std::vector<upstream::BackendSpec>& backends,
                                const upstream::Thresholds& thresholds = {}) {
-    cluster_.admit(cluster_.replace(backends, thresholds).added);
+    cluster_.admit(cluster_.replace(backends, thresholds).added, base::TimePoint());
     return cluster_.publish();
   }
 

@@ -102,6 +102,7 @@ const kResults = {
   client_left: 'was answering when the client left',
   abandoned: 'was given up by the balancer',
   over_limits: 'answered beyond our limits',
+  stalled: 'owed every answer',
 };
 const kRefusals = {
   bad_request: 'the request is malformed',
@@ -121,7 +122,8 @@ const kRefusals = {
 };
 const kEndings = {client: 'the client left', backend: 'the answer broke off', balancer: 'the balancer was stopping'};
 const kPassedOver = {
-  down: 'down', drained: 'draining', disabled: 'disabled', busy: 'at its connection limit', tried: 'tried before'};
+  down: 'down', drained: 'draining', disabled: 'disabled', busy: 'at its connection limit', tried: 'tried before',
+  stalled: 'stalled', ejected: 'ejected for doing worse than the others', reduced: 'on a part of its share'};
 
 // "refused", "answered 200 in 3 ms"
 function outcome(attempt) {

@@ -106,7 +106,7 @@ TEST(ConfigExampleFile, says_every_key_with_its_default) {
       const std::string key_path = section + '.' + line.substr(0, equals);
       const KeySpec* key = find_key(key_path);
       ASSERT_NE(key, nullptr) << key_path;
-      const bool is_number = key->type == KeyType::kUnsigned;
+      const bool is_number = key->type == KeyType::kUnsigned || key->type == KeyType::kBool;
       const bool is_list = key->type == KeyType::kList;
       const std::string quote = is_number || is_list ? "" : "\"";
       if (!key->required) {
@@ -115,8 +115,8 @@ TEST(ConfigExampleFile, says_every_key_with_its_default) {
         EXPECT_EQ(line.substr(equals + 3), quote + text + quote) << key_path;
       }
       // The first time a key is shown, the comment above it (or above its section) says the range.
-      if (seen.insert(key_path).second && key->type != KeyType::kString && key->type != KeyType::kEnum && !is_list &&
-          key->max != kUnbounded) {
+      if (seen.insert(key_path).second && key->type != KeyType::kString && key->type != KeyType::kEnum &&
+          key->type != KeyType::kBool && !is_list && key->max != kUnbounded) {
         Config ends;
         ends.backends.emplace_back();
         key->set(ends, key->min);

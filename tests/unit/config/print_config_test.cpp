@@ -45,7 +45,9 @@ Config config_with_backend() {
 // Texts that a key may have, beside its default.
 std::vector<std::string> texts_of(const KeySpec& key) {
   if (key.type == KeyType::kEnum) return {key.choices.begin(), key.choices.end()};
-  if (key.path == "admin.token") return {""};  // it is not printed
+  if (key.path == "admin.token" || key.path == "balance.sticky_secret") return {""};  // they are not printed
+  if (key.path == "balance.hash_on") return {"host", "header:X-User", "query:q"};
+  if (key.path == "balance.sticky_cookie") return {"lb", "__Host-lb"};
   if (key.path.ends_with(".address")) return {"127.0.0.1", "fe80::1%eth0.1"};
   if (key.path == "backends.url") return {"B", "http://[::1]", "http://my_service-2:65535/"};
   if (key.path == "admin.token_file") return {"/run/secrets/token"};
@@ -85,11 +87,13 @@ TEST(ConfigPrint, what_is_printed_reads_back_as_the_same_values) {
   }
 }
 
-TEST(ConfigPrint, a_token_is_not_shown) {
+TEST(ConfigPrint, secrets_are_not_shown) {
   Config config = config_with_backend();
-  config.admin.token = "secret";
+  config.admin.token = "mellon";
+  config.balance.sticky_secret = "mellon";
   const std::string text = print_config(config, {});
-  EXPECT_EQ(text.find("secret"), std::string::npos) << text;
+  EXPECT_EQ(text.find("mellon"), std::string::npos) << text;
+  EXPECT_NE(text.find("\nsticky_secret = \"***\" "), std::string::npos) << text;
   EXPECT_NE(text.find("\ntoken = \"***\" "), std::string::npos) << text;
 }
 

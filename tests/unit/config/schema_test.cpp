@@ -28,7 +28,7 @@ std::string problem_of_integer(std::string_view path, std::int64_t number) {
 }
 
 TEST(ConfigSchema, names_every_key_once_with_help_and_accessors) {
-  EXPECT_EQ(all_keys().size(), 50U);
+  EXPECT_EQ(all_keys().size(), 63U);
   std::set<std::string_view> paths;
   for (const KeySpec& key : all_keys()) {
     EXPECT_TRUE(paths.insert(key.path).second) << key.path;
@@ -45,9 +45,9 @@ TEST(ConfigSchema, names_every_key_once_with_help_and_accessors) {
 
 TEST(ConfigSchema, names_every_section_once) {
   const std::vector<std::string_view> sections(all_sections().begin(), all_sections().end());
-  EXPECT_EQ(sections,
-            (std::vector<std::string_view>{"server", "server.timeouts", "server.limits", "shutdown", "backends",
-                                           "retry", "health", "pool", "resolver", "admin", "log"}));
+  EXPECT_EQ(sections, (std::vector<std::string_view>{"server", "server.timeouts", "server.limits", "shutdown",
+                                                     "backends", "balance", "outliers", "retry", "health", "pool",
+                                                     "resolver", "admin", "log"}));
 }
 
 TEST(ConfigSchema, every_default_is_allowed_and_reads_back_as_itself) {

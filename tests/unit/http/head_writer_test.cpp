@@ -28,8 +28,9 @@ ForwardedRequest forwarded(const std::string& text, std::string_view scheme = "h
   ForwardedRequest out;
   out.head = "left over";
   out.expect_continue = true;
-  const auto written = write_forwarded_request(
-      request.head, *framing, connection_options(request.head.version, request.head.fields), "192.0.2.1", scheme, out);
+  const auto written =
+      write_forwarded_request(request.head, *framing, connection_options(request.head.version, request.head.fields),
+                              {.client_address = "192.0.2.1", .scheme = scheme}, out);
   EXPECT_TRUE(written) << text;
   return out;
 }
@@ -37,7 +38,7 @@ ForwardedRequest forwarded(const std::string& text, std::string_view scheme = "h
 bool is_refused(const std::string& text) {
   const ParsedRequest request(text);
   ForwardedRequest out;
-  return !write_forwarded_request(request.head, {}, {}, "192.0.2.1", "http", out);
+  return !write_forwarded_request(request.head, {}, {}, {.client_address = "192.0.2.1"}, out);
 }
 
 // What the gateway adds behind the fields of the client.

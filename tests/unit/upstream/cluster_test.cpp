@@ -25,7 +25,7 @@ std::vector<BackendSpec> specs(std::size_t count) {
 std::string picks(test::Cluster& cluster, std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) {
-    const auto pick = cluster.members()->pick({});
+    const auto pick = test::pick(*cluster.members());
     text += pick ? std::to_string(pick.endpoint->slot()) + (pick.last_resort ? "!" : "") : "-";
   }
   return text;
@@ -49,7 +49,7 @@ TEST(UpstreamCluster, weights_count) {
 
 TEST(UpstreamCluster, a_pick_names_its_endpoint) {
   test::Cluster cluster(specs(2), {.failures = 3});
-  const auto pick = cluster.members()->pick({});
+  const auto pick = test::pick(*cluster.members());
   ASSERT_TRUE(pick);
   EXPECT_EQ(pick.endpoint, &cluster.endpoint(0));
   EXPECT_EQ(pick.endpoint->url(), "http://b0:8080");
@@ -61,13 +61,13 @@ TEST(UpstreamCluster, one_that_was_tried_is_not_picked_again) {
   Tried tried;
   std::vector<bool> seen(3, false);
   for (int i = 0; i < 3; ++i) {
-    const auto pick = cluster.members()->pick(tried);
+    const auto pick = test::pick(*cluster.members(), tried);
     ASSERT_TRUE(pick);
     EXPECT_FALSE(seen[pick.endpoint->slot()]);
     seen[pick.endpoint->slot()] = true;
     tried.push_back(pick.endpoint->slot());
   }
-  EXPECT_FALSE(cluster.members()->pick(tried)) << "exhausted";
+  EXPECT_FALSE(test::pick(*cluster.members(), tried)) << "exhausted";
 }
 
 TEST(UpstreamCluster, when_none_is_up_all_are_tried_as_a_last_resort) {
@@ -75,7 +75,7 @@ TEST(UpstreamCluster, when_none_is_up_all_are_tried_as_a_last_resort) {
   for (std::size_t i = 0; i < 2; ++i) cluster.record_check(cluster.endpoint(i), false, "refused");
   EXPECT_FALSE(cluster.endpoint(0).is_up() || cluster.endpoint(1).is_up());
   EXPECT_EQ(picks(cluster, 4), "0!1!0!1!");
-  EXPECT_FALSE(cluster.members()->pick({0, 1}));
+  EXPECT_FALSE(test::pick(*cluster.members(), {0, 1}));
   cluster.record_recovery(cluster.endpoint(1));
   EXPECT_TRUE(cluster.endpoint(1).is_up());
   EXPECT_EQ(picks(cluster, 3), "111");
@@ -86,10 +86,10 @@ TEST(UpstreamCluster, when_none_is_up_all_are_tried_as_a_last_resort) {
 TEST(UpstreamCluster, those_that_are_down_are_tried_when_all_that_are_up_were) {
   test::Cluster cluster(specs(2), {.failures = 3});
   cluster.record_check(cluster.endpoint(1), false, "refused");
-  const Pick pick = cluster.members()->pick({0});
+  const Pick pick = test::pick(*cluster.members(), {0});
   EXPECT_EQ(pick.endpoint, &cluster.endpoint(1));
   EXPECT_TRUE(pick.last_resort);
-  EXPECT_FALSE(cluster.members()->pick({0, 1}));
+  EXPECT_FALSE(test::pick(*cluster.members(), {0, 1}));
 }
 
 TEST(UpstreamCluster, failures_in_a_row_take_an_endpoint_out) {

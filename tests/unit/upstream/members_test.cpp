@@ -22,10 +22,12 @@ std::vector<BackendSpec> specs(const std::string& names, std::uint32_t connectio
 }
 
 // Who is picked, by the last letter of the URL.
+constexpr base::TimePoint kNow{};
+
 std::string picks(Members& members, std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) {
-    const Pick pick = members.pick({});
+    const Pick pick = test::pick(members);
     text += pick ? pick.endpoint->url().back() : pick.busy ? '-' : '?';
   }
   return text;
@@ -152,14 +154,14 @@ TEST_F(UpstreamClusterAdmission, before_any_is_admitted_there_are_no_members) {
   const auto added = cluster.replace(specs("ab"), {}).added;
   EXPECT_EQ(added.size(), 2U);
   EXPECT_EQ(published(), "");
-  cluster.admit({added[1]});
+  cluster.admit({added[1]}, kNow);
   EXPECT_EQ(published(), "b");
-  cluster.admit({added[0]});
+  cluster.admit({added[0]}, kNow);
   EXPECT_EQ(published(), "ab") << "in the order of the configuration";
 }
 
 TEST_F(UpstreamClusterAdmission, others_come_and_go_while_one_is_being_checked) {
-  cluster.admit(cluster.replace(specs("ab"), {}).added);
+  cluster.admit(cluster.replace(specs("ab"), {}).added, kNow);
   ASSERT_EQ(published(), "ab");
   const EndpointPtr a = cluster.endpoints()[0];
   const Cluster::Change change = cluster.replace(specs("bc"), {});
@@ -167,12 +169,12 @@ TEST_F(UpstreamClusterAdmission, others_come_and_go_while_one_is_being_checked) 
   EXPECT_EQ(change.removed, 1U);
   EXPECT_EQ(published(), "b") << "c is being checked, a leaves at once";
   EXPECT_TRUE(a->is_removed());
-  cluster.admit(change.added);
+  cluster.admit(change.added, kNow);
   EXPECT_EQ(published(), "bc");
 }
 
 TEST_F(UpstreamClusterAdmission, where_all_are_new_the_old_ones_go_on) {
-  cluster.admit(cluster.replace(specs("ab"), {}).added);
+  cluster.admit(cluster.replace(specs("ab"), {}).added, kNow);
   ASSERT_EQ(published(), "ab");
   const EndpointPtr a = cluster.endpoints()[0];
   const Cluster::Change change = cluster.replace(specs("xy"), {});
@@ -185,23 +187,23 @@ TEST_F(UpstreamClusterAdmission, where_all_are_new_the_old_ones_go_on) {
   EXPECT_EQ(cluster.endpoints()[0], a);
   EXPECT_EQ(published(), "a");
   EXPECT_TRUE(change.added[1]->is_removed()) << "y, that never got a request";
-  cluster.admit({change.added[0]});
+  cluster.admit({change.added[0]}, kNow);
   EXPECT_EQ(published(), "ax");
 }
 
 TEST_F(UpstreamClusterAdmission, one_that_leaves_before_it_was_checked_comes_back_as_another) {
-  cluster.admit(cluster.replace(specs("a"), {}).added);
+  cluster.admit(cluster.replace(specs("a"), {}).added, kNow);
   const EndpointPtr b = cluster.replace(specs("ab"), {}).added.front();
   EXPECT_EQ(cluster.replace(specs("a"), {}).removed, 1U);
   EXPECT_TRUE(b->is_removed());
   const EndpointPtr again = cluster.replace(specs("ab"), {}).added.front();
   EXPECT_NE(again, b);
-  cluster.admit({b});
+  cluster.admit({b}, kNow);
   EXPECT_EQ(published(), "a") << "the check of the first says nothing about the second";
 }
 
 TEST_F(UpstreamClusterAdmission, a_slot_and_its_endpoint_are_found_until_it_is_removed) {
-  cluster.admit(cluster.replace(specs("ab"), {}).added);
+  cluster.admit(cluster.replace(specs("ab"), {}).added, kNow);
   static_cast<void>(published());
   const EndpointPtr b = cluster.endpoints()[1];
   EXPECT_EQ(registry.at(b->slot()), b);
@@ -215,30 +217,30 @@ TEST(UpstreamMembers, limits_are_kept_to_and_busy_is_said) {
   auto backends = specs("ab", 1);
   test::Cluster cluster(backends, {});
   Members& members = *cluster.members();
-  const Pick first = members.pick({});
-  const Pick second = members.pick({});
+  const Pick first = test::pick(members);
+  const Pick second = test::pick(members);
   EXPECT_TRUE(first && second);
   EXPECT_NE(first.endpoint, second.endpoint);
-  const Pick none = members.pick({});
+  const Pick none = test::pick(members);
   EXPECT_FALSE(none);
   EXPECT_TRUE(none.busy);
-  const Pick tried_all = members.pick({0, 1});
+  const Pick tried_all = test::pick(members, {0, 1});
   EXPECT_FALSE(tried_all);
   EXPECT_FALSE(tried_all.busy) << "there is nothing left to wait for";
   second.endpoint->release();
-  EXPECT_EQ(members.pick({}).endpoint, second.endpoint);
-  EXPECT_TRUE(members.pick({second.endpoint->slot()}).busy) << "the other one has no room yet";
+  EXPECT_EQ(test::pick(members).endpoint, second.endpoint);
+  EXPECT_TRUE(test::pick(members, {second.endpoint->slot()}).busy) << "the other one has no room yet";
   // What is under way is counted without a limit, too.
   cluster.replace(specs("ab", 0), {});
-  const Pick unlimited = cluster.members()->pick({});
+  const Pick unlimited = test::pick(*cluster.members());
   ASSERT_TRUE(unlimited);
   EXPECT_EQ(first.endpoint->in_use() + second.endpoint->in_use(), 3U);
   unlimited.endpoint->release();
   EXPECT_EQ(first.endpoint->in_use(), 1U);
   cluster.replace(specs("ab", 1), {});
-  EXPECT_TRUE(cluster.members()->pick({}).busy);
+  EXPECT_TRUE(test::pick(*cluster.members()).busy);
   first.endpoint->release();
-  EXPECT_EQ(cluster.members()->pick({}).endpoint, first.endpoint);
+  EXPECT_EQ(test::pick(*cluster.members()).endpoint, first.endpoint);
 }
 
 // Goal: never more than the limit, from any number of threads, and none of the places is lost. Method: four threads
@@ -252,7 +254,7 @@ TEST(UpstreamMembers, the_limit_holds_between_threads) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int k = 0; k < 20'000; ++k) {
-        const Pick pick = members.pick({});
+        const Pick pick = test::pick(members);
         if (!pick) continue;
         ++taken;
         if (pick.endpoint->in_use() > 2) ++exceeded;

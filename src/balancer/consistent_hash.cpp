@@ -1,0 +1,79 @@
+#include "balancer/consistent_hash.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "balancer/hash.hpp"
+
+namespace lb::balancer {
+
+ConsistentHash::ConsistentHash(const std::vector<Candidate>& candidates) : DrawingPolicy(candidates) {
+  std::size_t weights = 0;
+  for (const Candidate& one : candidates) weights += one.weight;
+  // Halved until the ring is small enough: the points that stay are the same ones.
+  std::size_t points = kPointsPerWeight;
+  while (points > 1 && weights * points > kPointsMax) points /= 2;
+  ring_.reserve(weights * points);
+  for (std::uint32_t i = 0; i < candidates.size(); ++i) {
+    const std::uint64_t identity = hash_of(candidates[i].identity);
+    for (std::size_t point = 0; point < candidates[i].weight * points; ++point) {
+      ring_.push_back({mix(identity + mix(point + 1)), i});
+    }
+  }
+  std::ranges::sort(
+      ring_, [](const Point& a, const Point& b) { return a.at != b.at ? a.at < b.at : a.endpoint < b.endpoint; });
+  // A slot for each point or two: the points of a slot are a few.
+  const auto bits = std::max(static_cast<unsigned>(std::bit_width(ring_.size())), 2U) - 1;
+  shift_ = 64 - bits;
+  std::size_t point = 0;
+  for (std::uint64_t slot = 0; slot < std::uint64_t{1} << bits; ++slot) {
+    while (point < ring_.size() && ring_[point].at >> shift_ < slot) ++point;
+    first_.push_back(static_cast<std::uint32_t>(point));
+  }
+}
+
+std::size_t ConsistentHash::behind(std::uint64_t key) const noexcept {
+  std::size_t at = first_[key >> shift_];
+  while (at < ring_.size() && ring_[at].at < key) ++at;
+  return at == ring_.size() ? 0 : at;
+}
+
+// Whether one more would be more than kBound times the average of those in the tier; of a sample of them, where they
+// are many. One that has nothing to do is never full.
+bool ConsistentHash::is_full(std::uint32_t endpoint, const Query& query) const noexcept {
+  constexpr std::uint32_t kLooked = 32;
+  if (load(endpoint).in_flight() == 0) return false;
+  double sum = 0;
+  std::uint32_t count = 0;
+  candidates().visit(query.tier, static_cast<std::uint32_t>(query.random.below(candidates().size())),
+                     [&](std::uint32_t other) {
+                       sum += pressure(other, query.now);
+                       return ++count < kLooked;
+                     });
+  // In whole exchanges, rounded up, as the paper has it.
+  const double average = count == 0 ? 0 : (sum + 1) / count;
+  const double most = std::ceil(kBound * average / pressure_of(endpoint, 1, query.now));
+  return load(endpoint).in_flight() + 1 > most;
+}
+
+std::optional<std::uint32_t> ConsistentHash::pick(const Query& query) noexcept {
+  // Those that are passed over are few, or gone in a crowd: then chance is as good as the ring.
+  constexpr std::size_t kStepsMax = 256;
+  const double place = static_cast<double>(mix(query.key) >> 11U) * 0x1p-53;
+  std::optional<std::uint32_t> second;  // that would be taken but for its share or the bound
+  std::uint32_t before = UINT32_MAX;
+  std::size_t at = behind(query.key);
+  for (std::size_t step = 0; step < std::min(kStepsMax, ring_.size());
+       ++step, at = at + 1 == ring_.size() ? 0 : at + 1) {
+    const std::uint32_t endpoint = ring_[at].endpoint;
+    if (endpoint == before || !candidates().has(query.tier, endpoint) || !query.eligible(endpoint)) continue;
+    before = endpoint;
+    Load& its = load(endpoint);
+    if (!(its.is_reduced() && place >= its.share(query.now)) && !is_full(endpoint, query)) return endpoint;
+    if (!second) second = endpoint;
+  }
+  return second ? second : candidates().draw(query.tier, query.eligible, query.random);
+}
+
+}  // namespace lb::balancer

@@ -1,0 +1,179 @@
+#include "balancer/load.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace lb::balancer {
+namespace {
+
+// What of an average the newest sample makes, how long one counts, and how long a backend's own word does.
+constexpr double kNewest = 0.2;
+constexpr std::chrono::milliseconds kLatencyCounts{10'000};
+constexpr std::chrono::milliseconds kReportCounts{1'000};
+constexpr std::chrono::milliseconds kChoiceGrain{100};
+// Exchanges that are thought to have gone well before any was seen: a single failure says little.
+constexpr double kThoughtGood = 10;
+
+// These wrap after 49 days; only differences are looked at.
+std::uint32_t milliseconds(base::TimePoint now) noexcept {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
+}
+
+// Another worker's clock may be a moment ahead.
+std::int32_t passed(std::uint32_t from, base::TimePoint now) noexcept {
+  return std::max(static_cast<std::int32_t>(milliseconds(now) - from), 0);
+}
+
+float left_after(std::int32_t age_ms) noexcept {
+  if (age_ms == 0) return 1;
+  return std::exp(-static_cast<float>(age_ms) / static_cast<float>(FadingValue::kFade.count()));
+}
+
+std::int64_t ticks(base::TimePoint at) noexcept {
+  return at.time_since_epoch().count();
+}
+
+}  // namespace
+
+double FadingValue::value() const noexcept {
+  return static_cast<double>(
+      std::bit_cast<float>(static_cast<std::uint32_t>(word_.load(std::memory_order_relaxed) >> 32U)));
+}
+
+std::chrono::milliseconds FadingValue::age(base::TimePoint now) const noexcept {
+  return std::chrono::milliseconds(passed(static_cast<std::uint32_t>(word_.load(std::memory_order_relaxed)), now));
+}
+
+double FadingValue::faded(base::TimePoint now) const noexcept {
+  const std::uint64_t word = word_.load(std::memory_order_relaxed);
+  const auto value = std::bit_cast<float>(static_cast<std::uint32_t>(word >> 32U));
+  if (value == 0) return 0;
+  return static_cast<double>(value * left_after(passed(static_cast<std::uint32_t>(word), now)));
+}
+
+void FadingValue::set(double value, base::TimePoint now) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
+  word_.store(std::uint64_t{bits} << 32U | milliseconds(now), std::memory_order_relaxed);
+}
+
+void FadingValue::approach(double value, base::TimePoint now) noexcept {
+  const double kept = static_cast<double>(left_after(static_cast<std::int32_t>(age(now).count())));
+  set(this->value() * kept + value * (1 - kept), now);
+}
+
+std::uint32_t Load::acquire(std::uint32_t most) noexcept {
+  if (most == 0) return in_flight_.fetch_add(1, std::memory_order_relaxed) + 1;
+  std::uint32_t count = in_flight();
+  while (count < most) {
+    if (in_flight_.compare_exchange_weak(count, count + 1, std::memory_order_relaxed)) return count + 1;
+  }
+  return 0;
+}
+
+void Load::note_answer(std::chrono::microseconds latency, base::TimePoint now) noexcept {
+  const auto micros = static_cast<double>(std::max<std::int64_t>(latency.count(), 1));
+  const bool is_news = now - answered_at() >= kAnswerGrain;
+  if (!is_news && micros <= peak_.value()) return;
+  if (is_news) answered_at_.store(ticks(now), std::memory_order_relaxed);
+  if (micros >= peak_.faded(now)) {
+    peak_.set(micros, now);
+  } else {
+    peak_.approach(micros, now);
+  }
+}
+
+void Load::note_late_answer(base::TimePoint now) noexcept {
+  answered_at_.store(ticks(now), std::memory_order_relaxed);
+  peak_.set(0, now);
+}
+
+std::size_t Load::level_of(std::uint32_t in_flight) noexcept {
+  return std::min<std::size_t>(static_cast<std::size_t>(std::bit_width(std::max(in_flight, 1U))), kLevels) - 1;
+}
+
+void Load::record(const Sample& sample, base::TimePoint now) noexcept {
+  samples_.set(samples_.faded(now) + 1, now);
+  FadingValue& average = latencies_[level_of(sample.in_flight)];
+  const auto latency = static_cast<double>(std::max<std::int64_t>(sample.latency.count(), 1));
+  const bool is_known = average.value() > 0 && average.age(now) < kLatencyCounts;
+  average.set(is_known ? average.value() + kNewest * (latency - average.value()) : latency, now);
+}
+
+void Load::record_failure(base::TimePoint now) noexcept {
+  samples_.set(samples_.faded(now) + 1, now);
+  failures_.set(failures_.faded(now) + 1, now);
+}
+
+void Load::record(const Report& report, base::TimePoint now) noexcept {
+  reported_in_flight_.set(report.in_flight + 1, now);
+  reported_latency_.set(static_cast<double>(report.latency.count()), now);
+}
+
+double Load::failure_share(base::TimePoint now) const noexcept {
+  const double failures = failures_.faded(now);
+  if (failures == 0) return 0;
+  return std::min(failures / (samples_.faded(now) + kThoughtGood), 1.0);
+}
+
+double Load::latency_at(std::uint32_t in_flight, base::TimePoint now) const noexcept {
+  const auto known = [&](std::size_t level) {
+    const FadingValue& average = latencies_[level];
+    return average.age(now) < kLatencyCounts ? average.value() : 0.0;
+  };
+  const std::size_t level = level_of(in_flight);
+  // What was seen at less load is the least that is to be expected: exchanges wait for each other.
+  for (std::size_t below = level + 1; below-- > 0;) {
+    if (known(below) == 0) continue;
+    const double seen_at = 1.5 * static_cast<double>(std::uint32_t{1} << below);
+    return known(below) * (below == level ? 1.0 : std::max(1.0, in_flight / seen_at));
+  }
+  for (std::size_t above = level + 1; above < kLevels; ++above) {
+    if (known(above) > 0) return known(above);
+  }
+  return 0;
+}
+
+bool Load::reported(base::TimePoint now, Report& report) const noexcept {
+  const double in_flight = reported_in_flight_.value();
+  if (in_flight == 0 || reported_in_flight_.age(now) > kReportCounts) return false;
+  report.in_flight = in_flight - 1;
+  report.latency = std::chrono::microseconds(static_cast<std::int64_t>(reported_latency_.value()));
+  return true;
+}
+
+void Load::note_choice(base::TimePoint now) noexcept {
+  if (now - chosen_at() >= kChoiceGrain) chosen_at_.store(ticks(now), std::memory_order_relaxed);
+}
+
+void Load::start_slowly(base::TimePoint now, base::Duration length) noexcept {
+  starts_at_.store(ticks(now), std::memory_order_relaxed);
+  start_ms_.store(length.count(), std::memory_order_relaxed);
+  is_reduced_.store(true, std::memory_order_relaxed);
+}
+
+void Load::reduce(double share) noexcept {
+  reduced_to_.store(static_cast<float>(share), std::memory_order_relaxed);
+  is_reduced_.store(true, std::memory_order_relaxed);  // the next look finds out whether it still is
+}
+
+double Load::share_at(base::TimePoint now) const noexcept {
+  const auto reduced = static_cast<double>(reduced_to_.load(std::memory_order_relaxed));
+  const std::int64_t length = start_ms_.load(std::memory_order_relaxed);
+  if (length == 0) return std::max(reduced, kShareMin);
+  const std::chrono::duration<double, std::milli> since =
+      now.time_since_epoch() - base::TimePoint::duration(starts_at_.load(std::memory_order_relaxed));
+  return std::max(reduced * std::min(since.count() / static_cast<double>(length), 1.0), kShareMin);
+}
+
+double Load::reduced_share(base::TimePoint now) noexcept {
+  const double share = share_at(now);
+  if (share < 1) return share;
+  is_reduced_.store(false, std::memory_order_relaxed);
+  // If it has been reduced again in the same moment, that holds.
+  if (share_at(now) < 1) is_reduced_.store(true, std::memory_order_relaxed);
+  return share;
+}
+
+}  // namespace lb::balancer
