@@ -7,6 +7,7 @@
 #include "app/notify.hpp"
 #include "base/log.hpp"
 #include "config/admin_check.hpp"
+#include "config/warnings.hpp"
 
 namespace lb::app {
 namespace {
@@ -38,6 +39,10 @@ void keep_fixed_keys(const config::Config& before, config::Config& now) {
     base::log(LogLevel::warning, "admin.token stays as it was: " + now.admin.address + " is not loopback");
     now.admin.token = before.admin.token;
   }
+}
+
+void warn_of_oddities(const config::Config& config) {
+  for (const std::string& warning : config::warnings_of(config)) base::log(LogLevel::warning, warning);
 }
 
 const config::Backend* find(const std::vector<config::Backend>& backends, const std::string& url) {
@@ -81,6 +86,7 @@ Configuration::Configuration(config::Config config, ReadAgain read_again, net::W
       in_force_(std::move(in_force)) {}
 
 void Configuration::begin() {
+  warn_of_oddities(config_);
   serving_ = true;
   if (reload_asked_ && !stopped_) control_.tasks().spawn(reload());
 }
@@ -161,6 +167,7 @@ net::Awaitable<std::string> Configuration::apply(config::Config config) {
   warn_of_fixed_keys(config_, config);
   keep_fixed_keys(config_, config);
   config_ = std::move(config);
+  warn_of_oddities(config_);
   in_force_(config_);
   Backends::Change change = backends_.configure(config_);
   const std::string summary = counted(backends_.all().size(), "backend") + ", " + std::to_string(change.added.size()) +

@@ -26,6 +26,7 @@
 #include "config/flags.hpp"
 #include "config/json_schema.hpp"
 #include "config/print_config.hpp"
+#include "config/warnings.hpp"
 
 namespace {
 
@@ -124,6 +125,7 @@ int check(const config::Config& config) {
   const std::size_t count = config.backends.size();
   print(stdout, "The configuration is valid: " + std::to_string(count) + (count == 1 ? " backend.\n" : " backends.\n"));
   std::fflush(stdout);  // what follows may take a while
+  for (const std::string& warning : config::warnings_of(config)) print(stderr, "warning: " + warning + "\n");
   const std::string problem =
       config.access_log_file.empty() ? std::string() : app::log_file_problem(config.access_log_file);
   if (!problem.empty()) {

@@ -47,17 +47,10 @@ void Candidates::move(std::uint32_t endpoint, Tier from, Tier to) noexcept {
   if (from != Tier::none) sets_[static_cast<std::size_t>(from)].erase(endpoint);
 }
 
-std::uint32_t Candidates::draw_by_weight(base::Random& random) const noexcept {
-  const auto place = static_cast<std::uint32_t>(random.below(size()));
-  if (aliases_.empty()) return place;
-  const Alias& alias = aliases_[place];
-  return static_cast<std::uint32_t>(random.next() >> 32U) < alias.threshold ? place : alias.other;
-}
-
 std::optional<std::uint32_t> Candidates::draw(Tier tier, Eligible eligible, base::Random& random) const noexcept {
   const PositionSet& among = set_of(tier);
   for (int i = 0; i < kDrawsMax; ++i) {
-    const std::uint32_t drawn = draw_by_weight(random);
+    const std::uint32_t drawn = draw_any(random);
     if (among.contains(drawn) && eligible(drawn)) return drawn;
   }
   return sample(tier, eligible, random);
@@ -74,7 +67,7 @@ std::optional<std::uint32_t> Candidates::sample(Tier tier, Eligible eligible, ba
     if (random.below(weight) < weights_[endpoint]) drawn = endpoint;
     return ++seen < kSampled;
   };
-  visit(tier, static_cast<std::uint32_t>(random.below(size())), take_part);
+  visit(tier, below(random, size()), take_part);
   return drawn;
 }
 

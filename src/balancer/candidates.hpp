@@ -27,6 +27,13 @@ class Candidates {
   // One of the tier that is eligible, by chance, as often as its weight says. Where only a few of very many are
   // eligible, it is drawn among kSampled that lie next to each other. None: there is none.
   [[nodiscard]] std::optional<std::uint32_t> draw(Tier tier, Eligible eligible, base::Random& random) const noexcept;
+  // Whichever a single draw by weight hits, candidate or not.
+  [[nodiscard]] std::uint32_t draw_any(base::Random& random) const noexcept {
+    const std::uint32_t place = below(random, size());
+    if (aliases_.empty()) return place;
+    const Alias& alias = aliases_[place];
+    return static_cast<std::uint32_t>(random.next() >> 32U) < alias.threshold ? place : alias.other;
+  }
   // Calls visit(endpoint) for those of the tier, from `from` on, once around or until it says false.
   void visit(Tier tier, std::uint32_t from, Eligible visit) const noexcept;
 
@@ -35,7 +42,10 @@ class Candidates {
   static constexpr int kSampled = 64;
 
   [[nodiscard]] const PositionSet& set_of(Tier tier) const noexcept { return sets_[static_cast<std::size_t>(tier)]; }
-  [[nodiscard]] std::uint32_t draw_by_weight(base::Random& random) const noexcept;
+  // As Random::below(), without its division: these are few, and this is called for every request.
+  [[nodiscard]] static std::uint32_t below(base::Random& random, std::uint32_t bound) noexcept {
+    return static_cast<std::uint32_t>((random.next() >> 32U) * bound >> 32U);
+  }
   [[nodiscard]] std::optional<std::uint32_t> sample(Tier tier, Eligible eligible, base::Random& random) const noexcept;
 
   // Two things to choose between: Walker's alias method, as M. Vose has it (1991), draws by weight in one step.

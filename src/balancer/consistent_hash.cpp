@@ -39,22 +39,32 @@ std::size_t ConsistentHash::behind(std::uint64_t key) const noexcept {
   return at == ring_.size() ? 0 : at;
 }
 
-// Whether one more would be more than kBound times the average of those in the tier; of a sample of them, where they
-// are many. One that has nothing to do is never full.
-bool ConsistentHash::is_full(std::uint32_t endpoint, const Query& query) const noexcept {
-  constexpr std::uint32_t kLooked = 32;
-  if (load(endpoint).in_flight() == 0) return false;
+// Of those in the tier. Where they are many it is counted anew with every so many picks only, so that each pays for the
+// look at a few.
+double ConsistentHash::average_pressure(const Query& query) noexcept {
+  constexpr std::uint32_t kLooked = 4;
+  constexpr std::uint32_t kFew = 16;
+  const std::uint32_t size = candidates().size();
+  if (size > kFew && picks_.fetch_add(1, std::memory_order_relaxed) % (size / kLooked) != 0) {
+    return average_.load(std::memory_order_relaxed);
+  }
   double sum = 0;
   std::uint32_t count = 0;
-  candidates().visit(query.tier, static_cast<std::uint32_t>(query.random.below(candidates().size())),
-                     [&](std::uint32_t other) {
-                       sum += pressure(other, query.now);
-                       return ++count < kLooked;
-                     });
-  // In whole exchanges, rounded up, as the paper has it.
+  candidates().visit(query.tier, 0, [&](std::uint32_t other) {
+    sum += pressure(other, query.now);
+    ++count;
+    return true;
+  });
   const double average = count == 0 ? 0 : (sum + 1) / count;
-  const double most = std::ceil(kBound * average / pressure_of(endpoint, 1, query.now));
-  return load(endpoint).in_flight() + 1 > most;
+  average_.store(static_cast<float>(average), std::memory_order_relaxed);
+  return average;
+}
+
+// Whether one more would be more than kBound times the average, in whole exchanges, rounded up, as the paper has it.
+bool ConsistentHash::is_full(std::uint32_t endpoint, const Query& query) noexcept {
+  const std::uint32_t in_flight = load(endpoint).in_flight();
+  if (in_flight == 0) return false;
+  return in_flight + 1 > std::ceil(kBound * average_pressure(query) / pressure_of(endpoint, 1, query.now));
 }
 
 std::optional<std::uint32_t> ConsistentHash::pick(const Query& query) noexcept {

@@ -1,6 +1,7 @@
 // What policies share that draw a few candidates and compare them.
 #pragma once
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,13 @@ class DrawingPolicy : public Policy {
   // One by chance, by its weight as far as its share is not reduced; none of `but`.
   [[nodiscard]] std::optional<std::uint32_t> draw(const Query& query,
                                                   std::span<const std::uint32_t> but = {}) const noexcept;
+  // Whether one of the tier has its whole share: then a policy may compare it before it asks whether it is eligible,
+  // which most are. Where that fails, draw() is the way.
+  [[nodiscard]] bool is_usual(const Query& query, std::uint32_t endpoint) const noexcept {
+    return candidates_.has(query.tier, endpoint) && !load(endpoint).is_reduced();
+  }
+  // Two that are usual, by chance, by weight; false: there were no two at hand.
+  [[nodiscard]] bool draw_two(const Query& query, std::array<std::uint32_t, 2>& two) const noexcept;
   [[nodiscard]] const Candidates& candidates() const noexcept { return candidates_; }
   [[nodiscard]] Load& load(std::uint32_t endpoint) const noexcept { return *loads_[endpoint]; }
   // Exchanges at once, by what the endpoint is to bear: as if its weight were the average, and its share whole.

@@ -1,5 +1,7 @@
 #include "balancer/least_requests.hpp"
 
+#include <algorithm>
+
 namespace lb::balancer {
 
 std::optional<std::uint32_t> LeastRequests::pick(const Query& query) noexcept {
@@ -10,13 +12,14 @@ std::optional<std::uint32_t> LeastRequests::pick(const Query& query) noexcept {
   };
   double least = cost(*best);
   const bool all = candidates().size() <= kLooked;
-  for (std::uint32_t i = 0; i < kLooked && least > 0; ++i) {
-    if (all && (i >= candidates().size() || !candidates().has(query.tier, i) || !query.eligible(i))) continue;
-    const auto other = all ? std::optional(i) : draw(query);
+  const std::uint32_t looks = std::min(kLooked, candidates().size());
+  for (std::uint32_t i = 0; i < looks && least > 0; ++i) {
+    const std::uint32_t other = all ? i : candidates().draw_any(query.random);
+    if (!candidates().has(query.tier, other)) continue;
+    const double its = cost(other);
+    if (its >= least || !query.eligible(other)) continue;
     // One that idles because its share is reduced is not to be filled up by those that look for the emptiest.
-    if (all && load(i).is_reduced() && query.random.share() >= load(i).share(query.now)) continue;
-    const double its = cost(*other);
-    if (its >= least) continue;
+    if (load(other).is_reduced() && query.random.share() >= load(other).share(query.now)) continue;
     least = its;
     best = other;
   }

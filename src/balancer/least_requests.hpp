@@ -9,7 +9,7 @@ namespace lb::balancer {
 // count like requests, so that a server that fails fast, and therefore never has many, attracts nothing.
 //
 // Looks at all of a tier while they are kLooked at most, at as many that are drawn otherwise: with d choices the
-// fullest of n is ln ln n / ln d above the average (Y. Azar et al., "Balanced Allocations", 1994), which for 8 of 1,000
+// fullest of n is ln ln n / ln d above the average (Y. Azar et al., "Balanced Allocations", 1994), which for 6 of 1,000
 // is less than one request.
 class LeastRequests final : public DrawingPolicy {
  public:
@@ -18,7 +18,7 @@ class LeastRequests final : public DrawingPolicy {
   [[nodiscard]] bool is_load_aware() const noexcept override { return true; }
 
  private:
-  static constexpr std::uint32_t kLooked = 8;
+  static constexpr std::uint32_t kLooked = 6;
 };
 
 }  // namespace lb::balancer

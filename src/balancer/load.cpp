@@ -109,6 +109,7 @@ void Load::record_failure(base::TimePoint now) noexcept {
 void Load::record(const Report& report, base::TimePoint now) noexcept {
   reported_in_flight_.set(report.in_flight + 1, now);
   reported_latency_.set(static_cast<double>(report.latency.count()), now);
+  reports_.store(true, std::memory_order_relaxed);
 }
 
 double Load::failure_share(base::TimePoint now) const noexcept {
@@ -135,7 +136,7 @@ double Load::latency_at(std::uint32_t in_flight, base::TimePoint now) const noex
   return 0;
 }
 
-bool Load::reported(base::TimePoint now, Report& report) const noexcept {
+bool Load::newest_report(base::TimePoint now, Report& report) const noexcept {
   const double in_flight = reported_in_flight_.value();
   if (in_flight == 0 || reported_in_flight_.age(now) > kReportCounts) return false;
   report.in_flight = in_flight - 1;

@@ -78,7 +78,9 @@ class Load {
   // taken nearest to that. 0: nothing is known.
   [[nodiscard]] double latency_at(std::uint32_t in_flight, base::TimePoint now) const noexcept;
   // What the backend has said of itself a moment ago; false: nothing.
-  [[nodiscard]] bool reported(base::TimePoint now, Report& report) const noexcept;
+  [[nodiscard]] bool reported(base::TimePoint now, Report& report) const noexcept {
+    return reports_.load(std::memory_order_relaxed) && newest_report(now, report);
+  }
 
   // When a policy has chosen it last, give or take a tenth of a second.
   [[nodiscard]] base::TimePoint chosen_at() const noexcept {
@@ -97,6 +99,7 @@ class Load {
   static constexpr double kShareMin = 0.05;
 
  private:
+  [[nodiscard]] bool newest_report(base::TimePoint now, Report& report) const noexcept;
   [[nodiscard]] double reduced_share(base::TimePoint now) noexcept;
   [[nodiscard]] double share_at(base::TimePoint now) const noexcept;
 
@@ -108,6 +111,7 @@ class Load {
   alignas(64) std::atomic<std::uint32_t> in_flight_{0};
   std::atomic<bool> observed_{false};
   std::atomic<bool> is_reduced_{false};
+  std::atomic<bool> reports_{false};  // the backend has ever said something of itself
   std::atomic<std::int64_t> answered_at_{0};
   FadingValue peak_;
   std::atomic<std::int64_t> chosen_at_{0};

@@ -13,6 +13,9 @@ class PeakEwma final : public DrawingPolicy {
   using DrawingPolicy::DrawingPolicy;
   [[nodiscard]] std::optional<std::uint32_t> pick(const Query& query) noexcept override;
   [[nodiscard]] bool is_load_aware() const noexcept override { return true; }
+
+ private:
+  [[nodiscard]] std::uint32_t better(std::uint32_t first, std::uint32_t second, base::TimePoint now) const noexcept;
 };
 
 }  // namespace lb::balancer

@@ -6,48 +6,66 @@
 
 namespace lb::balancer {
 
+Prequal::Known Prequal::known_of(std::uint32_t endpoint, base::TimePoint now) const noexcept {
+  Load& its = load(endpoint);
+  Report report;
+  const bool reported = its.reported(now, report);
+  // What it had when it last spoke, or what it has from here alone by now.
+  const double in_flight = std::max(static_cast<double>(its.in_flight()), reported ? report.in_flight : 0.0);
+  const double latency = reported && report.latency.count() > 0
+                             ? static_cast<double>(report.latency.count())
+                             : its.latency_at(static_cast<std::uint32_t>(in_flight) + 1, now);
+  return {endpoint, pressure_of(endpoint, in_flight, now), latency + failure_latency(endpoint, now)};
+}
+
+// The hot-cold rule, among those that were drawn; of equals the first.
+std::uint32_t Prequal::best_of(std::span<const Known> drawn) const noexcept {
+  // Only the one with most is hot, and where all bear the same, or few were drawn, none.
+  double most = -1;
+  double second = -1;
+  for (const Known& one : drawn) {
+    second = std::max(second, std::min(most, one.pressure));
+    most = std::max(most, one.pressure);
+  }
+  if (drawn.size() == kDrawn) most = second;
+  const Known* best = nullptr;
+  for (const Known& one : drawn) {
+    if (one.pressure > most) continue;
+    const bool better = best == nullptr || (are_alike(one.latency, best->latency) ? one.pressure < best->pressure
+                                                                                  : one.latency < best->latency);
+    if (better) best = &one;
+  }
+  return best->endpoint;
+}
+
 std::optional<std::uint32_t> Prequal::pick(const Query& query) noexcept {
-  struct Drawn {
-    double pressure = 0;
-    double latency = 0;
-  };
-  std::array<std::uint32_t, kDrawn> drawn{};
-  std::array<Drawn, kDrawn> known{};
-  std::array<double, kDrawn> pressures{};
+  std::array<Known, kDrawn> drawn{};
+  std::array<std::uint32_t, kDrawn> who{};
   std::size_t count = 0;
-  for (; count < std::min<std::size_t>(kDrawn, candidates().size()); ++count) {
-    const auto one = draw(query, std::span(drawn).first(count));
+  const auto is_new = [&](std::uint32_t endpoint) {
+    const auto end = who.begin() + static_cast<std::ptrdiff_t>(count);
+    return std::find(who.begin(), end, endpoint) == end;
+  };
+  const auto keep = [&](std::uint32_t endpoint) {
+    who[count] = endpoint;
+    drawn[count++] = known_of(endpoint, query.now);
+  };
+  const std::size_t wanted = std::min<std::size_t>(kDrawn, candidates().size());
+  for (std::size_t i = 0; i < 2 * kDrawn && count < wanted; ++i) {
+    const std::uint32_t one = candidates().draw_any(query.random);
+    if (is_usual(query, one) && is_new(one)) keep(one);
+  }
+  if (count > 1) {
+    const std::uint32_t best = best_of(std::span(drawn).first(count));
+    if (query.eligible(best)) return best;
+  }
+  for (count = 0; count < wanted;) {
+    const auto one = draw(query, std::span(who).first(count));
     if (!one) break;
-    drawn[count] = *one;
-    Load& its = load(*one);
-    Report report;
-    const bool reported = its.reported(query.now, report);
-    // What it had when it last spoke, or what it has from here alone by now.
-    const double in_flight = std::max(static_cast<double>(its.in_flight()), reported ? report.in_flight : 0.0);
-    const double measured = its.latency_at(static_cast<std::uint32_t>(in_flight) + 1, query.now);
-    const double latency =
-        reported && report.latency.count() > 0 ? static_cast<double>(report.latency.count()) : measured;
-    known[count] = {pressure_of(*one, in_flight, query.now), latency + failure_latency(*one, query.now)};
-    pressures[count] = known[count].pressure;
+    keep(*one);
   }
   if (count == 0) return std::nullopt;
-  // The last that counts as cold. Where all bear the same, none is hot.
-  std::sort(pressures.begin(), pressures.begin() + static_cast<std::ptrdiff_t>(count));
-  const double most = pressures[(count * kCold - 1) / kDrawn];
-  std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (known[i].pressure > most) continue;
-    if (!best) {
-      best = i;
-      continue;
-    }
-    const Drawn& one = known[i];
-    const Drawn& before = known[*best];
-    const bool better =
-        are_alike(one.latency, before.latency) ? one.pressure < before.pressure : one.latency < before.latency;
-    if (better) best = i;
-  }
-  return drawn[*best];
+  return best_of(std::span(drawn).first(count));
 }
 
 }  // namespace lb::balancer

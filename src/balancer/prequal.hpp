@@ -17,8 +17,17 @@ class Prequal final : public DrawingPolicy {
   [[nodiscard]] bool is_load_aware() const noexcept override { return true; }
 
  private:
+  struct Known {
+    std::uint32_t endpoint = 0;
+    double pressure = 0;
+    double latency = 0;  // microseconds
+  };
+
+  [[nodiscard]] Known known_of(std::uint32_t endpoint, base::TimePoint now) const noexcept;
+  [[nodiscard]] std::uint32_t best_of(std::span<const Known> drawn) const noexcept;
+
+  // Four of which are cold: the paper's quantile of 0.84.
   static constexpr std::size_t kDrawn = 5;
-  static constexpr std::size_t kCold = 4;  // of those: the paper's quantile of 0.84
 };
 
 }  // namespace lb::balancer

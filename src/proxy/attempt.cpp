@@ -170,8 +170,7 @@ net::Awaitable<Outcome> Attempt::relay_final(message::Outgoing& backend, const u
   const unsigned status = backend.response().status;
   const http::BodyKind kind = backend.framing().kind;
   message::AnswerMarks marks = recording_.marks(request_.plan->settings.request_ids == RequestIds::both);
-  std::string cookie;
-  if (request_.service->sticky) marks.cookie = cookie = cookie_for(pick);
+  if (request_.service->sticky) marks.cookie = request_.cookie = cookie_for(pick);
   client.begin_answer(backend.response(), kind, marks);
   if (backend.response().fields.has(http::FieldId::endpoint_load_metrics)) note_report(backend.response(), pick);
   std::string named;  // for the trailers

@@ -1,5 +1,6 @@
 #include "proxy/exchange.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "base/limits.hpp"
@@ -73,6 +74,9 @@ base::Result<void> Exchange::prepare() {
   blame_.clear();
   const Service& service = *request_.service;
   request_.key = service.settings.hash_on ? hash_key(*service.settings.hash_on, head, client.peer().address) : 0;
+  const base::Duration stall = service.settings.stall;
+  const bool looks = stall.count() != 0 && service.members->size() > 1;
+  request_.first_look = looks ? std::max(stall / base::kStallLooks, base::kStallLookMin) : Request::kLookNever;
   request_.sticky.clear();
   if (service.sticky) request_.sticky = http::cookie_value(head.fields, service.sticky->name());
   request_.tried.clear();

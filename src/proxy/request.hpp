@@ -1,13 +1,11 @@
 // The request of an exchange, as all of its parts see it.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/error.hpp"
-#include "base/limits.hpp"
 #include "http/head_writer.hpp"
 #include "http/message.hpp"
 #include "message/incoming.hpp"
@@ -40,14 +38,12 @@ struct Request {
   upstream::Tried tried;             // the endpoints that are not asked again before the others
   std::uint64_t key = 0;             // what the policy chooses by
   std::string sticky;                // the client's cookie for its backend, if the service has one
-  bool binds_connection = false;     // it, or an answer to it, logs the connection in
-  base::Error error;                 // why the last attempt failed, or why there was none
-
-  // How long an answer is awaited before its exchange looks around for the first time; 0: it does not.
-  [[nodiscard]] base::Duration first_look() const noexcept {
-    const base::Duration stall = service->settings.stall;
-    return stall.count() == 0 ? stall : std::max(stall / base::kStallLooks, base::kStallLookMin);
-  }
+  std::string cookie;                // that the client gets for its backend: the value of a Set-Cookie field
+  // How long an answer is awaited before its exchange looks around for the first time; kLookNever: it does not.
+  base::Duration first_look = kLookNever;
+  static constexpr base::Duration kLookNever = std::chrono::hours(24 * 365);
+  bool binds_connection = false;  // it, or an answer to it, logs the connection in
+  base::Error error;              // why the last attempt failed, or why there was none
 
   // What keeps the endpoint of the present attempt.
   [[nodiscard]] const PlanPtr& keeper() const noexcept { return pinned_plan ? pinned_plan : plan; }

@@ -6,25 +6,6 @@
 
 namespace lb::proxy {
 
-void StallWatch::begin(const upstream::Pick& pick) noexcept {
-  end();
-  endpoint_ = pick.endpoint;
-  trial_ = pick.trial;
-  pause_ = {};
-}
-
-void StallWatch::end() noexcept {
-  if (endpoint_ != nullptr && owed_) endpoint_->forget_owed();
-  owed_ = false;
-  endpoint_ = nullptr;
-}
-
-base::Deadline StallWatch::next_look(base::TimePoint since) const noexcept {
-  const base::Duration first = request_.first_look();
-  if (endpoint_ == nullptr || first.count() == 0) return base::kNever;
-  return pause_.count() == 0 ? since + first : looked_at_ + pause_;
-}
-
 bool StallWatch::look(base::TimePoint since) {
   using Wait = upstream::Members::Wait;
   const base::TimePoint now = context_.wheel.now();
@@ -37,8 +18,9 @@ bool StallWatch::look(base::TimePoint since) {
     owed_ = true;
   }
   // Often while it matters, and seldom for one that waits for long.
-  pause_ = waited < stall ? request_.first_look() : std::min(waited, std::max(stall, base::kStallLookMax));
-  looked_at_ = now;
+  const base::Duration pause =
+      waited < stall ? request_.first_look : std::min(waited, std::max(stall, base::kStallLookMax));
+  next_look_ = now + pause;
   if (wait != Wait::stalled) return false;
   context_.health.record_stall(*endpoint_, waited);
   if (!may_leave()) return false;

@@ -110,8 +110,7 @@ void Upload::completed() noexcept {
   state_ = State::complete;
   completed_at_ = context_.wheel.now();
   const base::Duration patience = request_.plan->settings.first_response_byte_timeout;
-  const base::Duration look = request_.first_look();
-  backend_->set_response_deadline(completed_at_ + (look.count() == 0 ? patience : std::min(look, patience)));
+  backend_->set_response_deadline(completed_at_ + std::min(request_.first_look, patience));
   request_.client->watch(message::Incoming::OnGone::to<&Upload::client_gone>(*this));
 }
 

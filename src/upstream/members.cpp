@@ -35,13 +35,14 @@ balancer::PolicyPtr make_policy(const std::vector<Member>& members, balancer::Po
 Members::Members(const std::vector<Member>& members, balancer::PolicyKind policy, std::uint32_t next)
     : policy_(make_policy(members, policy, next)),
       has_turns_(policy == balancer::PolicyKind::round_robin),
+      explores_(policy_->is_load_aware()),
       tiers_(members.size(), Tier::none) {
   for (const Member& member : members) {
     endpoints_.push_back(member.endpoint);
     backups_.push_back(member.backup);
     const AvailabilityPtr& its = member.endpoint->availability();
     if (std::ranges::find(availability_, its) == availability_.end()) availability_.push_back(its);
-    if (policy_->is_load_aware()) member.endpoint->load().observe();
+    if (explores_) member.endpoint->load().observe();
   }
   put_in_order();
 }
@@ -100,18 +101,17 @@ Pick Members::pick(const Seeker& seeker) noexcept {
     busy = busy || !room;
     return room;
   };
-  const bool explores = policy_->is_load_aware();
   const std::uint32_t from = policy_->position();
   for (;;) {
     std::optional<std::uint32_t> index;
-    if (explores && tier == Tier::up) index = overdue(seeker.now, eligible);
+    if (explores_ && tier == Tier::up) index = overdue(seeker.now, eligible);
     // The tiers may not be current: then all endpoints are asked, and eligible() decides.
     if (!index) index = policy_->pick({in_order ? tier : Tier::none, eligible, seeker.key, seeker.now, seeker.random});
     if (index) {
       Endpoint* const endpoint = endpoints_[*index].get();
       const std::uint32_t in_flight = endpoint->acquire();
       if (in_flight == 0) continue;  // another worker has taken the last place meanwhile
-      if (explores) endpoint->load().note_choice(seeker.now);
+      if (explores_) endpoint->load().note_choice(seeker.now);
       const bool last_resort = tier == Tier::down;
       if (seeker.record != nullptr) record_passed_over(from, seeker, last_resort ? nullptr : endpoint);
       return {.endpoint = endpoint, .in_flight = in_flight, .last_resort = last_resort};
@@ -140,7 +140,7 @@ Pick Members::pick_own(std::uint32_t index, const Seeker& seeker) noexcept {
                      (seeker.among == PickScope::all || !endpoint.is_limited());
   const std::uint32_t in_flight = asked ? endpoint.acquire() : 0;
   if (in_flight == 0) return {};
-  if (policy_->is_load_aware()) endpoint.load().note_choice(seeker.now);
+  if (explores_) endpoint.load().note_choice(seeker.now);
   return {.endpoint = &endpoint, .in_flight = in_flight};
 }
 

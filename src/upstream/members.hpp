@@ -113,6 +113,7 @@ class Members {
   std::vector<AvailabilityPtr> availability_;  // those of the endpoints: one, unless they were made one by one
   balancer::PolicyPtr policy_;
   bool has_turns_;           // the policy goes round: who is passed over is known
+  bool explores_;            // it would starve those that look bad
   std::vector<Tier> tiers_;  // as the policy knows them; whoever holds looking_ touches them
   std::atomic_flag looking_;
   std::atomic<std::uint64_t> seen_changes_{UINT64_MAX};

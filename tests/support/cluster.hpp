@@ -19,13 +19,15 @@ inline upstream::Pick pick(upstream::Members& members, const upstream::Tried& tr
 
 class Cluster : public upstream::HealthRecorder {
  public:
-  explicit Cluster(const std::vector<upstream::BackendSpec>& backends, const upstream::Thresholds& thresholds = {}) {
-    replace(backends, thresholds);
+  explicit Cluster(const std::vector<upstream::BackendSpec>& backends, const upstream::Thresholds& thresholds = {},
+                   const upstream::Choice& choice = {}) {
+    replace(backends, thresholds, choice);
   }
 
   upstream::MembersPtr replace(const std::vector<upstream::BackendSpec>& backends,
-                               const upstream::Thresholds& thresholds = {}) {
-    cluster_.admit(cluster_.replace(backends, thresholds).added, base::TimePoint());
+                               const upstream::Thresholds& thresholds = {}, const upstream::Choice& choice = {},
+                               base::TimePoint now = {}) {
+    cluster_.admit(cluster_.replace(backends, thresholds, choice).added, now);
     return cluster_.publish();
   }
 
