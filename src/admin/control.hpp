@@ -30,6 +30,7 @@ struct BackendSnapshot {
   std::shared_ptr<const upstream::Endpoint> endpoint;  // the control thread's to read
   unsigned weight = 1;
   std::uint32_t connections_max = 0;  // 0: no limit
+  bool backup = false;
   std::optional<base::WallTime> next_check;
   telemetry::BackendTotals totals;
 };

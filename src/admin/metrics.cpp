@@ -97,6 +97,18 @@ void write_administration(Exposition& out, const BackendSnapshot& backend, std::
   }
 }
 
+void write_suspension(Exposition& out, const BackendSnapshot& backend, std::string_view labels) {
+  using upstream::Suspension;
+  for (const Suspension why : {Suspension::stalled, Suspension::ejected}) {
+    out.sample(backend.endpoint->suspension() == why ? 1 : 0, labels, "reason", to_string(why));
+  }
+}
+
+void write_suspensions(Exposition& out, const BackendSnapshot& backend, std::string_view labels) {
+  out.sample(backend.endpoint->stalls(), labels, "reason", to_string(upstream::Suspension::stalled));
+  out.sample(backend.endpoint->ejections(), labels, "reason", to_string(upstream::Suspension::ejected));
+}
+
 void write_attempts(Exposition& out, const BackendSnapshot& backend, std::string_view labels) {
   samples_by_name<telemetry::AttemptResult>(out, backend.totals.results, labels, "result");
 }
@@ -118,6 +130,11 @@ constexpr std::array kFamilies = {
            write_administration},
     Family{"backend_state_changes_total", "counter", "Changes between up and down.",
            number<[](const One& one) { return one.endpoint->last_change().count; }>},
+    Family{"backend_suspended", "gauge", "1 while the backend is up and yet gets no requests, by reason.",
+           write_suspension},
+    Family{"backend_suspensions_total", "counter", "How often that began, by reason.", write_suspensions},
+    Family{"backend_backup", "gauge", "1 if the backend is for when none of the others is up.",
+           number<[](const One& one) { return one.backup; }>},
     Family{"backend_weight", "gauge", "Share of the traffic relative to the others.",
            number<[](const One& one) { return one.weight; }>},
     Family{"backend_connections_limit", "gauge", "Requests that it may serve at once; 0: no limit.",

@@ -105,6 +105,13 @@ json::object backend_json(const BackendSnapshot& backend) {
   out["reason"] = change.reason;
   out["since"] = time_json(changed ? std::optional(change.at) : std::nullopt);
   out["changes"] = change.count;
+  const upstream::Remark remark = endpoint.remark();
+  const bool is_suspended = endpoint.suspension() != upstream::Suspension::none;
+  out["condition"] = is_suspended                   ? to_string(endpoint.suspension())
+                     : endpoint.load().is_reduced() ? "reduced"
+                                                    : "well";
+  out["condition_reason"] = remark.reason;
+  out["backup"] = backend.backup;
   out["failures_in_row"] = endpoint.failures_in_row();
   out["weight"] = backend.weight;
   out["connections_max"] = backend.connections_max;

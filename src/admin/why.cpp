@@ -37,6 +37,10 @@ std::optional<telemetry::PassedOver> out_since(const upstream::Endpoint& endpoin
     if (!endpoint.is_active()) return telemetry::PassedOver::drained;
   }
   if (!endpoint.is_up() && endpoint.last_change().at <= then) return telemetry::PassedOver::down;
+  if (endpoint.suspension() != upstream::Suspension::none && endpoint.remark().at <= then) {
+    return endpoint.suspension() == upstream::Suspension::stalled ? telemetry::PassedOver::stalled
+                                                                  : telemetry::PassedOver::ejected;
+  }
   return std::nullopt;
 }
 
@@ -61,6 +65,7 @@ Others others_of(const telemetry::RecentRequest& request, const Snapshot& snapsh
     other["state"] = to_string(endpoint.state());
     other["administration"] = to_string(endpoint.administration());
     other["reason"] = change.reason;
+    if (const std::string remark = endpoint.remark().reason; !remark.empty()) other["reason"] = remark;
     if (change.count > 0) other["since"] = base::rfc3339(change.at);
     others.all.push_back(std::move(other));
   }

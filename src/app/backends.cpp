@@ -33,7 +33,8 @@ Backends::Backends(net::Worker& control, Workers& workers, const config::Config&
       state_(proxy::ServiceState::make(
           workers.size(),
           [this](std::size_t worker, std::function<void()> run) { workers_.post(worker, std::move(run)); })),
-      drawn_secret_(draw_secret()) {
+      drawn_secret_(draw_secret()),
+      outlier_pause_(control.executor(), control.wheel()) {
   health_.on_down([this] { control_.post([this] { monitor_.reconsider(); }); });
   cluster_.admit(configure(config).added, control_.wheel().now());  // there is nothing yet that could go on instead
   publish();
@@ -51,6 +52,9 @@ Backends::Change Backends::configure(const config::Config& config) {
   std::vector<upstream::HealthMonitor::Watch> watched;
   for (const auto& endpoint : cluster_.endpoints()) watched.push_back({endpoint, health_settings_});
   monitor_.watch(watched);
+  outliers_.configure(make_outlier_settings(config.outliers));
+  outliers_.watch(cluster_.endpoints());
+  outlier_pause_.wake();
   // What is being checked since an earlier change takes over if that change's other backends are gone now.
   if (change.added.empty() && cluster_.awaits_all()) cluster_.admit(cluster_.endpoints(), control_.wheel().now());
   publish();
@@ -106,10 +110,20 @@ void Backends::drop_idle(const upstream::EndpointPtr& endpoint) const {
 void Backends::begin_to_watch() {
   watching_ = true;
   control_.tasks().spawn(monitor_.run());
+  control_.tasks().spawn(look_for_outliers());
+}
+
+net::Awaitable<void> Backends::look_for_outliers() {
+  while (watching_) {
+    outliers_.look(control_.wheel().now());
+    outlier_pause_.reset();
+    co_await outlier_pause_.until(outliers_.looks() ? control_.wheel().after(outliers_.interval()) : base::kNever);
+  }
 }
 
 void Backends::stop() {
   watching_ = false;
+  outlier_pause_.wake();
   monitor_.stop();
 }
 

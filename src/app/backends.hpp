@@ -12,6 +12,7 @@
 #include "upstream/cluster.hpp"
 #include "upstream/health_monitor.hpp"
 #include "upstream/health_recorder.hpp"
+#include "upstream/outlier_detector.hpp"
 #include "upstream/registry.hpp"
 #include "upstream/resolver_cache.hpp"
 
@@ -35,7 +36,10 @@ class Backends {
   // Checks each when it is due, from now on.
   void begin_to_watch();
   // The server stops: nothing is looked up or checked again because of what requests or lookups say.
-  void stop_following() noexcept { watching_ = false; }
+  void stop_following() {
+    watching_ = false;
+    outlier_pause_.wake();
+  }
   // Checks end as soon as they can.
   void stop();
   // Lookups do not keep the event loop from ending any more.
@@ -64,6 +68,8 @@ class Backends {
   void note_connect_failed(std::uint32_t slot) noexcept;
 
  private:
+  // Looks for outliers for as long as that is asked for.
+  net::Awaitable<void> look_for_outliers();
   void publish();
   [[nodiscard]] std::shared_ptr<const proxy::Stickiness> stickiness(const upstream::Members& members) const;
   void publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
@@ -78,6 +84,7 @@ class Backends {
   upstream::ResolverCache cache_;
   upstream::NetworkChecker checker_;
   upstream::HealthMonitor monitor_;
+  upstream::OutlierDetector outliers_{health_};
   upstream::Cluster cluster_{registry_};
   proxy::ServiceStatePtr state_;
   proxy::Settings settings_;
@@ -87,6 +94,7 @@ class Backends {
   std::string drawn_secret_;
   upstream::HealthSettingsPtr health_settings_;
   proxy::PlanPtr plan_;
+  net::Pause outlier_pause_;
   bool watching_ = false;
 };
 

@@ -42,6 +42,15 @@ proxy::ServiceSettings make_service_settings(const config::Config& config) {
           .stall = config.balance.stall};
 }
 
+upstream::OutlierSettings make_outlier_settings(const config::Outliers& outliers) noexcept {
+  return {.failure_percent = outliers.failure_percent,
+          .latency_percent = outliers.latency_percent,
+          .window = outliers.window,
+          .requests = outliers.requests,
+          .ejected_percent = outliers.ejected_percent,
+          .ejection = outliers.ejection};
+}
+
 std::vector<upstream::BackendSpec> make_backend_specs(const config::Config& config) {
   std::vector<upstream::BackendSpec> specs;
   specs.reserve(config.backends.size());

@@ -39,6 +39,7 @@ admin::BackendSnapshot Operator::snapshot_of(std::size_t index) const {
   out.endpoint = endpoint;
   out.weight = backend.weight;
   out.connections_max = backend.connections_max;
+  out.backup = backend.backup;
   const base::Deadline due = backends_.next_check(*endpoint);
   if (due != base::kNever && state_.serving) {
     const auto left = due - control_.wheel().now();

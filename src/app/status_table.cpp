@@ -82,11 +82,25 @@ std::uint64_t sum_of(const json::value& backend, std::initializer_list<std::stri
   return sum;
 }
 
-// "up"; "draining, up".
+// A member that older balancers do not have; empty: it is not there.
+std::string member_text(const json::value& backend, std::string_view name) {
+  const json::object* const object = backend.if_object();
+  const json::value* const member = object == nullptr ? nullptr : object->if_contains(name);
+  return member == nullptr ? std::string() : text_of(*member);
+}
+
+// "up"; "stalled"; "draining, up".
 std::string state_text(const json::value& backend) {
   const std::string administration = text_of(at(backend, "/administration"));
   const std::string state = text_of(at(backend, "/state"));
-  return administration == "active" ? state : administration + ", " + state;
+  const std::string condition = member_text(backend, "condition");
+  const std::string health = state == "up" && !condition.empty() && condition != "well" ? condition : state;
+  return administration == "active" ? health : administration + ", " + health;
+}
+
+std::string reason_of(const json::value& backend) {
+  const std::string remark = member_text(backend, "condition_reason");
+  return remark.empty() ? text_of(at(backend, "/reason")) : remark;
 }
 
 Row row_of(const json::value& backend, base::WallTime now) {
@@ -102,7 +116,7 @@ Row row_of(const json::value& backend, base::WallTime now) {
           milliseconds_of(at(backend, "/latency_ms/total/p99")),
           std::to_string(number_of(at(backend, "/weight"))),
           until_text(at(backend, "/next_check"), now),
-          text_of(at(backend, "/reason"))};
+          reason_of(backend)};
 }
 
 // Green takes traffic, red cannot, yellow is not to.

@@ -53,15 +53,14 @@ std::optional<std::uint32_t> DrawingPolicy::draw(const Query& query,
   return drawn || !passed ? drawn : candidates_.draw(query.tier, is_another, query.random);
 }
 
-bool DrawingPolicy::draw_two(const Query& query, std::array<std::uint32_t, 2>& two) const noexcept {
-  constexpr int kDrawsMax = 4;
-  two[0] = candidates_.draw_any(query.random);
-  if (!is_usual(query, two[0])) return false;
-  for (int i = 0; i < kDrawsMax; ++i) {
-    two[1] = candidates_.draw_any(query.random);
-    if (two[1] != two[0]) return is_usual(query, two[1]);
-  }
-  return false;
+bool DrawingPolicy::glance_at_two(const Query& query, std::array<std::uint32_t, 2>& two) const noexcept {
+  const auto first = glance(query);
+  if (!first) return false;
+  auto second = glance(query, {&*first, 1});
+  if (!second) second = draw(query, {&*first, 1});
+  if (!second) return false;
+  two = {*first, *second};
+  return true;
 }
 
 double DrawingPolicy::failure_pressure(std::uint32_t endpoint, base::TimePoint now) const noexcept {

@@ -1,6 +1,7 @@
 // What policies share that draw a few candidates and compare them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <vector>
@@ -22,13 +23,22 @@ class DrawingPolicy : public Policy {
   // One by chance, by its weight as far as its share is not reduced; none of `but`.
   [[nodiscard]] std::optional<std::uint32_t> draw(const Query& query,
                                                   std::span<const std::uint32_t> but = {}) const noexcept;
-  // Whether one of the tier has its whole share: then a policy may compare it before it asks whether it is eligible,
-  // which most are. Where that fails, draw() is the way.
-  [[nodiscard]] bool is_usual(const Query& query, std::uint32_t endpoint) const noexcept {
-    return candidates_.has(query.tier, endpoint) && !load(endpoint).is_reduced();
+  // The same without asking whether it is eligible, which most are: policies ask that of the one they settle for. None:
+  // it was not found in a few draws, and draw() is the way.
+  [[nodiscard]] std::optional<std::uint32_t> glance(const Query& query,
+                                                    std::span<const std::uint32_t> but = {}) const noexcept {
+    constexpr int kDrawsMax = 8;
+    for (int i = 0; i < kDrawsMax; ++i) {
+      const std::uint32_t drawn = candidates_.draw_any(query.random);
+      if (!candidates_.has(query.tier, drawn) || std::ranges::find(but, drawn) != but.end()) continue;
+      Load& its = load(drawn);
+      if (!its.is_reduced() || query.random.share() < its.share(query.now)) return drawn;
+    }
+    return std::nullopt;
   }
-  // Two that are usual, by chance, by weight; false: there were no two at hand.
-  [[nodiscard]] bool draw_two(const Query& query, std::array<std::uint32_t, 2>& two) const noexcept;
+  // Two of them; of another one, if there is no second at a glance, the eligible one that draw() gives. False: there
+  // are no two.
+  [[nodiscard]] bool glance_at_two(const Query& query, std::array<std::uint32_t, 2>& two) const noexcept;
   [[nodiscard]] const Candidates& candidates() const noexcept { return candidates_; }
   [[nodiscard]] Load& load(std::uint32_t endpoint) const noexcept { return *loads_[endpoint]; }
   // Exchanges at once, by what the endpoint is to bear: as if its weight were the average, and its share whole.

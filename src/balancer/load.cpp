@@ -15,20 +15,21 @@ constexpr std::chrono::milliseconds kChoiceGrain{100};
 // Exchanges that are thought to have gone well before any was seen: a single failure says little.
 constexpr double kThoughtGood = 10;
 
-// These wrap after 49 days; only differences are looked at.
-std::uint32_t milliseconds(base::TimePoint now) noexcept {
-  return static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
+// Time in grains of 2^20 ticks of the clock, which are about a millisecond, and a shift where that is a division. They
+// wrap after 52 days; only differences are looked at.
+constexpr unsigned kGrainBits = 20;
+std::uint32_t grains(base::TimePoint now) noexcept {
+  return static_cast<std::uint32_t>(now.time_since_epoch().count() >> kGrainBits);
 }
+constexpr auto kFadeGrains = static_cast<float>(base::TimePoint::duration(FadingValue::kFade).count() >> kGrainBits);
 
 // Another worker's clock may be a moment ahead.
 std::int32_t passed(std::uint32_t from, base::TimePoint now) noexcept {
-  return std::max(static_cast<std::int32_t>(milliseconds(now) - from), 0);
+  return std::max(static_cast<std::int32_t>(grains(now) - from), 0);
 }
 
-float left_after(std::int32_t age_ms) noexcept {
-  if (age_ms == 0) return 1;
-  return std::exp(-static_cast<float>(age_ms) / static_cast<float>(FadingValue::kFade.count()));
+float left_after(std::int32_t age) noexcept {
+  return age == 0 ? 1 : std::exp(-static_cast<float>(age) / kFadeGrains);
 }
 
 std::int64_t ticks(base::TimePoint at) noexcept {
@@ -42,8 +43,9 @@ double FadingValue::value() const noexcept {
       std::bit_cast<float>(static_cast<std::uint32_t>(word_.load(std::memory_order_relaxed) >> 32U)));
 }
 
-std::chrono::milliseconds FadingValue::age(base::TimePoint now) const noexcept {
-  return std::chrono::milliseconds(passed(static_cast<std::uint32_t>(word_.load(std::memory_order_relaxed)), now));
+base::TimePoint::duration FadingValue::age(base::TimePoint now) const noexcept {
+  const auto at = static_cast<std::uint32_t>(word_.load(std::memory_order_relaxed));
+  return base::TimePoint::duration(std::int64_t{passed(at, now)} << kGrainBits);
 }
 
 double FadingValue::faded(base::TimePoint now) const noexcept {
@@ -55,11 +57,12 @@ double FadingValue::faded(base::TimePoint now) const noexcept {
 
 void FadingValue::set(double value, base::TimePoint now) noexcept {
   const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(value));
-  word_.store(std::uint64_t{bits} << 32U | milliseconds(now), std::memory_order_relaxed);
+  word_.store(std::uint64_t{bits} << 32U | grains(now), std::memory_order_relaxed);
 }
 
 void FadingValue::approach(double value, base::TimePoint now) noexcept {
-  const double kept = static_cast<double>(left_after(static_cast<std::int32_t>(age(now).count())));
+  const auto at = static_cast<std::uint32_t>(word_.load(std::memory_order_relaxed));
+  const double kept = static_cast<double>(left_after(passed(at, now)));
   set(this->value() * kept + value * (1 - kept), now);
 }
 
@@ -72,21 +75,26 @@ std::uint32_t Load::acquire(std::uint32_t most) noexcept {
   return 0;
 }
 
-void Load::note_answer(std::chrono::microseconds latency, base::TimePoint now) noexcept {
-  const auto micros = static_cast<double>(std::max<std::int64_t>(latency.count(), 1));
+std::chrono::microseconds Load::note_answer(std::chrono::microseconds latency, base::TimePoint now) noexcept {
+  const auto micros = static_cast<std::uint32_t>(std::clamp<std::int64_t>(latency.count(), 1, UINT32_MAX));
+  const std::uint32_t confirmed = std::min(micros, last_micros_.load(std::memory_order_relaxed));
+  last_micros_.store(micros, std::memory_order_relaxed);
   const bool is_news = now - answered_at() >= kAnswerGrain;
-  if (!is_news && micros <= peak_.value()) return;
   if (is_news) answered_at_.store(ticks(now), std::memory_order_relaxed);
-  if (micros >= peak_.faded(now)) {
-    peak_.set(micros, now);
-  } else {
-    peak_.approach(micros, now);
+  if (confirmed != 0 && (is_news || confirmed > peak_.value())) {
+    if (confirmed >= peak_.faded(now)) {
+      peak_.set(confirmed, now);
+    } else {
+      peak_.approach(confirmed, now);
+    }
   }
+  return std::chrono::microseconds(confirmed);
 }
 
 void Load::note_late_answer(base::TimePoint now) noexcept {
   answered_at_.store(ticks(now), std::memory_order_relaxed);
   peak_.set(0, now);
+  last_micros_.store(0, std::memory_order_relaxed);
 }
 
 std::size_t Load::level_of(std::uint32_t in_flight) noexcept {
@@ -95,8 +103,9 @@ std::size_t Load::level_of(std::uint32_t in_flight) noexcept {
 
 void Load::record(const Sample& sample, base::TimePoint now) noexcept {
   samples_.set(samples_.faded(now) + 1, now);
+  if (sample.latency.count() == 0) return;
   FadingValue& average = latencies_[level_of(sample.in_flight)];
-  const auto latency = static_cast<double>(std::max<std::int64_t>(sample.latency.count(), 1));
+  const auto latency = static_cast<double>(sample.latency.count());
   const bool is_known = average.value() > 0 && average.age(now) < kLatencyCounts;
   average.set(is_known ? average.value() + kNewest * (latency - average.value()) : latency, now);
 }

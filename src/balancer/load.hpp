@@ -17,8 +17,8 @@ class FadingValue {
   // After so long a value is worth a third (1/e) of what it was.
   static constexpr std::chrono::milliseconds kFade{5'000};
 
-  [[nodiscard]] double value() const noexcept;  // as it was written
-  [[nodiscard]] std::chrono::milliseconds age(base::TimePoint now) const noexcept;
+  [[nodiscard]] double value() const noexcept;                                      // as it was written
+  [[nodiscard]] base::TimePoint::duration age(base::TimePoint now) const noexcept;  // give or take a millisecond
   [[nodiscard]] double faded(base::TimePoint now) const noexcept;
   void set(double value, base::TimePoint now) noexcept;
   // What was known fades towards the newer value, as fast as time passes between the two.
@@ -30,7 +30,7 @@ class FadingValue {
 
 // How an exchange went, as far as it says something about the load.
 struct Sample {
-  std::chrono::microseconds latency{};  // from the request sent to the first byte of the answer
+  std::chrono::microseconds latency{};  // from the request sent to the first byte of the answer; 0: it says nothing
   std::uint32_t in_flight = 1;          // exchanges at the endpoint when it began, itself included
 };
 
@@ -50,8 +50,9 @@ class Load {
   [[nodiscard]] std::uint32_t acquire(std::uint32_t most) noexcept;
   void release() noexcept { in_flight_.fetch_sub(1, std::memory_order_relaxed); }
 
-  // An answer has begun. Cheap: most of them only look.
-  void note_answer(std::chrono::microseconds latency, base::TimePoint now) noexcept;
+  // An answer has begun. Cheap: most of them only look. Gives the latency as far as the answer before confirms it, that
+  // is the lesser of the two; 0: it is the first. A single late one may be a hiccup of anybody's.
+  std::chrono::microseconds note_answer(std::chrono::microseconds latency, base::TimePoint now) noexcept;
   // One has begun whose latency says nothing of what is to be expected, and neither does what was known: the endpoint
   // had come to a stop.
   void note_late_answer(base::TimePoint now) noexcept;
@@ -59,8 +60,8 @@ class Load {
   [[nodiscard]] base::TimePoint answered_at() const noexcept {
     return base::TimePoint(base::TimePoint::duration(answered_at_.load(std::memory_order_relaxed)));
   }
-  // The peak of the latencies, in microseconds: a longer one counts at once, and fades (the "peak EWMA" of Finagle's
-  // balancers). 0: nothing is known.
+  // The peak of the confirmed latencies, in microseconds: a longer one counts at once, and fades (the "peak EWMA" of
+  // Finagle's balancers). 0: nothing is known.
   [[nodiscard]] double peak(base::TimePoint now) const noexcept { return peak_.faded(now); }
   static constexpr std::chrono::milliseconds kAnswerGrain{10};
 
@@ -113,6 +114,7 @@ class Load {
   std::atomic<bool> is_reduced_{false};
   std::atomic<bool> reports_{false};  // the backend has ever said something of itself
   std::atomic<std::int64_t> answered_at_{0};
+  std::atomic<std::uint32_t> last_micros_{0};
   FadingValue peak_;
   std::atomic<std::int64_t> chosen_at_{0};
   FadingValue failures_;                                    // of late, and

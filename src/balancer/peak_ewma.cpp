@@ -18,7 +18,7 @@ std::uint32_t PeakEwma::better(std::uint32_t first, std::uint32_t second, base::
 
 std::optional<std::uint32_t> PeakEwma::pick(const Query& query) noexcept {
   std::array<std::uint32_t, 2> two{};
-  if (draw_two(query, two)) {
+  if (glance_at_two(query, two)) {
     const std::uint32_t one = better(two[0], two[1], query.now);
     if (query.eligible(one)) return one;
   }

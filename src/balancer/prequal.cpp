@@ -42,20 +42,19 @@ std::optional<std::uint32_t> Prequal::pick(const Query& query) noexcept {
   std::array<Known, kDrawn> drawn{};
   std::array<std::uint32_t, kDrawn> who{};
   std::size_t count = 0;
-  const auto is_new = [&](std::uint32_t endpoint) {
-    const auto end = who.begin() + static_cast<std::ptrdiff_t>(count);
-    return std::find(who.begin(), end, endpoint) == end;
-  };
   const auto keep = [&](std::uint32_t endpoint) {
     who[count] = endpoint;
     drawn[count++] = known_of(endpoint, query.now);
   };
   const std::size_t wanted = std::min<std::size_t>(kDrawn, candidates().size());
-  for (std::size_t i = 0; i < 2 * kDrawn && count < wanted; ++i) {
-    const std::uint32_t one = candidates().draw_any(query.random);
-    if (is_usual(query, one) && is_new(one)) keep(one);
+  while (count < wanted) {
+    const std::span<const std::uint32_t> before = std::span(who).first(count);
+    auto one = glance(query, before);
+    if (!one) one = draw(query, before);
+    if (!one) break;
+    keep(*one);
   }
-  if (count > 1) {
+  if (count > 0) {
     const std::uint32_t best = best_of(std::span(drawn).first(count));
     if (query.eligible(best)) return best;
   }

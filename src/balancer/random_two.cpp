@@ -4,7 +4,7 @@ namespace lb::balancer {
 
 std::optional<std::uint32_t> RandomTwo::pick(const Query& query) noexcept {
   std::array<std::uint32_t, 2> two{};
-  if (draw_two(query, two)) {
+  if (glance_at_two(query, two)) {
     const std::uint32_t better = pressure(two[1], query.now) < pressure(two[0], query.now) ? two[1] : two[0];
     if (query.eligible(better)) return better;
   }

@@ -302,11 +302,11 @@ void Attempt::observe(const upstream::Pick& pick, unsigned status, base::TimePoi
   // An answer that came before all was sent says nothing of how long one takes.
   const bool timed = upload_.is_complete();
   const auto latency = std::chrono::duration_cast<std::chrono::microseconds>(now - upload_.completed_at());
-  load.note_answer(timed ? latency : std::chrono::microseconds(0), now);
+  const auto confirmed = load.note_answer(timed ? latency : std::chrono::microseconds(0), now);
   if (!load.is_observed()) return;
   // 501 and 505 are about the request.
   if (status >= 500 && status != 501 && status != 505) return load.record_failure(now);
-  if (timed) load.record(balancer::Sample{latency, pick.in_flight}, now);
+  load.record(balancer::Sample{timed ? confirmed : std::chrono::microseconds(0), pick.in_flight}, now);
 }
 
 // What a backend says of itself is asked for by policies that go by it.

@@ -86,6 +86,16 @@ void Endpoint::note_change(HealthState state, base::WallTime at, std::string rea
   change_ = {state, at, std::move(reason), change_.count + 1};
 }
 
+Remark Endpoint::remark() const {
+  const std::lock_guard lock(change_mutex_);
+  return remark_;
+}
+
+void Endpoint::note_remark(base::WallTime at, std::string reason) {
+  const std::lock_guard lock(change_mutex_);
+  remark_ = {at, std::move(reason)};
+}
+
 void Endpoint::note_check(CheckRecord check) {
   if (checks_.size() == base::kChecksKept) checks_.erase(checks_.begin());
   checks_.push_back(std::move(check));
@@ -101,6 +111,8 @@ Change Endpoint::take_back_failure(std::uint32_t failures_max) noexcept {
 
 bool Endpoint::change_suspension(Suspension from, Suspension to) noexcept {
   if (!suspension_.compare_exchange_strong(from, to, std::memory_order_relaxed)) return false;
+  if (to == Suspension::stalled) stalls_.fetch_add(1, std::memory_order_relaxed);
+  if (to == Suspension::ejected) ejections_.fetch_add(1, std::memory_order_relaxed);
   availability_->note_change();
   return true;
 }

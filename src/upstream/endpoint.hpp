@@ -57,6 +57,12 @@ struct HealthChange {
   std::uint64_t count = 0;                 // of changes, this one included
 };
 
+// Why an endpoint that is up gets less than its share, or nothing.
+struct Remark {
+  base::WallTime at{};
+  std::string reason;  // for people; empty: it does not
+};
+
 // One health check. `passed` means nothing if the check could not be made.
 struct CheckRecord {
   base::WallTime at{};
@@ -191,6 +197,9 @@ class Endpoint {
   void end_trial() noexcept { trial_.store(false, std::memory_order_relaxed); }
   // Exchanges that have waited long for its answer.
   [[nodiscard]] std::uint32_t owed() const noexcept { return owed_.load(std::memory_order_relaxed); }
+  // How often it was suspended so.
+  [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t ejections() const noexcept { return ejections_.load(std::memory_order_relaxed); }
   void note_owed() noexcept { owed_.fetch_add(1, std::memory_order_relaxed); }
   void forget_owed() noexcept { owed_.fetch_sub(1, std::memory_order_relaxed); }
 
@@ -243,6 +252,8 @@ class Endpoint {
   // How the health came to be what it is. Any thread; a lock, for seldom use.
   [[nodiscard]] HealthChange last_change() const;
   void note_change(HealthState state, base::WallTime at, std::string reason);
+  [[nodiscard]] Remark remark() const;
+  void note_remark(base::WallTime at, std::string reason);
   // The last few checks, oldest first. The thread of the checks.
   [[nodiscard]] const std::vector<CheckRecord>& checks() const noexcept { return checks_; }
   void note_check(CheckRecord check);
@@ -276,6 +287,7 @@ class Endpoint {
   Order order_;
   mutable std::mutex change_mutex_;
   HealthChange change_;
+  Remark remark_;
   std::size_t workers_;
   std::unique_ptr<telemetry::BackendCounters[]> counters_;
   ServiceRecord service_;
@@ -290,6 +302,8 @@ class Endpoint {
   std::atomic<std::uint32_t> connections_max_;
   std::atomic<std::uint32_t> failures_max_{thresholds_.failures};
   std::atomic<std::uint32_t> owed_{0};
+  std::atomic<std::uint64_t> stalls_{0};
+  std::atomic<std::uint64_t> ejections_{0};
   std::atomic<std::int64_t> lookup_second_{0};
   std::atomic<std::int64_t> tried_at_{0};
   std::atomic<std::int64_t> slow_start_{0};  // ms

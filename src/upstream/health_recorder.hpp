@@ -47,6 +47,8 @@ class HealthRecorder {
   // It does worse than the others, and gets nothing for so long; that is over.
   void record_ejection(Endpoint& endpoint, base::Duration length, std::string_view reason);
   void record_end_of_ejection(Endpoint& endpoint);
+  // It gets this share of what its weight says; 1: all of it again.
+  void record_reduction(Endpoint& endpoint, double share, std::string_view reason);
 
   // Called when exchanges have marked an endpoint down, on their thread. Set before there are any.
   void on_down(std::function<void()> call) { on_down_ = std::move(call); }

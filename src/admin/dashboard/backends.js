@@ -8,7 +8,10 @@ const kStateWords = {up: 'Up', down: 'Down', unknown: 'Not checked', draining: '
 // What the operator wants stands before what the checks say: a backend that is drained gets nothing however well it is.
 function stateOf(status) { return status.administration === 'active' ? status.state : status.administration; }
 
-function takesTraffic(status) { return status.administration === 'active' && status.state !== 'down'; }
+function takesTraffic(status) {
+  const suspended = status.condition === 'stalled' || status.condition === 'ejected';
+  return status.administration === 'active' && status.state !== 'down' && !suspended;
+}
 
 // What the operator has to know of a backend beyond the word for its state; empty: nothing.
 function reasonOfState(status) {
@@ -18,7 +21,9 @@ function reasonOfState(status) {
     const left = status.in_flight > 0 ? `${plural(status.in_flight, 'request')} left to end` : 'idle: nothing is under way';
     return [left, health].filter(Boolean).join('; ');
   }
-  return status.state === 'up' ? '' : status.reason;
+  if (status.state !== 'up') return status.reason;
+  if (status.condition === 'well') return status.backup ? 'a backup: only when none of the others is up' : '';
+  return [status.condition, status.condition_reason || 'its share grows'].join(': ');
 }
 
 function stateMark() {
