@@ -151,7 +151,7 @@ class Simulation {
            std::chrono::duration_cast<base::TimePoint::duration>(std::chrono::duration<double>(now_));
   }
   void at(Seconds when, std::function<void()> run) { events_.push({when, std::move(run)}); }
-  Seconds exponential(double rate) { return -std::log(1 - random_.share()) / rate; }
+  Seconds exponential(double rate) { return -std::log(1 - arrivals_.share()) / rate; }
   Seconds service() {
     const double normal = std::sqrt(-2 * std::log(1 - random_.share())) * std::cos(6.283185307179586 * random_.share());
     return kService * std::exp(kSpread * normal - kSpread * kSpread / 2);
@@ -248,8 +248,9 @@ class Simulation {
 
   const Scenario& scenario_;
   Seconds length_;
-  base::Random random_;  // of load and servers: the same for every policy
-  base::Random chance_;  // of the policy
+  base::Random random_;    // of the servers
+  base::Random arrivals_;  // the same for every policy
+  base::Random chance_;    // of the policy
   test::Cluster cluster_;
   std::priority_queue<Event> events_;
   std::array<Server, kServers> servers_;

@@ -69,6 +69,7 @@ struct NewBackend {
   std::string url{};
   std::int64_t weight = 1;
   std::int64_t connections_max = 0;
+  bool backup = false;
 };
 
 // Everything on the control thread. Operations may be asked for at any time, and take effect at once; what they

@@ -17,15 +17,16 @@ namespace json = boost::json;
 using upstream::Administration;
 
 enum class Need : std::uint8_t { required, optional };
+enum class Kind : std::uint8_t { text, number, boolean };
 
 struct Member {
   std::string_view name;
   Need need = Need::required;
-  bool is_number = false;
+  Kind kind = Kind::text;
 };
 
 constexpr Member kUrl{.name = "url"};
-constexpr Member kWeight{.name = "weight", .is_number = true};
+constexpr Member kWeight{.name = "weight", .kind = Kind::number};
 
 // What a body says, or what is wrong with it.
 struct Order {
@@ -33,6 +34,7 @@ struct Order {
   std::string url{};
   std::int64_t weight = 1;
   std::int64_t connections_max = 0;
+  bool backup = false;
 };
 
 std::string json_quoted(std::string_view text) {
@@ -50,8 +52,15 @@ std::string names_of(std::span<const Member> members) {
 std::string wrong_value(const Member& member, const json::value* value) {
   const std::string name = json_quoted(member.name);
   if (value == nullptr) return member.need == Need::required ? "the member " + name + " is missing" : std::string();
-  const bool right = member.is_number ? value->is_int64() || value->is_uint64() : value->is_string();
-  return right ? std::string() : name + " has to be a " + (member.is_number ? "whole number" : "string");
+  switch (member.kind) {
+    case Kind::text:
+      return value->is_string() ? std::string() : name + " has to be a string";
+    case Kind::number:
+      return value->is_int64() || value->is_uint64() ? std::string() : name + " has to be a whole number";
+    case Kind::boolean:
+      break;
+  }
+  return value->is_bool() ? std::string() : name + " has to be true or false";
 }
 
 // Beyond 63 bits nothing is allowed anyway.
@@ -84,6 +93,7 @@ Order read_order(const std::string& body, std::span<const Member> members) {
   if (const json::value* const url = object.if_contains("url")) order.url = json::value_to<std::string>(*url);
   order.weight = number_of(object, "weight", order.weight);
   order.connections_max = number_of(object, "connections_max", order.connections_max);
+  if (const json::value* const backup = object.if_contains("backup")) order.backup = backup->get_bool();
   return order;
 }
 
@@ -111,11 +121,15 @@ net::Awaitable<Answer> administer(Control& control, const Request& request, Admi
 }  // namespace
 
 net::Awaitable<Answer> add_backend(Control& control, const Request& request) {
-  constexpr std::array kMembers = {kUrl, Member{.name = "weight", .need = Need::optional, .is_number = true},
-                                   Member{.name = "connections_max", .need = Need::optional, .is_number = true}};
+  constexpr std::array kMembers = {kUrl, Member{.name = "weight", .need = Need::optional, .kind = Kind::number},
+                                   Member{.name = "connections_max", .need = Need::optional, .kind = Kind::number},
+                                   Member{.name = "backup", .need = Need::optional, .kind = Kind::boolean}};
   Order order = read_order(request.body, kMembers);
   if (!order.problem.empty()) co_return refusal(400, order.problem);
-  NewBackend backend{.url = std::move(order.url), .weight = order.weight, .connections_max = order.connections_max};
+  NewBackend backend{.url = std::move(order.url),
+                     .weight = order.weight,
+                     .connections_max = order.connections_max,
+                     .backup = order.backup};
   const Outcome outcome = co_await control.add(std::move(backend));
   co_return answer_of(control, outcome);
 }

@@ -105,11 +105,12 @@ json::object backend_json(const BackendSnapshot& backend) {
   out["reason"] = change.reason;
   out["since"] = time_json(changed ? std::optional(change.at) : std::nullopt);
   out["changes"] = change.count;
-  const upstream::Remark remark = endpoint.remark();
-  const bool is_suspended = endpoint.suspension() != upstream::Suspension::none;
-  out["condition"] = is_suspended                   ? to_string(endpoint.suspension())
-                     : endpoint.load().is_reduced() ? "reduced"
-                                                    : "well";
+  const bool is_up = endpoint.is_up();
+  const upstream::Remark remark = is_up ? endpoint.remark() : upstream::Remark();
+  const bool is_suspended = is_up && endpoint.suspension() != upstream::Suspension::none;
+  const bool is_reduced =
+      is_up && endpoint.load().is_reduced() && endpoint.load().share_at(base::system_clock().now()) < 1;
+  out["condition"] = is_suspended ? to_string(endpoint.suspension()) : is_reduced ? "reduced" : "well";
   out["condition_reason"] = remark.reason;
   out["backup"] = backend.backup;
   out["failures_in_row"] = endpoint.failures_in_row();

@@ -65,7 +65,9 @@ Others others_of(const telemetry::RecentRequest& request, const Snapshot& snapsh
     other["state"] = to_string(endpoint.state());
     other["administration"] = to_string(endpoint.administration());
     other["reason"] = change.reason;
-    if (const std::string remark = endpoint.remark().reason; !remark.empty()) other["reason"] = remark;
+    if (const std::string remark = endpoint.remark().reason; endpoint.is_up() && !remark.empty()) {
+      other["reason"] = remark;
+    }
     if (change.count > 0) other["since"] = base::rfc3339(change.at);
     others.all.push_back(std::move(other));
   }

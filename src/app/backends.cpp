@@ -52,6 +52,10 @@ Backends::Change Backends::configure(const config::Config& config) {
   std::vector<upstream::HealthMonitor::Watch> watched;
   for (const auto& endpoint : cluster_.endpoints()) watched.push_back({endpoint, health_settings_});
   monitor_.watch(watched);
+  if (config.balance.stall.count() == 0) {
+    for (const auto& endpoint : cluster_.endpoints())
+      static_cast<void>(endpoint->resume(upstream::Suspension::stalled));
+  }
   outliers_.configure(make_outlier_settings(config.outliers));
   outliers_.watch(cluster_.endpoints());
   outlier_pause_.wake();

@@ -153,6 +153,7 @@ net::Awaitable<Outcome> Operator::add(admin::NewBackend backend) {
   if (!problem.empty()) co_return Outcome{.status = 400, .text = std::move(problem)};
 
   if (state_.stopping) co_return stopping();
+  scratch.backends.back().backup = backend.backup;
   const std::string url = scratch.backends.back().url;
   const Found found = find(url);
   if (found.endpoint) co_return Outcome{.status = 409, .text = found.endpoint->url() + " is a backend already"};

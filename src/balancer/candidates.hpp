@@ -22,6 +22,7 @@ class Candidates {
 
   void move(std::uint32_t endpoint, Tier from, Tier to) noexcept;
   [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(weights_.size()); }
+  [[nodiscard]] unsigned weight(std::uint32_t endpoint) const noexcept { return weights_[endpoint]; }
   [[nodiscard]] bool has(Tier tier, std::uint32_t endpoint) const noexcept { return set_of(tier).contains(endpoint); }
 
   // One of the tier that is eligible, by chance, as often as its weight says. Where only a few of very many are

@@ -11,7 +11,7 @@ namespace lb::balancer {
 ConsistentHash::ConsistentHash(const std::vector<Candidate>& candidates) : DrawingPolicy(candidates) {
   std::size_t weights = 0;
   for (const Candidate& one : candidates) weights += one.weight;
-  // Halved until the ring is small enough: the points that stay are the same ones.
+  // Halved only where the ring would take tens of megabytes, for half of all points goes with it.
   std::size_t points = kPointsPerWeight;
   while (points > 1 && weights * points > kPointsMax) points /= 2;
   ring_.reserve(weights * points);
@@ -39,36 +39,39 @@ std::size_t ConsistentHash::behind(std::uint64_t key) const noexcept {
   return at == ring_.size() ? 0 : at;
 }
 
-// Of those in the tier. Where they are many it is counted anew with every so many picks only, so that each pays for the
-// look at a few.
-double ConsistentHash::average_pressure(const Query& query) noexcept {
+// Exchanges at once for each unit of weight, one more included, of those in the tier. Where they are many it is counted
+// anew with every so many picks only, so that each pays for the look at a few.
+double ConsistentHash::load_per_weight(const Query& query) noexcept {
   constexpr std::uint32_t kLooked = 4;
   constexpr std::uint32_t kFew = 16;
   const std::uint32_t size = candidates().size();
   if (size > kFew && picks_.fetch_add(1, std::memory_order_relaxed) % (size / kLooked) != 0) {
     return average_.load(std::memory_order_relaxed);
   }
-  double sum = 0;
-  std::uint32_t count = 0;
+  double in_flight = 1;
+  double weights = 0;
   candidates().visit(query.tier, 0, [&](std::uint32_t other) {
-    sum += pressure(other, query.now);
-    ++count;
+    in_flight += load(other).in_flight();
+    weights += candidates().weight(other) * load(other).share(query.now);
     return true;
   });
-  const double average = count == 0 ? 0 : (sum + 1) / count;
+  const double average = weights == 0 ? 0 : in_flight / weights;
   average_.store(static_cast<float>(average), std::memory_order_relaxed);
   return average;
 }
 
-// Whether one more would be more than kBound times the average, in whole exchanges, rounded up, as the paper has it.
+// Whether one more would be more than kBound times its part of all, in whole exchanges, rounded up, as the paper has
+// it.
 bool ConsistentHash::is_full(std::uint32_t endpoint, const Query& query) noexcept {
-  const std::uint32_t in_flight = load(endpoint).in_flight();
+  Load& its = load(endpoint);
+  const std::uint32_t in_flight = its.in_flight();
   if (in_flight == 0) return false;
-  return in_flight + 1 > std::ceil(kBound * average_pressure(query) / pressure_of(endpoint, 1, query.now));
+  const double weight = candidates().weight(endpoint) * its.share(query.now);
+  return in_flight + 1 > std::ceil(kBound * load_per_weight(query) * weight);
 }
 
 std::optional<std::uint32_t> ConsistentHash::pick(const Query& query) noexcept {
-  // Those that are passed over are few, or gone in a crowd: then chance is as good as the ring.
+  // Those that are passed over are few, or gone in a crowd: then a draw is as good as the ring.
   constexpr std::size_t kStepsMax = 256;
   const double place = static_cast<double>(mix(query.key) >> 11U) * 0x1p-53;
   std::optional<std::uint32_t> second;  // that would be taken but for its share or the bound
@@ -83,7 +86,9 @@ std::optional<std::uint32_t> ConsistentHash::pick(const Query& query) noexcept {
     if (!(its.is_reduced() && place >= its.share(query.now)) && !is_full(endpoint, query)) return endpoint;
     if (!second) second = endpoint;
   }
-  return second ? second : candidates().draw(query.tier, query.eligible, query.random);
+  if (second) return second;
+  base::Random chance(mix(query.key));  // the same each time, and everywhere
+  return candidates().draw(query.tier, query.eligible, chance);
 }
 
 }  // namespace lb::balancer

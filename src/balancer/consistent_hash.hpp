@@ -22,7 +22,7 @@ class ConsistentHash final : public DrawingPolicy {
 
  private:
   static constexpr std::size_t kPointsPerWeight = 160;
-  static constexpr std::size_t kPointsMax = std::size_t{1} << 17U;
+  static constexpr std::size_t kPointsMax = std::size_t{1} << 20U;
   static constexpr double kBound = 1.25;
 
   struct Point {
@@ -31,7 +31,7 @@ class ConsistentHash final : public DrawingPolicy {
   };
 
   [[nodiscard]] std::size_t behind(std::uint64_t key) const noexcept;
-  [[nodiscard]] double average_pressure(const Query& query) noexcept;
+  [[nodiscard]] double load_per_weight(const Query& query) noexcept;
   [[nodiscard]] bool is_full(std::uint32_t endpoint, const Query& query) noexcept;
 
   std::vector<Point> ring_;

@@ -20,9 +20,11 @@ class DrawingPolicy : public Policy {
   void visit(std::uint32_t position, Visit visit) const noexcept override;
 
  protected:
-  // One by chance, by its weight as far as its share is not reduced; none of `but`.
-  [[nodiscard]] std::optional<std::uint32_t> draw(const Query& query,
-                                                  std::span<const std::uint32_t> but = {}) const noexcept;
+  // One by chance, by its weight as far as its share is not reduced; none of `but`. `fill_up`: where nobody else is
+  // left, there is no share to be had less of.
+  enum class Thinned : std::uint8_t { fill_up, leave_out };
+  [[nodiscard]] std::optional<std::uint32_t> draw(const Query& query, std::span<const std::uint32_t> but = {},
+                                                  Thinned thinned = Thinned::fill_up) const noexcept;
   // The same without asking whether it is eligible, which most are: policies ask that of the one they settle for. None:
   // it was not found in a few draws, and draw() is the way.
   [[nodiscard]] std::optional<std::uint32_t> glance(const Query& query,
@@ -36,30 +38,43 @@ class DrawingPolicy : public Policy {
     }
     return std::nullopt;
   }
-  // Two of them; of another one, if there is no second at a glance, the eligible one that draw() gives. False: there
-  // are no two.
-  [[nodiscard]] bool glance_at_two(const Query& query, std::array<std::uint32_t, 2>& two) const noexcept;
+  // One at a glance and, if there is, another: of these, or an eligible one. False: not even one.
+  struct Two {
+    std::uint32_t first = 0;
+    std::optional<std::uint32_t> second{};
+  };
+  [[nodiscard]] std::optional<Two> glance_at_two(const Query& query) const noexcept;
+  // Two that are eligible, as far as there are.
+  [[nodiscard]] std::optional<Two> draw_two(const Query& query) const noexcept;
   [[nodiscard]] const Candidates& candidates() const noexcept { return candidates_; }
   [[nodiscard]] Load& load(std::uint32_t endpoint) const noexcept { return *loads_[endpoint]; }
-  // Exchanges at once, by what the endpoint is to bear: as if its weight were the average, and its share whole.
+  // Exchanges at once with one more, by what the endpoint is to bear: as if its weight were the average, and its share
+  // whole.
   [[nodiscard]] double pressure(std::uint32_t endpoint, base::TimePoint now) const noexcept {
-    return pressure_of(endpoint, load(endpoint).in_flight(), now);
+    return pressure_of(endpoint, load(endpoint).in_flight() + 1.0, now);
   }
   [[nodiscard]] double pressure_of(std::uint32_t endpoint, double in_flight, base::TimePoint now) const noexcept {
     Load& its = load(endpoint);
     const double pressure = in_flight * relief_[endpoint];
     return its.is_reduced() ? pressure / its.share(now) : pressure;
   }
-  // What failures of late count like, in exchanges at once: nothing while they are rare, far more than others have when
-  // they are the rule.
-  [[nodiscard]] double failure_pressure(std::uint32_t endpoint, base::TimePoint now) const noexcept;
-  // The same, in microseconds of latency.
-  [[nodiscard]] double failure_latency(std::uint32_t endpoint, base::TimePoint now) const noexcept;
-  // Whether two latencies, in microseconds, are no reason to prefer one: what differs by less is noise, and then
-  // weights decide.
-  [[nodiscard]] static bool are_alike(double one, double other) noexcept;
+  // Whether it fails so much more often than it may that one which does not goes before it, however slow or busy that
+  // is.
+  [[nodiscard]] bool fails(std::uint32_t endpoint, base::TimePoint now) const noexcept {
+    return load(endpoint).failure_share(now) > kFailuresUsual;
+  }
+  // Whether two latencies, in microseconds, are no reason to prefer one: what differs by less is noise, and of what is
+  // 0 nothing is known. Then weights decide.
+  [[nodiscard]] static bool are_alike(double one, double other) noexcept {
+    const double less = std::min(one, other);
+    return less == 0 || std::max(one, other) <= kAlikeFactor * less + kAlikeMicros;
+  }
 
  private:
+  static constexpr double kFailuresUsual = 0.1;
+  static constexpr double kAlikeFactor = 2;
+  static constexpr double kAlikeMicros = 2'000;
+
   Candidates candidates_;
   std::vector<Load*> loads_;
   std::vector<double> relief_;  // the average weight over its own

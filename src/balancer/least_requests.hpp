@@ -5,8 +5,9 @@
 
 namespace lb::balancer {
 
-// The endpoint with the fewest requests at once, by its weight; of equals one by chance, by weight. Failures of late
-// count like requests, so that a server that fails fast, and therefore never has many, attracts nothing.
+// The endpoint with the fewest requests at once, by its weight; of those that idle one by chance, by weight. One that
+// fails goes behind those that do not, so that a server that fails fast, and therefore never has many, attracts
+// nothing.
 //
 // Looks at all of a tier while they are kLooked at most, at as many that are drawn otherwise: with d choices the
 // fullest of n is ln ln n / ln d above the average (Y. Azar et al., "Balanced Allocations", 1994), which for 6 of 1,000

@@ -9,11 +9,14 @@ namespace {
 
 // What of an average the newest sample makes, how long one counts, and how long a backend's own word does.
 constexpr double kNewest = 0.2;
+// How far a peak rises at once towards a longer latency. All the way, the longest of many would decide: and whoever
+// gets most requests has most chances of a long one.
+constexpr double kRise = 0.3;
 constexpr std::chrono::milliseconds kLatencyCounts{10'000};
 constexpr std::chrono::milliseconds kReportCounts{1'000};
 constexpr std::chrono::milliseconds kChoiceGrain{100};
 // Exchanges that are thought to have gone well before any was seen: a single failure says little.
-constexpr double kThoughtGood = 10;
+constexpr double kThoughtGood = 3;
 
 // Time in grains of 2^20 ticks of the clock, which are about a millisecond, and a shift where that is a division. They
 // wrap after 52 days; only differences are looked at.
@@ -81,9 +84,17 @@ std::chrono::microseconds Load::note_answer(std::chrono::microseconds latency, b
   last_micros_.store(micros, std::memory_order_relaxed);
   const bool is_news = now - answered_at() >= kAnswerGrain;
   if (is_news) answered_at_.store(ticks(now), std::memory_order_relaxed);
+  if (micros > longest_.value()) {
+    longest_.set(micros, now);
+  } else if (is_news) {
+    longest_.approach(micros, now);
+  }
   if (confirmed != 0 && (is_news || confirmed > peak_.value())) {
-    if (confirmed >= peak_.faded(now)) {
+    const double known = peak_.faded(now);
+    if (known == 0) {
       peak_.set(confirmed, now);
+    } else if (confirmed >= known) {
+      peak_.set(known + kRise * (confirmed - known), now);
     } else {
       peak_.approach(confirmed, now);
     }
@@ -91,9 +102,14 @@ std::chrono::microseconds Load::note_answer(std::chrono::microseconds latency, b
   return std::chrono::microseconds(confirmed);
 }
 
+void Load::note_answer(base::TimePoint now) noexcept {
+  if (now - answered_at() >= kAnswerGrain) answered_at_.store(ticks(now), std::memory_order_relaxed);
+}
+
 void Load::note_late_answer(base::TimePoint now) noexcept {
   answered_at_.store(ticks(now), std::memory_order_relaxed);
   peak_.set(0, now);
+  longest_.set(0, now);
   last_micros_.store(0, std::memory_order_relaxed);
 }
 
@@ -116,7 +132,7 @@ void Load::record_failure(base::TimePoint now) noexcept {
 }
 
 void Load::record(const Report& report, base::TimePoint now) noexcept {
-  reported_in_flight_.set(report.in_flight + 1, now);
+  reported_in_flight_.set(std::max(report.in_flight - this->in_flight(), 0.0), now);
   reported_latency_.set(static_cast<double>(report.latency.count()), now);
   reports_.store(true, std::memory_order_relaxed);
 }
@@ -146,10 +162,9 @@ double Load::latency_at(std::uint32_t in_flight, base::TimePoint now) const noex
 }
 
 bool Load::newest_report(base::TimePoint now, Report& report) const noexcept {
-  const double in_flight = reported_in_flight_.value();
-  if (in_flight == 0 || reported_in_flight_.age(now) > kReportCounts) return false;
-  report.in_flight = in_flight - 1;
-  report.latency = std::chrono::microseconds(static_cast<std::int64_t>(reported_latency_.value()));
+  report.in_flight = reported_in_flight_.faded(now);
+  const bool is_new = reported_latency_.age(now) <= kReportCounts;
+  report.latency = std::chrono::microseconds(is_new ? static_cast<std::int64_t>(reported_latency_.value()) : 0);
   return true;
 }
 
@@ -165,7 +180,8 @@ void Load::start_slowly(base::TimePoint now, base::Duration length) noexcept {
 
 void Load::reduce(double share) noexcept {
   reduced_to_.store(static_cast<float>(share), std::memory_order_relaxed);
-  is_reduced_.store(true, std::memory_order_relaxed);  // the next look finds out whether it still is
+  // If it starts slowly as well, the next look finds out whether it still does.
+  if (share < 1) is_reduced_.store(true, std::memory_order_relaxed);
 }
 
 double Load::share_at(base::TimePoint now) const noexcept {

@@ -36,7 +36,7 @@ struct Sample {
 
 // What a backend says of itself in its answers.
 struct Report {
-  double in_flight = 0;
+  double in_flight = 0;                 // its requests; when it is asked for later: those that are not from here
   std::chrono::microseconds latency{};  // 0: it does not say
 };
 
@@ -56,12 +56,16 @@ class Load {
   // One has begun whose latency says nothing of what is to be expected, and neither does what was known: the endpoint
   // had come to a stop.
   void note_late_answer(base::TimePoint now) noexcept;
+  // One whose latency says nothing: it came before all of the request was sent.
+  void note_answer(base::TimePoint now) noexcept;
+  // The longest latency of late, in microseconds, as of the last answer. 0: there was none.
+  [[nodiscard]] double longest() const noexcept { return longest_.value(); }
   // When the last one did, give or take kAnswerGrain; the clock's beginning: never.
   [[nodiscard]] base::TimePoint answered_at() const noexcept {
     return base::TimePoint(base::TimePoint::duration(answered_at_.load(std::memory_order_relaxed)));
   }
-  // The peak of the confirmed latencies, in microseconds: a longer one counts at once, and fades (the "peak EWMA" of
-  // Finagle's balancers). 0: nothing is known.
+  // The peak of the confirmed latencies, in microseconds: longer ones raise it quickly, and it fades slowly (after the
+  // "peak EWMA" of Finagle's balancers). 0: nothing is known.
   [[nodiscard]] double peak(base::TimePoint now) const noexcept { return peak_.faded(now); }
   static constexpr std::chrono::milliseconds kAnswerGrain{10};
 
@@ -78,7 +82,7 @@ class Load {
   // The latency to be expected at so many exchanges, in microseconds, by the samples of the last seconds that were
   // taken nearest to that. 0: nothing is known.
   [[nodiscard]] double latency_at(std::uint32_t in_flight, base::TimePoint now) const noexcept;
-  // What the backend has said of itself a moment ago; false: nothing.
+  // What the backend has said of itself: it fades, and the latency counts for a moment. False: nothing.
   [[nodiscard]] bool reported(base::TimePoint now, Report& report) const noexcept {
     return reports_.load(std::memory_order_relaxed) && newest_report(now, report);
   }
@@ -92,6 +96,7 @@ class Load {
   // What it gets of its weight's share, more than 0 and at most 1: less while it starts slowly, or answers worse than
   // the others do.
   [[nodiscard]] double share(base::TimePoint now) noexcept { return is_reduced() ? reduced_share(now) : 1; }
+  [[nodiscard]] double share_at(base::TimePoint now) const noexcept;  // the same, for who only looks
   [[nodiscard]] bool is_reduced() const noexcept { return is_reduced_.load(std::memory_order_relaxed); }
   // From little to all of it, within so long.
   void start_slowly(base::TimePoint now, base::Duration length) noexcept;
@@ -102,7 +107,6 @@ class Load {
  private:
   [[nodiscard]] bool newest_report(base::TimePoint now, Report& report) const noexcept;
   [[nodiscard]] double reduced_share(base::TimePoint now) noexcept;
-  [[nodiscard]] double share_at(base::TimePoint now) const noexcept;
 
   // By the number of binary digits of the exchanges at once: 1, 2 to 3, 4 to 7, ...
   static constexpr std::size_t kLevels = 8;
@@ -116,11 +120,12 @@ class Load {
   std::atomic<std::int64_t> answered_at_{0};
   std::atomic<std::uint32_t> last_micros_{0};
   FadingValue peak_;
+  FadingValue longest_;
   std::atomic<std::int64_t> chosen_at_{0};
   FadingValue failures_;                                    // of late, and
   FadingValue samples_;                                     // of so many
   alignas(64) std::array<FadingValue, kLevels> latencies_;  // averages, by level
-  FadingValue reported_in_flight_;                          // and 1, for 0 is none
+  FadingValue reported_in_flight_;
   FadingValue reported_latency_;
   std::atomic<std::int64_t> starts_at_{0};
   std::atomic<std::int64_t> start_ms_{0};

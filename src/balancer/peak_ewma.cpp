@@ -1,31 +1,30 @@
 #include "balancer/peak_ewma.hpp"
 
-#include <array>
-
 namespace lb::balancer {
 
-// The better of two; of equals the first.
-std::uint32_t PeakEwma::better(std::uint32_t first, std::uint32_t second, base::TimePoint now) const noexcept {
-  const auto latency_of = [&](std::uint32_t endpoint) {
-    return load(endpoint).peak(now) + failure_latency(endpoint, now);
-  };
-  double latency = latency_of(first);
-  double other_latency = latency_of(second);
-  // One of which nothing is known is as quick as the other, for all that can be said.
-  if (latency == 0 || other_latency == 0 || are_alike(latency, other_latency)) latency = other_latency = 1;
-  return other_latency * (1 + pressure(second, now)) < latency * (1 + pressure(first, now)) ? second : first;
+std::uint32_t PeakEwma::better(const Two& two, base::TimePoint now) const noexcept {
+  if (!two.second) return two.first;
+  const std::uint32_t first = two.first;
+  const std::uint32_t second = *two.second;
+  const bool first_fails = fails(first, now);
+  if (first_fails != fails(second, now)) return first_fails ? second : first;
+  double latency = load(first).peak(now);
+  double other_latency = load(second).peak(now);
+  if (are_alike(latency, other_latency)) {
+    // If it idles, it was drawn by weight, and nobody could serve sooner.
+    if (load(first).in_flight() == 0) return first;
+    latency = other_latency = 1;
+  }
+  return other_latency * pressure(second, now) < latency * pressure(first, now) ? second : first;
 }
 
 std::optional<std::uint32_t> PeakEwma::pick(const Query& query) noexcept {
-  std::array<std::uint32_t, 2> two{};
-  if (glance_at_two(query, two)) {
-    const std::uint32_t one = better(two[0], two[1], query.now);
+  if (const auto two = glance_at_two(query)) {
+    const std::uint32_t one = better(*two, query.now);
     if (query.eligible(one)) return one;
   }
-  const auto first = draw(query);
-  if (!first) return first;
-  const auto second = draw(query, {&*first, 1});
-  return second ? better(*first, *second, query.now) : first;
+  const auto two = draw_two(query);
+  return two ? std::optional(better(*two, query.now)) : std::nullopt;
 }
 
 }  // namespace lb::balancer

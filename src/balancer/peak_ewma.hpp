@@ -6,8 +6,8 @@
 namespace lb::balancer {
 
 // Of two that are drawn by weight the one whose latency of late (Load::peak) times the requests that would wait there
-// is less, as in Finagle's and Linkerd's balancers; latencies that are alike count as equal. Failures of late count as
-// slow. What is known fades, so that an endpoint that was slow is asked again.
+// is less, as in Finagle's and Linkerd's balancers; latencies that are alike count as equal. One that fails goes
+// behind one that does not. What is known fades, so that an endpoint that was slow is asked again.
 class PeakEwma final : public DrawingPolicy {
  public:
   using DrawingPolicy::DrawingPolicy;
@@ -15,7 +15,7 @@ class PeakEwma final : public DrawingPolicy {
   [[nodiscard]] bool is_load_aware() const noexcept override { return true; }
 
  private:
-  [[nodiscard]] std::uint32_t better(std::uint32_t first, std::uint32_t second, base::TimePoint now) const noexcept;
+  [[nodiscard]] std::uint32_t better(const Two& two, base::TimePoint now) const noexcept;
 };
 
 }  // namespace lb::balancer

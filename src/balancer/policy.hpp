@@ -64,8 +64,10 @@ class Policy {
   // The choice among those of the tier that are eligible. None: there is none.
   [[nodiscard]] virtual std::optional<std::uint32_t> pick(const Query& query) noexcept = 0;
 
-  // Whether it goes by what exchanges say of their endpoints, and would starve one that nobody asks.
+  // Whether it goes by what exchanges say of their endpoints.
   [[nodiscard]] virtual bool is_load_aware() const noexcept { return false; }
+  // Whether it might leave an endpoint without a request for long.
+  [[nodiscard]] virtual bool may_starve() const noexcept { return is_load_aware(); }
 
   // Calls visit(endpoint) for the endpoints in the order in which they come into question for the pick that begins at
   // this position, once around at most or until it says false: for whoever explains a pick.

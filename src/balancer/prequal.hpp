@@ -19,6 +19,8 @@ class Prequal final : public DrawingPolicy {
  private:
   struct Known {
     std::uint32_t endpoint = 0;
+    bool idles = false;
+    bool fails = false;
     double pressure = 0;
     double latency = 0;  // microseconds
   };
@@ -26,7 +28,7 @@ class Prequal final : public DrawingPolicy {
   [[nodiscard]] Known known_of(std::uint32_t endpoint, base::TimePoint now) const noexcept;
   [[nodiscard]] std::uint32_t best_of(std::span<const Known> drawn) const noexcept;
 
-  // Four of which are cold: the paper's quantile of 0.84.
+  // Four of which are cold: near the paper's quantile of 0.84.
   static constexpr std::size_t kDrawn = 5;
 };
 

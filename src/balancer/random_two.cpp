@@ -2,17 +2,19 @@
 
 namespace lb::balancer {
 
+// The first one if it idles: then it was drawn by weight, and nobody could serve sooner.
+std::uint32_t RandomTwo::better(const Two& two, base::TimePoint now) const noexcept {
+  if (!two.second || load(two.first).in_flight() == 0) return two.first;
+  return pressure(*two.second, now) < pressure(two.first, now) ? *two.second : two.first;
+}
+
 std::optional<std::uint32_t> RandomTwo::pick(const Query& query) noexcept {
-  std::array<std::uint32_t, 2> two{};
-  if (glance_at_two(query, two)) {
-    const std::uint32_t better = pressure(two[1], query.now) < pressure(two[0], query.now) ? two[1] : two[0];
-    if (query.eligible(better)) return better;
+  if (const auto two = glance_at_two(query)) {
+    const std::uint32_t one = better(*two, query.now);
+    if (query.eligible(one)) return one;
   }
-  const auto first = draw(query);
-  if (!first) return first;
-  // Another one, if there is: two that are the same are no choice.
-  const auto second = draw(query, {&*first, 1});
-  return second && pressure(*second, query.now) < pressure(*first, query.now) ? second : first;
+  const auto two = draw_two(query);
+  return two ? std::optional(better(*two, query.now)) : std::nullopt;
 }
 
 }  // namespace lb::balancer

@@ -129,13 +129,14 @@ inline constexpr unsigned kRetryReserve = 1000;
 
 // A backend that a load-aware policy has not chosen for so long is asked again, whatever is known of it. The backends
 // are looked over for that so often, a few with each pick.
-inline constexpr Duration kExploreAfter{4'000};
+inline constexpr Duration kExploreAfter{3'000};
 inline constexpr Duration kExploreLook{100};
 inline constexpr std::uint32_t kOverdueLooks = 16;
 // A stalled backend is tried so often, and by a request that cannot be repeated elsewhere if no other has come for so
 // long.
 inline constexpr Duration kTrialPause{1'000};
 inline constexpr Duration kTrialOfUnrepeatable{10'000};
+inline constexpr Duration kTrialLook{50};  // how often it is looked whether one is due
 // While an answer is awaited its exchange looks around so many times before the time of `stall` is over, and at least
 // that often.
 inline constexpr int kStallLooks = 4;

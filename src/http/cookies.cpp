@@ -34,12 +34,29 @@ std::string_view cookie_value(const Fields& fields, std::string_view name) noexc
   return found;
 }
 
+bool has_cookie(std::string_view value, std::string_view name) noexcept {
+  bool found = false;
+  for_each_cookie(value, [&](std::string_view, std::string_view its, std::string_view) {
+    found = its == name;
+    return !found;
+  });
+  return found;
+}
+
 std::string without_cookie(std::string_view value, std::string_view name) {
   std::string kept;
-  for_each_cookie(value, [&](std::string_view whole, std::string_view its, std::string_view) {
-    if (its != name) kept.append(kept.empty() ? "" : "; ").append(whole);
-    return true;
-  });
+  bool first = true;
+  for (bool more = true; more;) {
+    const std::size_t end = std::min(value.find(';'), value.size());
+    more = end < value.size();
+    std::string_view pair = value.substr(0, end);
+    value.remove_prefix(std::min(end + 1, value.size()));
+    const std::string_view bare = trimmed(pair);
+    if (trimmed(bare.substr(0, bare.find('='))) == name) continue;
+    if (first) pair = pair.substr(std::min(pair.find_first_not_of(" \t"), pair.size()));
+    kept.append(first ? "" : ";").append(pair);
+    first = false;
+  }
   return kept;
 }
 

@@ -11,7 +11,9 @@ namespace lb::http {
 // The value of the first cookie with this name, as it was sent; empty: there is none.
 [[nodiscard]] std::string_view cookie_value(const Fields& fields, std::string_view name) noexcept;
 
-// What is left of a field's value without the cookies of this name.
+[[nodiscard]] bool has_cookie(std::string_view value, std::string_view name) noexcept;
+
+// What is left of a field's value without the cookies of this name; the others as they stand.
 [[nodiscard]] std::string without_cookie(std::string_view value, std::string_view name);
 
 }  // namespace lb::http

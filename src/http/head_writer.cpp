@@ -245,10 +245,10 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
     if (field.id == FieldId::expect && list_contains(field.value, "100-continue")) {
       out.expect_continue = framing.kind != BodyKind::none;
     }
-    const bool replaced = (field.id == FieldId::host && absolute) ||
-                          (field.id == FieldId::content_length && !is_plain_length(field)) ||
-                          (field.id == FieldId::max_forwards && counted) || &field == last_forwarded_for ||
-                          (field.id == FieldId::cookie && !rules.own_cookie.empty());
+    const bool replaced =
+        (field.id == FieldId::host && absolute) || (field.id == FieldId::content_length && !is_plain_length(field)) ||
+        (field.id == FieldId::max_forwards && counted) || &field == last_forwarded_for ||
+        (field.id == FieldId::cookie && !rules.own_cookie.empty() && has_cookie(field.value, rules.own_cookie));
     if (!replaced) {
       kept.keep(field);
       continue;

@@ -25,7 +25,9 @@ net::Awaitable<base::Result<void>> ClientConnection::send_body(const message::Bo
 }
 
 net::Awaitable<base::Result<void>> ClientConnection::read_response(base::Deadline deadline) {
+  reads_head_ = true;
   const auto read = co_await reader().read_head(deadline, base::Side::upstream);
+  reads_head_ = false;
   answered_ = answered_ || !reader().input().empty();
   if (!read) co_return read;
   const auto cut = reader().parser().cut_response(reader().head_text(), state_->head);

@@ -48,7 +48,9 @@ class ClientConnection final : public message::Outgoing {
   [[nodiscard]] bool wrote_anything() const noexcept override { return stream_->bytes_written() != written_before_; }
 
   [[nodiscard]] net::Awaitable<base::Result<void>> read_response(base::Deadline deadline) override;
-  void set_response_deadline(base::Deadline deadline) noexcept override { reader().set_head_deadline(deadline); }
+  void set_response_deadline(base::Deadline deadline) noexcept override {
+    if (reads_head_) reader().set_head_deadline(deadline);
+  }
   [[nodiscard]] bool answered() const noexcept override { return answered_; }
   [[nodiscard]] const http::ResponseHead& response() const noexcept override { return state_->head; }
   [[nodiscard]] const http::Framing& framing() const noexcept override { return state_->framing; }
@@ -92,6 +94,7 @@ class ClientConnection final : public message::Outgoing {
   http::Method method_ = http::Method::get;
   std::uint64_t written_before_ = 0;
   bool answered_ = false;
+  bool reads_head_ = false;  // read_response() pends
   bool complete_ = false;
   bool keep_alive_ = false;
   bool body_may_follow_ = false;  // behind an answer to HEAD

@@ -297,16 +297,22 @@ void Attempt::observe(const upstream::Pick& pick, unsigned status, base::TimePoi
   balancer::Load& load = pick.endpoint->load();
   if (pick.endpoint->suspension() == upstream::Suspension::stalled) {
     load.note_late_answer(now);
+    if (pick.trial != 0) pick.endpoint->end_trial(pick.trial);  // however long the rest of the answer takes
     return context_.health.record_answer_after_stall(*pick.endpoint);
   }
   // An answer that came before all was sent says nothing of how long one takes.
   const bool timed = upload_.is_complete();
   const auto latency = std::chrono::duration_cast<std::chrono::microseconds>(now - upload_.completed_at());
-  const auto confirmed = load.note_answer(timed ? latency : std::chrono::microseconds(0), now);
+  std::chrono::microseconds confirmed(0);
+  if (timed) {
+    confirmed = load.note_answer(latency, now);
+  } else {
+    load.note_answer(now);
+  }
   if (!load.is_observed()) return;
   // 501 and 505 are about the request.
   if (status >= 500 && status != 501 && status != 505) return load.record_failure(now);
-  load.record(balancer::Sample{timed ? confirmed : std::chrono::microseconds(0), pick.in_flight}, now);
+  load.record(balancer::Sample{confirmed, pick.in_flight}, now);
 }
 
 // What a backend says of itself is asked for by policies that go by it.
@@ -324,7 +330,8 @@ void Attempt::note_report(const http::ResponseHead& head, const upstream::Pick& 
 
 void Attempt::observe_failure(const upstream::Pick& pick) {
   const bool is_its_own = request_.error.side == base::Side::upstream && failure_.at != FailedAt::stale &&
-                          failure_.at != FailedAt::over_limits && failure_.at != FailedAt::not_processed;
+                          failure_.at != FailedAt::over_limits && failure_.at != FailedAt::not_processed &&
+                          failure_.at != FailedAt::stalled;
   balancer::Load& load = pick.endpoint->load();
   if (is_its_own && load.is_observed()) load.record_failure(context_.wheel.now());
 }

@@ -71,15 +71,19 @@ upstream::Pick Selection::pick_in_turn() {
   const auto scope = queue().is_anybody_in_line() ? upstream::PickScope::unlimited : upstream::PickScope::all;
   // Time enough for what policies ask of it, and read already.
   const base::TimePoint now = request_.tried.empty() ? recording_.started() : context_.wheel.now();
-  const upstream::Seeker who = seeker(now, scope);
-  if (!request_.sticky.empty() && request_.service->sticky) {
-    // Its own backend, if that may get requests at all; else another, as if it had none.
-    const auto own = request_.service->sticky->find(request_.sticky);
+  return pick_for(seeker(now, scope));
+}
+
+// The client's own backend, if that may get requests at all; else another, as if it had none.
+upstream::Pick Selection::pick_for(const upstream::Seeker& seeker) {
+  const Service& service = *request_.service;
+  if (!request_.sticky.empty() && service.sticky) {
+    const auto own = service.sticky->find(request_.sticky);
     if (own) {
-      if (const upstream::Pick pick = request_.service->members->pick_own(*own, who)) return pick;
+      if (const upstream::Pick pick = service.members->pick_own(*own, seeker)) return pick;
     }
   }
-  return request_.service->members->pick(who);
+  return service.members->pick(seeker);
 }
 
 upstream::Seeker Selection::seeker(base::TimePoint now, upstream::PickScope scope) noexcept {
@@ -87,7 +91,8 @@ upstream::Seeker Selection::seeker(base::TimePoint now, upstream::PickScope scop
           .now = now,
           .random = context_.random,
           .key = request_.key,
-          .repeatable = request_.is_idempotent() && request_.body_kind == http::BodyKind::none,
+          .repeatable =
+              request_.is_idempotent() && request_.body_kind == http::BodyKind::none && !request_.binds_connection,
           .among = scope,
           .record = &recording_.record()};
 }
@@ -133,7 +138,7 @@ net::Awaitable<upstream::Pick> Selection::wait_for_room() {
   for (;; called = true) {
     const bool turn = called && queue().is_its_turn(gate_, where);
     use_newest_plan();
-    if (turn) pick = request_.service->members->pick(seeker(context_.wheel.now(), upstream::PickScope::all));
+    if (turn) pick = pick_for(seeker(context_.wheel.now(), upstream::PickScope::all));
     if (!pick.busy || request_.client_state != ClientState::there || context_.wheel.now() >= deadline) break;
     const bool polls = queue().is_its_turn(gate_, where);
     co_await gate_.until(polls ? std::min(deadline, context_.wheel.after(base::kQueueLook)) : deadline);

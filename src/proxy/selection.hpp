@@ -37,6 +37,7 @@ class Selection {
   void use_newest_plan();
   [[nodiscard]] WaitQueue& queue() const noexcept;
   upstream::Pick pick_in_turn();
+  upstream::Pick pick_for(const upstream::Seeker& seeker);
   [[nodiscard]] upstream::Seeker seeker(base::TimePoint now, upstream::PickScope scope) noexcept;
   upstream::Pick pick_pinned();
   net::Awaitable<upstream::Pick> wait_for_room();

@@ -10,6 +10,10 @@ bool StallWatch::look(base::TimePoint since) {
   using Wait = upstream::Members::Wait;
   const base::TimePoint now = context_.wheel.now();
   const base::Duration stall = request_.service->settings.stall;
+  if (stall.count() == 0) {  // it was turned off meanwhile
+    next_look_ = base::kNever;
+    return false;
+  }
   const auto waited = std::chrono::duration_cast<base::Duration>(now - since);
   const Wait wait = request_.service->members->judge_wait(
       *endpoint_, {.since = since, .stall = stall, .owed = owed_, .trial = trial_}, now);

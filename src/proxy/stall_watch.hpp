@@ -24,7 +24,7 @@ class StallWatch {
   void begin(const upstream::Pick& pick) noexcept {
     end();
     endpoint_ = pick.endpoint;
-    trial_ = pick.trial;
+    trial_ = pick.trial != 0;
     next_look_ = base::TimePoint();
   }
   // It has come, or is not awaited any more.

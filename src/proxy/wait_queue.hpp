@@ -141,7 +141,7 @@ class Permit {
   void give_back() noexcept {
     if (endpoint_ == nullptr) return;
     const bool limited = endpoint_->is_limited();
-    if (trial_) endpoint_->end_trial();
+    if (trial_ != 0) endpoint_->end_trial(trial_);
     std::exchange(endpoint_, nullptr)->release();
     if (limited) queue_->permit_is_free();
   }
@@ -149,7 +149,7 @@ class Permit {
  private:
   WaitQueue* queue_ = nullptr;
   upstream::Endpoint* endpoint_ = nullptr;
-  bool trial_ = false;
+  std::uint64_t trial_ = 0;
 };
 
 }  // namespace lb::proxy

@@ -88,12 +88,17 @@ void Endpoint::note_change(HealthState state, base::WallTime at, std::string rea
 
 Remark Endpoint::remark() const {
   const std::lock_guard lock(change_mutex_);
-  return remark_;
+  return suspended_for_.reason.empty() ? reduced_for_ : suspended_for_;
 }
 
-void Endpoint::note_remark(base::WallTime at, std::string reason) {
+void Endpoint::note_suspended_for(base::WallTime at, std::string reason) {
   const std::lock_guard lock(change_mutex_);
-  remark_ = {at, std::move(reason)};
+  suspended_for_ = {at, std::move(reason)};
+}
+
+void Endpoint::note_reduced_for(base::WallTime at, std::string reason) {
+  const std::lock_guard lock(change_mutex_);
+  reduced_for_ = {at, std::move(reason)};
 }
 
 void Endpoint::note_check(CheckRecord check) {
@@ -117,12 +122,15 @@ bool Endpoint::change_suspension(Suspension from, Suspension to) noexcept {
   return true;
 }
 
-bool Endpoint::take_trial(base::TimePoint now, bool repeatable) noexcept {
+std::uint64_t Endpoint::take_trial(base::TimePoint now, bool repeatable) noexcept {
   const base::TimePoint last(base::TimePoint::duration(tried_at_.load(std::memory_order_relaxed)));
   const base::Duration pause = repeatable ? base::kTrialPause : base::kTrialOfUnrepeatable;
-  if (now - last < pause || trial_.exchange(true, std::memory_order_relaxed)) return false;
+  if (now - last < pause || trial_.load(std::memory_order_relaxed) != 0) return 0;
+  std::uint64_t none = 0;
+  const std::uint64_t trial = trials_.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (!trial_.compare_exchange_strong(none, trial, std::memory_order_relaxed)) return 0;
   tried_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-  return true;
+  return trial;
 }
 
 Change Endpoint::mark(HealthState state) noexcept {

@@ -192,9 +192,10 @@ class Endpoint {
   [[nodiscard]] bool suspend(Suspension why) noexcept { return change_suspension(Suspension::none, why); }
   [[nodiscard]] bool resume(Suspension why) noexcept { return change_suspension(why, Suspension::none); }
   // Whether a request may try it although it is stalled: one at a time, and at most one a second; one that could not be
-  // repeated elsewhere only after kTrialOfUnrepeatable without another. Each true one is paid back by end_trial().
-  [[nodiscard]] bool take_trial(base::TimePoint now, bool repeatable) noexcept;
-  void end_trial() noexcept { trial_.store(false, std::memory_order_relaxed); }
+  // repeated elsewhere only after kTrialOfUnrepeatable without another. 0: it may not. Else it is paid back by
+  // end_trial(), once or more.
+  [[nodiscard]] std::uint64_t take_trial(base::TimePoint now, bool repeatable) noexcept;
+  void end_trial(std::uint64_t trial) noexcept { trial_.compare_exchange_strong(trial, 0, std::memory_order_relaxed); }
   // Exchanges that have waited long for its answer.
   [[nodiscard]] std::uint32_t owed() const noexcept { return owed_.load(std::memory_order_relaxed); }
   // How often it was suspended so.
@@ -253,7 +254,8 @@ class Endpoint {
   [[nodiscard]] HealthChange last_change() const;
   void note_change(HealthState state, base::WallTime at, std::string reason);
   [[nodiscard]] Remark remark() const;
-  void note_remark(base::WallTime at, std::string reason);
+  void note_suspended_for(base::WallTime at, std::string reason);
+  void note_reduced_for(base::WallTime at, std::string reason);
   // The last few checks, oldest first. The thread of the checks.
   [[nodiscard]] const std::vector<CheckRecord>& checks() const noexcept { return checks_; }
   void note_check(CheckRecord check);
@@ -287,7 +289,8 @@ class Endpoint {
   Order order_;
   mutable std::mutex change_mutex_;
   HealthChange change_;
-  Remark remark_;
+  Remark suspended_for_;
+  Remark reduced_for_;
   std::size_t workers_;
   std::unique_ptr<telemetry::BackendCounters[]> counters_;
   ServiceRecord service_;
@@ -298,7 +301,8 @@ class Endpoint {
   std::atomic<bool> removed_{false};
   std::atomic<Administration> administration_{Administration::active};
   std::atomic<Suspension> suspension_{Suspension::none};
-  std::atomic<bool> trial_{false};
+  std::atomic<std::uint64_t> trial_{0};   // that is under way
+  std::atomic<std::uint64_t> trials_{0};  // so far
   std::atomic<std::uint32_t> connections_max_;
   std::atomic<std::uint32_t> failures_max_{thresholds_.failures};
   std::atomic<std::uint32_t> owed_{0};

@@ -46,20 +46,20 @@ void HealthRecorder::take_back_failure(Endpoint& endpoint) {
 void HealthRecorder::record_stall(Endpoint& endpoint, base::Duration waited) {
   if (!endpoint.suspend(Suspension::stalled)) return;
   const std::string reason = "it owes every answer for " + std::to_string(waited.count()) + " ms, while others answer";
-  endpoint.note_remark(clock_.wall_now(), reason);
+  endpoint.note_suspended_for(clock_.wall_now(), reason);
   base::log(LogLevel::warning, endpoint.url() + " [stalled] (" + reason + ")");
 }
 
 void HealthRecorder::record_answer_after_stall(Endpoint& endpoint) {
   if (!endpoint.resume(Suspension::stalled)) return;
   endpoint.start_slowly(clock_.now());
-  endpoint.note_remark(clock_.wall_now(), {});
+  endpoint.note_suspended_for(clock_.wall_now(), {});
   base::log(LogLevel::info, endpoint.url() + " answers again");
 }
 
 void HealthRecorder::record_ejection(Endpoint& endpoint, base::Duration length, std::string_view reason) {
   if (!endpoint.suspend(Suspension::ejected)) return;
-  endpoint.note_remark(clock_.wall_now(), std::string(reason));
+  endpoint.note_suspended_for(clock_.wall_now(), std::string(reason));
   base::log(LogLevel::warning, endpoint.url() + " [ejected] for " + std::to_string(length.count() / 1000) + " s (" +
                                    std::string(reason) + ")");
 }
@@ -67,13 +67,13 @@ void HealthRecorder::record_ejection(Endpoint& endpoint, base::Duration length, 
 void HealthRecorder::record_end_of_ejection(Endpoint& endpoint) {
   if (!endpoint.resume(Suspension::ejected)) return;
   endpoint.start_slowly(clock_.now());
-  endpoint.note_remark(clock_.wall_now(), {});
+  endpoint.note_suspended_for(clock_.wall_now(), {});
   base::log(LogLevel::info, endpoint.url() + " gets requests again after its ejection");
 }
 
 void HealthRecorder::record_reduction(Endpoint& endpoint, double share, std::string_view reason) {
   const std::string percent = std::to_string(static_cast<int>(share * 100 + 0.5)) + " % of its share";
-  endpoint.note_remark(clock_.wall_now(), share < 1 ? std::string(reason) : std::string());
+  endpoint.note_reduced_for(clock_.wall_now(), share < 1 ? std::string(reason) : std::string());
   if (reason.empty()) {
     base::log(LogLevel::info, endpoint.url() + " gets " + percent + " again");
   } else {

@@ -35,14 +35,14 @@ balancer::PolicyPtr make_policy(const std::vector<Member>& members, balancer::Po
 Members::Members(const std::vector<Member>& members, balancer::PolicyKind policy, std::uint32_t next)
     : policy_(make_policy(members, policy, next)),
       has_turns_(policy == balancer::PolicyKind::round_robin),
-      explores_(policy_->is_load_aware()),
+      explores_(policy_->may_starve()),
       tiers_(members.size(), Tier::none) {
   for (const Member& member : members) {
     endpoints_.push_back(member.endpoint);
     backups_.push_back(member.backup);
     const AvailabilityPtr& its = member.endpoint->availability();
     if (std::ranges::find(availability_, its) == availability_.end()) availability_.push_back(its);
-    if (explores_) member.endpoint->load().observe();
+    if (policy_->is_load_aware()) member.endpoint->load().observe();
   }
   put_in_order();
 }
@@ -67,20 +67,17 @@ bool Members::put_in_order() noexcept {
   const std::uint64_t now = changes();
   if (now == seen_changes_.load(std::memory_order_acquire)) return true;
   if (looking_.test_and_set(std::memory_order_acquire)) return false;
-  bool all_up = true;
-  bool any_suspended = false;
+  bool any_stalled = false;
   bool any_up = false;
   for (std::uint32_t i = 0; i < endpoints_.size(); ++i) {
     const Tier is = tier_of(i);
     if (is != tiers_[i]) policy_->move(i, tiers_[i], is);
     tiers_[i] = is;
-    all_up = all_up && is == Tier::up;
-    any_suspended = any_suspended || is == Tier::suspended;
+    any_stalled = any_stalled || (is == Tier::suspended && endpoints_[i]->suspension() == Suspension::stalled);
     any_up = any_up || is == Tier::up;
   }
   any_up_.store(any_up, std::memory_order_relaxed);
-  any_suspended_.store(any_suspended, std::memory_order_relaxed);
-  all_up_.store(all_up, std::memory_order_relaxed);
+  any_stalled_.store(any_stalled, std::memory_order_relaxed);
   seen_changes_.store(now, std::memory_order_release);
   looking_.clear(std::memory_order_release);
   return now == changes();
@@ -88,7 +85,7 @@ bool Members::put_in_order() noexcept {
 
 Pick Members::pick(const Seeker& seeker) noexcept {
   bool in_order = put_in_order();
-  if (any_suspended_.load(std::memory_order_relaxed)) {
+  if (any_stalled_.load(std::memory_order_relaxed)) {
     if (const Pick trial = try_stalled(seeker)) return trial;
   }
   bool busy = false;
@@ -131,10 +128,14 @@ Pick Members::pick(const Seeker& seeker) noexcept {
 bool Members::keeps_own(std::uint32_t index) const noexcept {
   const Endpoint& endpoint = *endpoints_[index];
   const bool has_duty = !backups_[index] || !any_up_.load(std::memory_order_relaxed);
-  return endpoint.is_up() && !endpoint.is_disabled() && endpoint.suspension() == Suspension::none && has_duty;
+  // One that is being enabled is checked first.
+  const bool is_checked = endpoint.is_active() || endpoint.state() == HealthState::up;
+  return endpoint.is_up() && is_checked && !endpoint.is_disabled() && endpoint.suspension() == Suspension::none &&
+         has_duty;
 }
 
 Pick Members::pick_own(std::uint32_t index, const Seeker& seeker) noexcept {
+  static_cast<void>(put_in_order());
   Endpoint& endpoint = *endpoints_[index];
   const bool asked = keeps_own(index) && std::ranges::find(seeker.tried, endpoint.slot()) == seeker.tried.end() &&
                      (seeker.among == PickScope::all || !endpoint.is_limited());
@@ -146,16 +147,22 @@ Pick Members::pick_own(std::uint32_t index, const Seeker& seeker) noexcept {
 
 // One that is stalled may have recovered: now and then a request finds out.
 Pick Members::try_stalled(const Seeker& seeker) noexcept {
+  const std::int64_t ticks = seeker.now.time_since_epoch().count();
+  if (ticks < trial_due_.load(std::memory_order_relaxed)) return {};
+  const auto pause = std::chrono::duration_cast<base::TimePoint::duration>(base::kTrialLook);
+  trial_due_.store(ticks + pause.count(), std::memory_order_relaxed);
   for (std::uint32_t i = 0; i < endpoints_.size(); ++i) {
     Endpoint& endpoint = *endpoints_[i];
     if (endpoint.suspension() != Suspension::stalled || tier_of(i) != Tier::suspended) continue;
     if (std::ranges::find(seeker.tried, endpoint.slot()) != seeker.tried.end()) continue;
     if (seeker.among == PickScope::unlimited && endpoint.is_limited()) continue;
-    if (!endpoint.take_trial(seeker.now, seeker.repeatable)) continue;
+    if (backups_[i] && any_up_.load(std::memory_order_relaxed)) continue;
+    const std::uint64_t trial = endpoint.take_trial(seeker.now, seeker.repeatable);
+    if (trial == 0) continue;
     if (const std::uint32_t in_flight = endpoint.acquire(); in_flight != 0) {
-      return {.endpoint = &endpoint, .in_flight = in_flight, .trial = true};
+      return {.endpoint = &endpoint, .in_flight = in_flight, .trial = trial};
     }
-    endpoint.end_trial();
+    endpoint.end_trial(trial);
   }
   return {};
 }
@@ -166,20 +173,21 @@ Members::Wait Members::judge_wait(const Endpoint& endpoint, const Waiting& waiti
   if (is_known && !waiting.trial) return Wait::stalled;
   // The others, or a sample of them: how long their answers took of late, at most, and whether any has come. Their
   // median, for one that serves a long poll says little about the rest.
-  boost::container::static_vector<double, 2 * base::kStallOthers> peaks;  // microseconds
+  boost::container::static_vector<double, 2 * base::kStallOthers> longest;  // microseconds
   bool others_answer = false;
   const auto size = static_cast<std::uint32_t>(endpoints_.size());
   const std::uint32_t step = std::max(size / base::kStallOthers, 1U);
-  for (std::uint32_t i = endpoint.slot() % step; i < size; i += step) {
+  for (std::uint32_t i = endpoint.slot() % step; i < size && longest.size() < longest.capacity(); i += step) {
     const Endpoint& other = *endpoints_[i];
-    if (&other == &endpoint || tier_of(i) < Tier::backup || peaks.size() == peaks.capacity()) continue;
-    peaks.push_back(other.load().peak(now));
+    if (&other == &endpoint || tier_of(i) < Tier::backup) continue;
+    if (const double its = other.load().longest(); its > 0) longest.push_back(its);
     others_answer = others_answer || other.load().answered_at() > waiting.since;
   }
-  const auto median = peaks.begin() + static_cast<std::ptrdiff_t>(peaks.empty() ? 0 : (peaks.size() - 1) / 2);
-  std::nth_element(peaks.begin(), median, peaks.end());
+  if (longest.empty()) return Wait::usual;  // of what is usual nothing is known
+  const auto median = longest.begin() + static_cast<std::ptrdiff_t>((longest.size() - 1) / 2);
+  std::nth_element(longest.begin(), median, longest.end());
   const auto usual = std::chrono::duration_cast<base::TimePoint::duration>(
-      std::chrono::duration<double, std::micro>(peaks.empty() ? 0 : kUsualFactor * *median));
+      std::chrono::duration<double, std::micro>(kUsualFactor * *median));
   const auto waited = now - waiting.since;
   const base::TimePoint::duration stall = waiting.stall;
   if (waited < std::max(stall / base::kStallLooks, usual)) return Wait::usual;
@@ -204,27 +212,33 @@ std::optional<std::uint32_t> Members::overdue(base::TimePoint now, balancer::Eli
   const std::int64_t ticks = now.time_since_epoch().count();
   if (ticks < look_due_.load(std::memory_order_relaxed)) return std::nullopt;
   const auto size = static_cast<std::uint32_t>(endpoints_.size());
-  for (std::uint32_t steps = std::min(size, base::kOverdueLooks); steps > 0; --steps) {
-    const std::uint32_t index = look_at_.fetch_add(1, std::memory_order_relaxed) % size;
-    if (tier_of(index) == Tier::up && now - endpoints_[index]->load().chosen_at() > base::kExploreAfter &&
-        eligible(index)) {
-      looked_.store(0, std::memory_order_relaxed);
-      return index;
-    }
-    if (looked_.fetch_add(1, std::memory_order_relaxed) + 1 < size) continue;
+  const std::uint32_t steps = std::min(size, base::kOverdueLooks);
+  const std::uint32_t from = look_at_.fetch_add(steps, std::memory_order_relaxed);
+  // Of those few, the one that has waited longest.
+  std::optional<std::uint32_t> longest;
+  base::TimePoint before = now - base::kExploreAfter;
+  for (std::uint32_t i = 0; i < steps; ++i) {
+    const std::uint32_t index = (from + i) % size;
+    const base::TimePoint chosen = endpoints_[index]->load().chosen_at();
+    if (chosen >= before || tier_of(index) != Tier::up || !eligible(index)) continue;
+    before = chosen;
+    longest = index;
+  }
+  if (longest) {
+    looked_.store(0, std::memory_order_relaxed);
+  } else if (looked_.fetch_add(steps, std::memory_order_relaxed) + steps >= size) {
     looked_.store(0, std::memory_order_relaxed);
     const auto pause = std::chrono::duration_cast<base::TimePoint::duration>(base::kExploreLook);
     look_due_.store(ticks + pause.count(), std::memory_order_relaxed);
-    break;
   }
-  return std::nullopt;
+  return longest;
 }
 
 // Those whose turns came before that of `picked`, or all of them; where there are no turns, those that were out of the
 // question. As many as are worth a step.
 void Members::record_passed_over(std::uint32_t from, const Seeker& seeker, const Endpoint* picked) const noexcept {
   using telemetry::PassedOver;
-  if (!has_turns_ && picked != nullptr && seeker.tried.empty() && all_up_.load(std::memory_order_relaxed)) return;
+  if (!has_turns_ && picked != nullptr && seeker.tried.empty()) return;  // /why looks at the others' state
   std::size_t left = base::kPassedOverStepsMax;
   policy_->visit(from, [&](std::uint32_t index) {
     const Endpoint& endpoint = *endpoints_[index];

@@ -47,7 +47,7 @@ struct Pick {
   Endpoint* endpoint = nullptr;  // null: none was picked. Else it counts an exchange more, until Endpoint::release()
   std::uint32_t in_flight = 0;   // that one included
   bool last_resort = false;      // down, and tried because none that is up is left
-  bool trial = false;            // stalled, and tried by this request: Endpoint::end_trial() is owed
+  std::uint64_t trial = 0;       // stalled, and tried by this request: Endpoint::end_trial() is owed
   bool busy = false;             // none was picked, for those that are left have reached their connection limits
 
   [[nodiscard]] explicit operator bool() const noexcept { return endpoint != nullptr; }
@@ -117,8 +117,8 @@ class Members {
   std::vector<Tier> tiers_;  // as the policy knows them; whoever holds looking_ touches them
   std::atomic_flag looking_;
   std::atomic<std::uint64_t> seen_changes_{UINT64_MAX};
-  std::atomic<bool> all_up_{false};  // and none is a backup
-  std::atomic<bool> any_suspended_{false};
+  std::atomic<bool> any_stalled_{false};
+  std::atomic<std::int64_t> trial_due_{0};
   std::atomic<bool> any_up_{false};  // that is no backup
   // Those that nobody has asked for long: where the next look begins, and when it is due.
   std::atomic<std::uint32_t> look_at_{0};

@@ -42,10 +42,15 @@ void OutlierDetector::configure(const OutlierSettings& settings) {
   settings_ = settings;
   if (settings_.looks()) return;
   for (Known& known : known_) {
-    known.endpoint->load().reduce(1);
-    health_.record_end_of_ejection(*known.endpoint);
+    give_back(known);
     known = Known{.endpoint = known.endpoint};
   }
+}
+
+void OutlierDetector::give_back(const Known& known) {
+  known.endpoint->load().reduce(1);
+  known.endpoint->note_reduced_for({}, {});
+  health_.record_end_of_ejection(*known.endpoint);
 }
 
 void OutlierDetector::watch(const std::vector<EndpointPtr>& endpoints) {
@@ -55,7 +60,9 @@ void OutlierDetector::watch(const std::vector<EndpointPtr>& endpoints) {
   for (const EndpointPtr& endpoint : endpoints) {
     const auto found = before.find(endpoint.get());
     now.push_back(found == before.end() ? Known{.endpoint = endpoint} : std::move(*found->second));
+    if (found != before.end()) before.erase(found);
   }
+  for (const auto& [endpoint, left] : before) give_back(*left);
   known_ = std::move(now);
 }
 
@@ -154,7 +161,8 @@ void OutlierDetector::forgive(Known& known, base::TimePoint now) {
 }
 
 void OutlierDetector::look(base::TimePoint now) {
-  if (!settings_.looks()) return;
+  if (!settings_.looks() || now - looked_at_ < interval()) return;
+  looked_at_ = now;
   for (Known& known : known_) measure(known);
   for (Known& known : known_) {
     Endpoint& endpoint = *known.endpoint;

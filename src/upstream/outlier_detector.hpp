@@ -37,7 +37,7 @@ class OutlierDetector {
   // The endpoints of the service. One that leaves is forgotten.
   void watch(const std::vector<EndpointPtr>& endpoints);
 
-  // Looks at what has come since the last looks; meant for every interval().
+  // Looks at what has come since the last looks, if interval() has passed since the last one.
   void look(base::TimePoint now);
   [[nodiscard]] base::Duration interval() const noexcept { return settings_.window / kLooksInWindow; }
   [[nodiscard]] bool looks() const noexcept { return settings_.looks(); }
@@ -70,10 +70,12 @@ class OutlierDetector {
   [[nodiscard]] bool may_eject(const Known& known) const;
   void blame(Known& known, const std::string& fault, base::TimePoint now);
   void forgive(Known& known, base::TimePoint now);
+  void give_back(const Known& known);
 
   HealthRecorder& health_;
   OutlierSettings settings_;
   std::vector<Known> known_;
+  base::TimePoint looked_at_{};
 };
 
 }  // namespace lb::upstream

@@ -155,6 +155,32 @@ TEST(Stall, one_long_poll_is_no_stall) {
   EXPECT_EQ(balancer.log().find("stalled"), std::string::npos) << balancer.log();
 }
 
+// Goal: the clock of the wait for an answer is none of its body's. Method: a backend answers while the request's body
+// still flows, sends a part, and pauses for longer than a look takes once the request has ended.
+TEST(Stall, an_answer_that_began_before_its_request_ended_may_pause) {
+  ScriptedBackend a([](Connection& connection) {
+    while (connection.read_request_head()) {
+      connection.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc");
+      static_cast<void>(connection.read_request_body());
+      if (connection.wait_ended(within(700ms))) return;
+      connection.send("def");
+    }
+  });
+  ScriptedBackend b(always(ok("b")));
+  Balancer balancer({.backends = {&a, &b}});
+  Client client(balancer);
+  ASSERT_TRUE(client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nxy"));
+  ASSERT_TRUE(a.wait_for_requests(1));
+  const auto head = client.read_head();
+  ASSERT_TRUE(head);
+  ASSERT_TRUE(client.send("zz"));
+  Message answer;
+  answer.head = *head;
+  client.read_body(answer, Kind::response);
+  EXPECT_EQ(answer.body, "abcdef");
+  EXPECT_EQ(balancer.log().find("broke off"), std::string::npos) << balancer.log();
+}
+
 // Goal: off is off.
 TEST(Stall, off) {
   HangingBackend hung;

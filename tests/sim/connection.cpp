@@ -77,7 +77,8 @@ void Connection::begin_request() {
     stage_.journal.violate(request.method, " /r", request.id, " was sent a second time");
   }
   const auto fresh = std::ranges::count_if(request.attempts, [](const Attempt& attempt) { return !attempt.reused; });
-  if (static_cast<std::size_t>(fresh) > stage_.attempts_max || request.attempts.size() > 2 * stage_.attempts_max) {
+  const std::size_t most = stage_.attempts_max + (stage_.stalls ? base::kKnocksMax : 0);
+  if (static_cast<std::size_t>(fresh) > most || request.attempts.size() > 2 * most) {
     stage_.journal.violate("/r", request.id, " was sent ", request.attempts.size(), " times");
   }
   if (backend_.removed_since != 0 && backend_.removed_since < request.begun) {

@@ -52,6 +52,17 @@ Duration Simulation::some(std::size_t low, std::size_t high) {
   return Duration(static_cast<std::int64_t>(stage_.random.between(low, high)));
 }
 
+void Simulation::draw_choice(Config& config) {
+  Random& random = stage_.random;
+  constexpr std::size_t kPolicies = 6;
+  if (random.once_in(2)) config.choice.policy = static_cast<balancer::PolicyKind>(random.below(kPolicies));
+  if (config.choice.policy == balancer::PolicyKind::consistent_hash)
+    config.service.hash_on = proxy::parse_hash_on("path");
+  if (random.once_in(4)) config.choice.slow_start = some(100, 1'000);
+  if (random.once_in(2)) config.service.stall = some(20, 300);
+  stage_.stalls = stage_.stalls || config.service.stall.count() != 0;
+}
+
 void Simulation::draw_settings(Config& config) {
   Random& random = stage_.random;
   proxy::Settings& settings = config.settings;
@@ -87,8 +98,11 @@ Simulation::Config Simulation::draw_config() {
     const std::string& host = backends_[(first + i) % kBackendsMax]->host();
     const auto weight = static_cast<unsigned>(random.once_in(3) ? random.between(1, 4) : 1);
     const auto most = static_cast<std::uint32_t>(stage_.limits && random.once_in(2) ? random.between(1, 3) : 0);
-    config.backends.push_back({"http://" + host, host, 80, weight, most});
+    // Who waits for a place does not go to a backup meanwhile.
+    const bool backup = !stage_.limits && random.once_in(6);
+    config.backends.push_back({"http://" + host, host, 80, weight, most, backup});
   }
+  draw_choice(config);
   config.thresholds = {.failures = static_cast<std::uint32_t>(random.between(1, 4)),
                        .rise = static_cast<std::uint32_t>(random.between(1, 2)),
                        .fall = static_cast<std::uint32_t>(random.between(1, 2))};
@@ -129,7 +143,7 @@ void Simulation::watch() {
 // Of the members that there are now, or the first ones.
 proxy::PlanPtr Simulation::plan() {
   if (!cluster_.members()) {
-    cluster_.admit(cluster_.replace(config_.backends, config_.thresholds).added, stage_.now());
+    cluster_.admit(cluster_.replace(config_.backends, config_.thresholds, config_.choice).added, stage_.now());
     cluster_.publish();
   }
   auto made = std::make_shared<proxy::Plan>();
@@ -189,7 +203,7 @@ net::Awaitable<void> Simulation::reload() {
   for (const auto& spec : config_.backends) names += " " + spec.host;
   stage_.journal.note("reload:", names);
   forget_those_who_left(config_);
-  const upstream::Cluster::Change change = cluster_.replace(config_.backends, config_.thresholds);
+  const upstream::Cluster::Change change = cluster_.replace(config_.backends, config_.thresholds, config_.choice);
   watch();
   cluster_.publish();
   handler_.set_plan(plan());

@@ -41,6 +41,7 @@ class Simulation {
   struct Config {
     std::vector<upstream::BackendSpec> backends;
     upstream::Thresholds thresholds;
+    upstream::Choice choice;
     upstream::HealthSettings health;
     proxy::Settings settings;
     proxy::ServiceSettings service;
@@ -48,6 +49,7 @@ class Simulation {
 
   static Backends make_backends(Stage& stage);
   Config draw_config();
+  void draw_choice(Config& config);
   void draw_settings(Config& config);
   [[nodiscard]] Duration some(std::size_t low, std::size_t high);
   void make_clients();

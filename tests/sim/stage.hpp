@@ -37,6 +37,7 @@ class Stage {
   // Of the whole run, whatever the configuration changes to.
   bool connect_faults_only = false;  // whoever accepts a connection serves it well
   bool limits = false;               // some backend has a limit of connections
+  bool stalls = false;               // a request may leave a backend that owes every answer
   unsigned attempts_min = 0;
   unsigned attempts_max = 0;
   std::size_t replay_bytes_min = 0;

@@ -171,6 +171,30 @@ TEST(BalancerPolicies, requests_at_once_follow_weights) {
   }
 }
 
+// Goal: weights hold between "one at a time" and "hundreds at once", too. Method: two requests at once, over and over,
+// all of which take as long.
+TEST(BalancerPolicies, shares_follow_weights_with_two_at_once) {
+  for (const PolicyKind kind :
+       {PolicyKind::least_requests, PolicyKind::random_two, PolicyKind::peak_ewma, PolicyKind::prequal}) {
+    World world(kind, {1, 10});
+    std::array<int, 2> got{};
+    std::optional<std::uint32_t> before;
+    for (int i = 0; i < 4000; ++i) {
+      const std::uint32_t one = *world.pick();
+      const std::uint32_t at_once = world.load(one).acquire(0);
+      ++got[one];
+      world.pass(2ms);
+      if (before) {
+        world.load(*before).release();
+        world.load(*before).record(Sample{world.load(*before).note_answer(4ms, world.now()), at_once}, world.now());
+      }
+      before = one;
+    }
+    EXPECT_LT(got[0], 800) << to_string(kind) << ": a tenth is fair, and half is none";
+    EXPECT_GT(got[0], 20) << to_string(kind);
+  }
+}
+
 TEST(BalancerPolicies, a_slow_one_gets_little_of_those_that_measure) {
   for (const PolicyKind kind : {PolicyKind::peak_ewma, PolicyKind::prequal}) {
     World world(kind, {1, 1, 1, 1, 1});
@@ -229,7 +253,7 @@ TEST(BalancerPolicies, rare_failures_do_not_count) {
       first += one == 0 ? 1 : 0;
       world.pass(2ms);
       world.load(one).note_answer(2ms, world.now());
-      if (i % 50 == 0) {
+      if (i % 50 == 49) {
         world.load(one).record_failure(world.now());
       } else {
         world.load(one).record(Sample{2ms, 1}, world.now());
@@ -274,6 +298,20 @@ TEST(BalancerPolicies, prequal_believes_reports) {
   int first = 0;
   for (int i = 0; i < 200; ++i) first += *world.pick() == 0 ? 1 : 0;
   EXPECT_GT(first, 50);
+}
+
+// Goal: nobody has more than its part by weight, whoever the key belongs to. Method: all requests have one key, of
+// each.
+TEST(BalancerPolicies, bounded_load_is_by_weight) {
+  for (std::uint64_t key = 1; key <= 20; ++key) {
+    World world(PolicyKind::consistent_hash, {1, 1, 10});
+    for (int i = 1; i <= 200; ++i) {
+      static_cast<void>(world.load(*world.pick(mix(key))).acquire(0));
+      for (const std::uint32_t light : {0U, 1U}) {
+        ASSERT_LE(world.load(light).in_flight(), static_cast<std::uint32_t>(std::ceil(1.25 * i / 12)) + 1) << i;
+      }
+    }
+  }
 }
 
 class BalancerConsistentHash : public testing::Test {
@@ -339,49 +377,6 @@ TEST_F(BalancerConsistentHash, a_key_stays_while_there_is_little_to_do) {
   World world(PolicyKind::consistent_hash, {1, 1, 1});
   const std::uint32_t own = *world.pick(42);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(world.pick(42), own);
-}
-
-TEST(BalancerLoad, a_peak_counts_at_once_and_fades) {
-  Load load;
-  base::TimePoint now(1h);
-  EXPECT_EQ(load.note_answer(10ms, now), 0ms) << "nothing confirms it";
-  EXPECT_EQ(load.peak(now), 0);
-  now += 100ms;
-  EXPECT_EQ(load.note_answer(200ms, now), 10ms) << "it may be a hiccup";
-  EXPECT_NEAR(load.peak(now), 10'000, 1);
-  now += 1ms;
-  load.note_answer(210ms, now);
-  EXPECT_NEAR(load.peak(now), 200'000, 100) << "it was none";
-  now += 20ms;
-  load.note_answer(10ms, now);
-  EXPECT_GT(load.peak(now), 150'000) << "one quick answer does not make up for it";
-  now += 30s;
-  load.note_answer(10ms, now);
-  EXPECT_LT(load.peak(now), 12'000);
-  load.note_late_answer(now);
-  EXPECT_EQ(load.peak(now), 0) << "nothing is known";
-}
-
-TEST(BalancerLoad, latency_at_a_load_is_that_of_the_nearest_load) {
-  Load load;
-  const base::TimePoint now(1h);
-  EXPECT_EQ(load.latency_at(1, now), 0);
-  load.record(Sample{10ms, 1}, now);
-  load.record(Sample{80ms, 16}, now);
-  EXPECT_NEAR(load.latency_at(1, now), 10'000, 1);
-  EXPECT_NEAR(load.latency_at(20, now), 80'000, 1);
-  EXPECT_GT(load.latency_at(100, now), 200'000) << "more than was seen takes longer in proportion";
-  EXPECT_EQ(load.latency_at(1, now + 1min), 0) << "it is of long ago";
-}
-
-TEST(BalancerLoad, limits) {
-  Load load;
-  EXPECT_EQ(load.acquire(2), 1U);
-  EXPECT_EQ(load.acquire(2), 2U);
-  EXPECT_EQ(load.acquire(2), 0U);
-  EXPECT_EQ(load.acquire(0), 3U);
-  load.release();
-  EXPECT_EQ(load.in_flight(), 2U);
 }
 
 }  // namespace
