@@ -33,6 +33,7 @@ SCENARIOS = {
     "equal": ("well", 1.0),
     "one ten times slower": ("slow", 0.8),
     "one pauses for a second": ("pauses", 1.0),
+    "one pauses in little traffic": ("pauses", 0.2),
     "one fails fast": ("fails", 0.8),
     "rolling restart": ("all:restarts", 0.8),
     "overload": ("well", 2.2),

@@ -99,6 +99,7 @@ class Simulation {
       : scenario_(scenario),
         length_(length),
         random_(seed),
+        arrivals_(seed + 2),
         chance_(seed + 1),
         cluster_(specs(), {}, {.policy = policy, .slow_start = {}}) {}
 
