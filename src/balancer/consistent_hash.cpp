@@ -61,11 +61,12 @@ double ConsistentHash::load_per_weight(const Query& query) noexcept {
 }
 
 // Whether one more would be more than kBound times its part of all, in whole exchanges, rounded up, as the paper has
-// it.
+// it. Two are always allowed: a client that has its whole answer asks again while the exchange before is being put
+// away, and its key must not move for that.
 bool ConsistentHash::is_full(std::uint32_t endpoint, const Query& query) noexcept {
   Load& its = load(endpoint);
   const std::uint32_t in_flight = its.in_flight();
-  if (in_flight == 0) return false;
+  if (in_flight < 2) return false;
   const double weight = candidates().weight(endpoint) * its.share(query.now);
   return in_flight + 1 > std::ceil(kBound * load_per_weight(query) * weight);
 }
