@@ -38,14 +38,21 @@ class DrawingPolicy : public Policy {
     }
     return std::nullopt;
   }
-  // One at a glance and, if there is, another: of these, or an eligible one. False: not even one.
+  // Two, by chance, by weight; the first alone, if there is no other.
   struct Two {
     std::uint32_t first = 0;
     std::optional<std::uint32_t> second{};
   };
-  [[nodiscard]] std::optional<Two> glance_at_two(const Query& query) const noexcept;
-  // Two that are eligible, as far as there are.
-  [[nodiscard]] std::optional<Two> draw_two(const Query& query) const noexcept;
+  // What better(two, now) chooses of them: at a glance, if that one is eligible.
+  template <class Better>
+  [[nodiscard]] std::optional<std::uint32_t> pick_of_two(const Query& query, Better better) const noexcept {
+    if (const auto two = glance_at_two(query)) {
+      const std::uint32_t one = better(*two, query.now);
+      if (query.eligible(one)) return one;
+    }
+    const auto two = draw_two(query);
+    return two ? std::optional(better(*two, query.now)) : std::nullopt;
+  }
   [[nodiscard]] const Candidates& candidates() const noexcept { return candidates_; }
   [[nodiscard]] Load& load(std::uint32_t endpoint) const noexcept { return *loads_[endpoint]; }
   // Exchanges at once with one more, by what the endpoint is to bear: as if its weight were the average, and its share
@@ -71,6 +78,9 @@ class DrawingPolicy : public Policy {
   }
 
  private:
+  [[nodiscard]] std::optional<Two> glance_at_two(const Query& query) const noexcept;
+  [[nodiscard]] std::optional<Two> draw_two(const Query& query) const noexcept;
+
   static constexpr double kFailuresUsual = 0.1;
   static constexpr double kAlikeFactor = 2;
   static constexpr double kAlikeMicros = 2'000;

@@ -19,12 +19,7 @@ std::uint32_t PeakEwma::better(const Two& two, base::TimePoint now) const noexce
 }
 
 std::optional<std::uint32_t> PeakEwma::pick(const Query& query) noexcept {
-  if (const auto two = glance_at_two(query)) {
-    const std::uint32_t one = better(*two, query.now);
-    if (query.eligible(one)) return one;
-  }
-  const auto two = draw_two(query);
-  return two ? std::optional(better(*two, query.now)) : std::nullopt;
+  return pick_of_two(query, [this](const Two& two, base::TimePoint now) { return better(two, now); });
 }
 
 }  // namespace lb::balancer
