@@ -1,5 +1,6 @@
 #include "net/proxy_header.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -216,6 +217,27 @@ TEST(NetProxyHeader, a_checksum_is_verified) {
     expect_malformed(v2(0x21, 0x11, addresses + extra(0x03, value)), "not one of four bytes");
   const std::string checksum = extra(0x03, "\xe8\xd6\x89\x2d");
   expect_malformed(v2(0x21, 0x11, addresses + checksum), "is wrong");
+}
+
+// The definition of RFC 4960 appendix B, a bit at a time.
+std::string crc32c(const std::string& bytes) {
+  std::uint32_t crc = ~0U;
+  for (const char byte : bytes) {
+    crc ^= static_cast<unsigned char>(byte);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1U ^ ((crc & 1U) != 0 ? 0x82f63b78U : 0U);
+  }
+  return big_endian(~crc >> 16U) + big_endian(~crc & 0xffffU);
+}
+
+TEST(NetProxyHeader, a_second_checksum_is_malformed) {
+  const std::string one = extra(0x03, std::string(4, '\0'));
+  EXPECT_EQ(crc32c("123456789"), "\xe3\x06\x92\x83");
+  std::string header = v2(0x21, 0x11, kInetBody + one);
+  header.replace(header.size() - 4, 4, crc32c(header));
+  EXPECT_EQ(parse_proxy_header(header).kind, Kind::header);
+  header = v2(0x21, 0x11, kInetBody + one + one);
+  header.replace(header.size() - 11, 4, crc32c(header));
+  expect_malformed(header, "not one of four bytes");
 }
 
 TEST(NetProxyHeader, what_is_written_is_the_text_of_the_specification) {
