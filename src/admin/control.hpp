@@ -35,6 +35,13 @@ struct BackendSnapshot {
   telemetry::BackendTotals totals;
 };
 
+// One of the certificates that are shown to clients.
+struct CertificateSnapshot {
+  std::string path;
+  std::string name;            // the first of those that it is for
+  std::int64_t not_after = 0;  // its end: Unix time, seconds
+};
+
 // The server at one moment; all counts are since its start.
 struct Snapshot {
   base::WallTime now{};
@@ -43,7 +50,7 @@ struct Snapshot {
   int pid = 0;
   std::size_t workers = 0;
   std::string_view transport;  // "io_uring", "epoll"
-  std::string listening;       // "[::]:3030"; empty: the port is not open
+  std::string listening;       // "https://[::]:443, [::]:80"; empty: no port is open
   bool stopping = false;
   std::uint64_t reload_successes = 0;
   std::uint64_t reload_failures = 0;
@@ -53,6 +60,7 @@ struct Snapshot {
   std::size_t connections_max = 0;
   std::uint64_t access_log_dropped = 0;  // lines
   telemetry::ClientTotals clients;
+  std::vector<CertificateSnapshot> certificates;
   std::vector<BackendSnapshot> backends;  // in the order of the configuration
 };
 

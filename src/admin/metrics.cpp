@@ -54,6 +54,13 @@ void write_clients(Exposition& out, const Snapshot& now) {
   out.family("client_connections_turned_away_total", "counter",
              "Client connections over the limit, answered with 503.");
   out.sample(clients.connections_turned_away);
+  out.family("client_tls_handshakes_total", "counter", "TLS handshakes of clients, by how they ended.");
+  out.sample(clients.tls_handshakes - clients.tls_resumptions, {}, "result", "full");
+  out.sample(clients.tls_resumptions, {}, "result", "resumed");
+  out.sample(clients.tls_handshakes_failed, {}, "result", "failed");
+  out.family("client_proxy_headers_refused_total", "counter",
+             "Client connections whose PROXY header was missing, malformed, or of a peer that is not trusted.");
+  out.sample(clients.proxy_headers_refused);
   out.family("requests_total", "counter", "Requests that have ended.");
   out.sample(clients.requests);
   out.family("responses_total", "counter", "Answers to clients, the balancer's own included, by status class.");
@@ -69,6 +76,14 @@ void write_clients(Exposition& out, const Snapshot& now) {
   samples_by_name<telemetry::AttemptResult>(out, clients.retries, {}, "reason");
   out.family("retries_denied_total", "counter", "Retries that were not made, for the retry budget was spent.");
   out.sample(clients.retries_denied);
+}
+
+void write_certificates(Exposition& out, const Snapshot& now) {
+  out.family("certificate_expiry_seconds", "gauge", "When each certificate ends, since 1970.");
+  for (const CertificateSnapshot& one : now.certificates) {
+    const std::string labels = label("certificate", one.path) + "," + label("name", one.name);
+    out.sample(static_cast<std::uint64_t>(std::max<std::int64_t>(one.not_after, 0)), labels);
+  }
 }
 
 // A family of samples of each backend.
@@ -163,6 +178,7 @@ class MetricsPieces final : public Pieces {
   explicit MetricsPieces(std::shared_ptr<const Snapshot> snapshot) : snapshot_(std::move(snapshot)) {
     write_process(out_, *snapshot_);
     write_clients(out_, *snapshot_);
+    write_certificates(out_, *snapshot_);
   }
 
   bool next(std::string& out) override {

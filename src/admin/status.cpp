@@ -145,7 +145,18 @@ json::object server_json(const Snapshot& snapshot) {
   out["clients"] = json::object{{"connections", snapshot.connections},
                                 {"connections_max", snapshot.connections_max},
                                 {"accepted", clients.connections},
-                                {"turned_away", clients.connections_turned_away}};
+                                {"turned_away", clients.connections_turned_away},
+                                {"proxy_headers_refused", clients.proxy_headers_refused},
+                                {"tls_handshakes", clients.tls_handshakes},
+                                {"tls_resumptions", clients.tls_resumptions},
+                                {"tls_handshakes_failed", clients.tls_handshakes_failed}};
+  json::array certificates;
+  for (const CertificateSnapshot& one : snapshot.certificates) {
+    const auto end = std::chrono::system_clock::from_time_t(static_cast<std::time_t>(one.not_after));
+    certificates.push_back(
+        json::object{{"certificate", one.path}, {"name", one.name}, {"expires", base::rfc3339(end)}});
+  }
+  out["certificates"] = std::move(certificates);
   out["requests"] = json::object{{"total", clients.requests},
                                  {"by_class", by_class(clients.answers)},
                                  {"refused", by_name<telemetry::Refusal>(clients.refused, 1)},

@@ -6,6 +6,7 @@
 
 #include "app/from_config.hpp"
 #include "base/limits.hpp"
+#include "net/proxy_header.hpp"
 
 namespace lb::app {
 namespace {
@@ -20,9 +21,11 @@ std::string draw_secret() {
 
 }  // namespace
 
-Backends::Backends(net::Worker& control, Workers& workers, const config::Config& config)
+Backends::Backends(net::Worker& control, Workers& workers, const Certificates& certificates,
+                   const config::Config& config)
     : control_(control),
       workers_(workers),
+      certificates_(certificates),
       registry_(workers.size()),
       resolver_(control.executor(), control.wheel(), make_resolver_settings(config)),
       cache_(
@@ -49,6 +52,10 @@ Backends::Change Backends::configure(const config::Config& config) {
   resolver_.configure(make_resolver_settings(config));
   Change change = cluster_.replace(make_backend_specs(config), make_thresholds(config.health),
                                    {.policy = make_policy(config), .slow_start = config.balance.slow_start});
+  secure(config);
+  checker_.begin_with(config.proxy_protocol == "v1"   ? net::proxy_header_v1_unknown()
+                      : config.proxy_protocol == "v2" ? net::proxy_header_v2_local()
+                                                      : std::string());
   std::vector<upstream::HealthMonitor::Watch> watched;
   for (const auto& endpoint : cluster_.endpoints()) watched.push_back({endpoint, health_settings_});
   monitor_.watch(watched);
@@ -63,6 +70,39 @@ Backends::Change Backends::configure(const config::Config& config) {
   if (change.added.empty() && cluster_.awaits_all()) cluster_.admit(cluster_.endpoints(), control_.wheel().now());
   publish();
   return change;
+}
+
+// How each is connected to. The workers hear of it before they hear of the plan.
+void Backends::secure(const config::Config& config) {
+  for (std::size_t i = 0; i < config.backends.size(); ++i) {
+    const upstream::EndpointPtr& endpoint = cluster_.endpoints()[i];
+    const std::uint32_t slot = endpoint->slot();
+    if (slot >= secured_.size()) secured_.resize(slot + 1);
+    Secured wanted;
+    if (config.backends[i].tls) {
+      wanted.client = certificates_.client();
+      wanted.host = certified_name(config, config.backends[i]);
+    }
+    if (secured_[slot] == wanted) continue;
+    secured_[slot] = wanted;
+    tell_how_to_connect(endpoint);
+    std::shared_ptr<net::Connector> own;
+    if (wanted.client != nullptr) {
+      own = std::make_shared<tls::Connector>(checker_.connector(), wanted.client, wanted.host, control_.blocks());
+    }
+    checker_.set_connector(slot, std::move(own));
+  }
+}
+
+void Backends::tell_how_to_connect(const upstream::EndpointPtr& endpoint) const {
+  workers_.post_each([endpoint, how = secured_[endpoint->slot()]](WorkerUnit& unit) {
+    unit.set_tls(endpoint->slot(), how.client, how.host);
+    unit.drop_idle(*endpoint);
+  });
+}
+
+void Backends::tell_how_to_connect() const {
+  for (const auto& endpoint : cluster_.endpoints()) tell_how_to_connect(endpoint);
 }
 
 // NOLINTNEXTLINE: by value, for the coroutine outlives its caller's arguments

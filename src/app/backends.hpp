@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/certificates.hpp"
 #include "app/workers.hpp"
 #include "config/config.hpp"
 #include "net/worker.hpp"
@@ -24,8 +25,8 @@ class Backends {
  public:
   using Change = upstream::Cluster::Change;
 
-  // The configuration was checked. Both outlive it.
-  Backends(net::Worker& control, Workers& workers, const config::Config& config);
+  // The configuration was checked, and its certificates are loaded. All of these outlive it.
+  Backends(net::Worker& control, Workers& workers, const Certificates& certificates, const config::Config& config);
 
   // What the configuration says holds from now on; what is new in it gets no requests before check_and_admit(). If all
   // is new, the workers go on with what they have until then.
@@ -33,6 +34,8 @@ class Backends {
   // Looks these up and checks them for a while, and gives them requests then, whatever came of it.
   [[nodiscard]] net::Awaitable<void> check_and_admit(std::vector<upstream::EndpointPtr> added);
 
+  // Once the workers are made: they know nothing of the endpoints yet.
+  void tell_how_to_connect() const;
   // Checks each when it is due, from now on.
   void begin_to_watch();
   // The server stops: nothing is looked up or checked again because of what requests or lookups say.
@@ -70,6 +73,8 @@ class Backends {
  private:
   // Looks for outliers for as long as that is asked for.
   net::Awaitable<void> look_for_outliers();
+  void secure(const config::Config& config);
+  void tell_how_to_connect(const upstream::EndpointPtr& endpoint) const;
   void publish();
   [[nodiscard]] std::shared_ptr<const proxy::Stickiness> stickiness(const upstream::Members& members) const;
   void publish_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
@@ -78,6 +83,7 @@ class Backends {
 
   net::Worker& control_;
   Workers& workers_;
+  const Certificates& certificates_;
   upstream::Registry registry_;
   upstream::HealthRecorder health_;
   upstream::Resolver resolver_;
@@ -95,6 +101,13 @@ class Backends {
   upstream::HealthSettingsPtr health_settings_;
   proxy::PlanPtr plan_;
   net::Pause outlier_pause_;
+  // How an endpoint is connected to.
+  struct Secured {
+    tls::ClientPtr client{};  // null: plainly
+    std::string host{};
+    friend bool operator==(const Secured&, const Secured&) = default;
+  };
+  std::vector<Secured> secured_;  // by slot
   bool watching_ = false;
 };
 

@@ -52,7 +52,7 @@ std::string line_of(const Row& row, const std::array<std::size_t, kColumns>& wid
 
 }  // namespace
 
-BackendCheck::BackendCheck(const config::Config& config)
+BackendCheck::BackendCheck(const config::Config& config, const Certificates& certificates)
     : timeout_(config.health.timeout),
       http_(make_http_check(config.health)),
       worker_(base::system_clock()),
@@ -66,6 +66,12 @@ BackendCheck::BackendCheck(const config::Config& config)
   for (const upstream::BackendSpec& spec : make_backend_specs(config)) {
     endpoints_.push_back(std::make_shared<upstream::Endpoint>(spec, static_cast<std::uint32_t>(endpoints_.size())));
     reports_.push_back({.url = spec.url, .weight = spec.weight});
+  }
+  for (std::uint32_t slot = 0; slot < config.backends.size(); ++slot) {
+    if (!config.backends[slot].tls) continue;
+    checker_.set_connector(
+        slot, std::make_shared<tls::Connector>(checker_.connector(), certificates.client(),
+                                               certified_name(config, config.backends[slot]), worker_.blocks()));
   }
 }
 

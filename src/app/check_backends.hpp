@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "app/certificates.hpp"
 #include "config/config.hpp"
 #include "net/worker.hpp"
 #include "upstream/checker.hpp"
@@ -22,8 +23,8 @@ struct BackendReport {
 
 class BackendCheck {
  public:
-  // The configuration was checked.
-  explicit BackendCheck(const config::Config& config);
+  // The configuration was checked, and its certificates are loaded.
+  BackendCheck(const config::Config& config, const Certificates& certificates);
   BackendCheck(const BackendCheck&) = delete;
   BackendCheck& operator=(const BackendCheck&) = delete;
 

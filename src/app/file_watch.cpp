@@ -47,17 +47,44 @@ std::string FileWatch::start(std::string seen) {
     return "cannot watch " + folder_ + ": " + cause;
   }
   seen_ = std::move(seen);
+  if (!seen_.empty()) seen_ += fingerprint_of_others();
   tasks_.spawn(run());
   return {};
 }
 
 // A folder that is watched already stays so: adding it again does nothing. False, with errno set, if it is not there.
-bool FileWatch::watch_folders() noexcept {
+void FileWatch::watch_also(std::vector<std::string> others) {
+  if (others == others_) return;
+  const bool known = !seen_.empty() && seen_ == fingerprint_of_all();
+  others_ = std::move(others);
+  if (known) seen_ = fingerprint_of_all();
+  if (events_.is_open()) static_cast<void>(watch_folders());
+}
+
+// Empty: the watched one is gone.
+std::string FileWatch::fingerprint_of_all() const {
+  std::string all = fingerprint(path_);
+  return all.empty() ? all : all + fingerprint_of_others();
+}
+
+std::string FileWatch::fingerprint_of_others() const {
+  std::string all;
+  for (const std::string& other : others_) all += ' ' + fingerprint(other);
+  return all;
+}
+
+bool FileWatch::watch_folders() {
   constexpr std::uint32_t kEvents =
       IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF;
   std::error_code failure;
   const std::filesystem::path target = std::filesystem::canonical(path_, failure);
   if (!failure) ::inotify_add_watch(events_.native_handle(), target.parent_path().c_str(), kEvents);
+  for (const std::string& other : others_) {
+    const std::filesystem::path folder = std::filesystem::path(other).parent_path();
+    ::inotify_add_watch(events_.native_handle(), folder.empty() ? "." : folder.c_str(), kEvents);
+    const std::filesystem::path file = std::filesystem::canonical(other, failure);
+    if (!failure) ::inotify_add_watch(events_.native_handle(), file.parent_path().c_str(), kEvents);
+  }
   return ::inotify_add_watch(events_.native_handle(), folder_.c_str(), kEvents) >= 0;
 }
 
@@ -103,10 +130,10 @@ net::Awaitable<bool> FileWatch::read_events() {
 
 // Whoever writes the file in several steps is given the time to finish.
 net::Awaitable<std::string> FileWatch::settled_fingerprint() {
-  std::string now = fingerprint(path_);
+  std::string now = fingerprint_of_all();
   for (unsigned look = 0; look < kSettleLooks && !stopped_ && now != seen_; ++look) {
     co_await settling_.until(wheel_.after(kSettle));
-    std::string later = fingerprint(path_);
+    std::string later = fingerprint_of_all();
     const bool settled = later == now;
     now = std::move(later);
     if (settled) break;

@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
@@ -26,6 +27,8 @@ class FileWatch {
   // Begins. `seen`: the file's fingerprint before it was read; if it has changed since, on_change is called soon. A
   // sentence for the user if the system refuses, else nothing.
   [[nodiscard]] std::string start(std::string seen);
+  // Files that matter as much from now on: what the watched one names.
+  void watch_also(std::vector<std::string> others);
   // Ends the task.
   void stop();
   // Whether there is a file to watch.
@@ -34,17 +37,20 @@ class FileWatch {
  private:
   net::Awaitable<void> run();
   net::Awaitable<bool> read_events();
+  [[nodiscard]] std::string fingerprint_of_all() const;
+  [[nodiscard]] std::string fingerprint_of_others() const;
   net::Awaitable<std::string> settled_fingerprint();
   void say_whether_gone(bool gone);
   net::Awaitable<void> watch_again();
-  [[nodiscard]] bool watch_folders() noexcept;
+  [[nodiscard]] bool watch_folders();
 
   net::asio::posix::basic_stream_descriptor<net::Executor> events_;
   net::TaskGroup& tasks_;
   std::string path_;
   std::string folder_;
   std::function<void()> on_change_;
-  std::string seen_;  // fingerprint of the file that was read last
+  std::vector<std::string> others_;
+  std::string seen_;  // fingerprint of what was read last
   net::DeadlineWheel& wheel_;
   net::Pause settling_;
   std::array<char, 4096> buffer_{};

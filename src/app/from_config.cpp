@@ -20,6 +20,7 @@ proxy::Settings make_proxy_settings(const config::Config& config) {
   settings.http.body_bytes = config.server.limits.body_bytes;
   settings.queue_max = config.server.limits.queue;
   settings.queue_timeout = from.queue;
+  settings.trusted_proxies = make_networks(config.server.trusted_proxies);
   const std::string& ids = config.server.request_ids;
   settings.request_ids = ids == "off"    ? proxy::RequestIds::off
                          : ids == "both" ? proxy::RequestIds::both
@@ -31,6 +32,12 @@ balancer::PolicyKind make_policy(const config::Config& config) noexcept {
   return balancer::policy_named(config.balance.policy).value_or(balancer::PolicyKind::round_robin);
 }
 
+proxy::ProxyHeader make_proxy_header(const config::Config& config) noexcept {
+  return config.proxy_protocol == "v1"   ? proxy::ProxyHeader::v1
+         : config.proxy_protocol == "v2" ? proxy::ProxyHeader::v2
+                                         : proxy::ProxyHeader::off;
+}
+
 proxy::ServiceSettings make_service_settings(const config::Config& config) {
   return {.pool = {config.pool.idle_connections, config.pool.idle_timeout},
           .attempts = config.retry.attempts,
@@ -39,6 +46,7 @@ proxy::ServiceSettings make_service_settings(const config::Config& config) {
           .hash_on = make_policy(config) == balancer::PolicyKind::consistent_hash
                          ? std::optional(proxy::parse_hash_on(config.balance.hash_on))
                          : std::nullopt,
+          .proxy_header = make_proxy_header(config),
           .stall = config.balance.stall};
 }
 
@@ -74,6 +82,18 @@ upstream::HealthSettings make_health_settings(const config::Health& health) {
           .timeout = health.timeout,
           .jitter_percent = health.jitter_percent,
           .http = make_http_check(health)};
+}
+
+std::string certified_name(const config::Config& config, const config::Backend& backend) {
+  return config.backend_tls.server_name.empty() ? backend.host : config.backend_tls.server_name;
+}
+
+std::shared_ptr<const net::NetworkSet> make_networks(const std::vector<std::string>& texts) {
+  std::vector<net::Network> networks;
+  for (const std::string& text : texts) {
+    if (const auto parsed = net::parse_network(text); parsed.network) networks.push_back(*parsed.network);
+  }
+  return networks.empty() ? nullptr : std::make_shared<const net::NetworkSet>(networks);
 }
 
 std::shared_ptr<const upstream::HttpCheck> make_http_check(const config::Health& health) {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "app/certificates.hpp"
 #include "app/check_backends.hpp"
 #include "app/check_log_file.hpp"
 #include "app/demo.hpp"
@@ -132,8 +133,14 @@ int check(const config::Config& config) {
     print(stderr, "log.access_file: " + problem + "\n");
     return kExitRefused;
   }
+  app::Certificates certificates(base::system_clock());
+  const app::Certificates::Report report = certificates.load(config);
+  for (const std::string& warning : report.warnings) print(stderr, "warning: " + warning + "\n");
+  for (const std::string& warning : certificates.ending()) print(stderr, "warning: " + warning + "\n");
+  for (const std::string& one : report.problems) print(stderr, one + "\n");
+  if (!report.problems.empty()) return kExitRefused;
   if (count == 0) return EXIT_SUCCESS;
-  app::BackendCheck backends(config);
+  app::BackendCheck backends(config, certificates);
   print(stdout, app::render(backends.run()));
   return EXIT_SUCCESS;
 }

@@ -67,6 +67,9 @@ admin::Snapshot Operator::snapshot() const {
   out.connections = admissions_.connections();
   out.connections_max = admissions_.connections_max();
   out.access_log_dropped = access_logs_.dropped();
+  for (const Certificates::State& one : certificates_.states()) {
+    out.certificates.push_back({one.path, one.name, one.not_after});
+  }
   for (const auto& unit : workers_.units()) out.clients.add(unit->recorder().counters());
   const std::size_t backends = backends_.all().size();
   out.backends.reserve(backends);

@@ -20,7 +20,8 @@ class Operator final : public admin::Control {
  public:
   // All of these live as long as it is asked anything.
   Operator(net::Worker& control, const ServerState& state, const Workers& workers, inbound::Admissions& admissions,
-           Backends& backends, Configuration& configuration, const AccessLogs& access_logs)
+           Backends& backends, Configuration& configuration, const AccessLogs& access_logs,
+           const Certificates& certificates)
       : control_(control),
         state_(state),
         workers_(workers),
@@ -28,6 +29,7 @@ class Operator final : public admin::Control {
         backends_(backends),
         configuration_(configuration),
         access_logs_(access_logs),
+        certificates_(certificates),
         checks_(control.executor()) {}
 
   [[nodiscard]] admin::Snapshot snapshot() const override;
@@ -63,6 +65,7 @@ class Operator final : public admin::Control {
   Backends& backends_;
   Configuration& configuration_;
   const AccessLogs& access_logs_;
+  const Certificates& certificates_;
   net::AsyncMutex checks_;
 };
 

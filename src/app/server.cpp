@@ -1,5 +1,6 @@
 #include "app/server.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -8,21 +9,41 @@
 #include "app/succession.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
-#include "net/address_text.hpp"
 
 namespace lb::app {
 
 using base::LogLevel;
 
+namespace {
+
+// Those of the start, where each has to be good.
+const Certificates& load(Certificates& certificates, const config::Config& config, std::string& problem) {
+  const Certificates::Report report = certificates.load(config);
+  for (const std::string& warning : report.warnings) base::log(LogLevel::warning, warning);
+  for (const std::string& warning : certificates.ending()) base::log(LogLevel::warning, warning);
+  if (!report.problems.empty()) problem = report.problems.front();
+  for (std::size_t i = 1; i < report.problems.size(); ++i) problem += "; " + report.problems[i];
+  return certificates;
+}
+
+}  // namespace
+
 Server::Server(config::Config config, Options options)
     : control_(base::system_clock()),
       workers_(config),
-      backends_(control_, workers_, config),
+      certificates_(base::system_clock()),
+      backends_(control_, workers_, load(certificates_, config, problem_), config),
+      listeners_(workers_),
       access_logs_(control_, workers_),
-      operator_(control_, state_, workers_, workers_.admissions(), backends_, configuration_, access_logs_),
+      operator_(control_, state_, workers_, workers_.admissions(), backends_, configuration_, access_logs_,
+                certificates_),
       admin_(control_, operator_),
       configuration_(std::move(config), std::move(options.read_again), control_, backends_, access_logs_,
-                     [this](const config::Config& now) { in_force(now); }),
+                     [this](const config::Config& now) {
+                       in_force(now);
+                       load_certificates(now);
+                       if (state_.serving) listen_again(now);
+                     }),
       predecessor_(control_.executor(), control_.wheel()),
       successor_(
           control_.executor(), control_.wheel(), control_.tasks(),
@@ -32,10 +53,12 @@ Server::Server(config::Config config, Options options)
              [this] { configuration_.request_reload("the file has changed"); }),
       take_over_(options.take_over),
       signals_(control_.executor()),
-      stop_wait_(control_.executor(), control_.wheel()) {
+      stop_wait_(control_.executor(), control_.wheel()),
+      certificate_pause_(control_.executor(), control_.wheel()) {
   in_force(this->config());
   workers_.make(backends_.plan(), backends_.health(),
                 WorkerUnit::OnConnectFailed::to<&Backends::note_connect_failed>(backends_));
+  backends_.tell_how_to_connect();
   for (const auto& unit : workers_.units()) {
     unit->recorder().configure({.keep_recent = this->config().admin.port != 0});
   }
@@ -56,6 +79,27 @@ void Server::in_force(const config::Config& config) {
   workers_.limit_connections(config);
 }
 
+// Of a reload. What is wrong stays as it was, and the rest takes effect.
+void Server::load_certificates(const config::Config& config) {
+  const Certificates::Report report = certificates_.load(config);
+  for (const std::string& problem : report.problems) {
+    base::log(LogLevel::error, problem + "; what was in service before stays");
+  }
+  for (const std::string& warning : report.warnings) base::log(LogLevel::warning, warning);
+  for (const std::string& warning : certificates_.ending()) base::log(LogLevel::warning, warning);
+  watch_.watch_also(certificates_.files());
+}
+
+// Nobody may look at the log for weeks: it is said again each day.
+net::Awaitable<void> Server::watch_certificates() {
+  constexpr base::Duration kLook = std::chrono::hours(24);
+  while (!state_.stopping) {
+    co_await certificate_pause_.until(control_.wheel().after(kLook));
+    if (state_.stopping) co_return;
+    for (const std::string& warning : certificates_.ending()) base::log(LogLevel::warning, warning);
+  }
+}
+
 std::string Server::run() {
   await_signal();
   control_.tasks().spawn(supervise());
@@ -71,7 +115,7 @@ std::string Server::run() {
 
 // From the first check of the backends to the last client.
 net::Awaitable<void> Server::supervise() {
-  problem_ = access_logs_.configure(config());
+  if (problem_.empty()) problem_ = access_logs_.configure(config());
   if (problem_.empty()) co_await backends_.check_and_admit(backends_.all());
   const bool open = problem_.empty() && !state_.stopping && co_await open_listeners();
   if (open) {
@@ -82,6 +126,7 @@ net::Awaitable<void> Server::supervise() {
     // From here on the listeners are offered to no successor, and the name is free for a process that starts meanwhile.
     successor_.stop();
     co_await shut_down();
+    certificate_pause_.wake();
     backends_.stop();
     watch_.stop();
   }
@@ -103,8 +148,10 @@ net::Awaitable<void> Server::begin_to_serve() {
   co_await predecessor_.release();
   if (state_.stopping) co_return;
   if (config().admin.port != 0 && !admin_.listening()) control_.tasks().spawn(open_admin_later());
-  successor_.offer_listeners(config().server.address, port_, listening_);
+  successor_.offer_listeners(listeners_of(config()).front().address, listeners_.port(), listeners_.descriptors());
+  control_.tasks().spawn(watch_certificates());
   if (watch_.has_file()) {
+    watch_.watch_also(certificates_.files());
     const std::string problem = watch_.start(watched_as_);
     if (!problem.empty()) base::log(LogLevel::error, problem + "; -watch does nothing");
   }
@@ -126,7 +173,7 @@ void Server::abandon_checks() {
 // From a predecessor, if one is to be taken over from and there is one, or new. False: there is nothing to serve, with
 // problem_ set if that is not because of a stop.
 net::Awaitable<bool> Server::open_listeners() {
-  const config::Server& wanted = config().server;
+  const config::Listener wanted = listeners_of(config()).front();
   Predecessor::Taken taken;
   if (take_over_) {
     taken = co_await predecessor_.take_listeners(wanted.address, wanted.port);
@@ -142,26 +189,46 @@ net::Awaitable<bool> Server::open_listeners() {
     problem_ = admin_.listen(config().admin.address, config().admin.port);
     if (!problem_.empty()) co_return false;
   }
-  auto sockets = taken.descriptors.empty() ? net::ListenSockets::open(wanted.address, wanted.port, workers_.size())
-                                           : net::ListenSockets::adopt(taken.descriptors, workers_.size());
-  if (!sockets) {
-    problem_ = sockets.error();
-    co_return false;
-  }
+  listeners_.adopt(taken.descriptors);
   try {
-    listen_on(*sockets);
+    listen(config());
   } catch (const boost::system::system_error& refused) {
     problem_ = std::string("cannot listen: ") + refused.what();
   }
   co_return problem_.empty();
 }
 
-void Server::listen_on(net::ListenSockets& sockets) {
-  port_ = sockets.local().port();
-  state_.listening = net::to_text(sockets.local());
-  listening_ = workers_.listen(sockets);
-  base::log(LogLevel::info, "load-balancer " LB_VERSION " listening on " + state_.listening + ", " +
-                                counted(workers_.size(), "worker") + ", " + counted(backends_.all().size(), "backend"));
+// At the start each has to be had.
+void Server::listen(const config::Config& config) {
+  const std::vector<std::string> problems = listeners_.configure(config, certificates_.server());
+  if (!problems.empty()) problem_ = problems.front();
+  log_listeners({});
+}
+
+// Of a reload: what can be had is.
+void Server::listen_again(const config::Config& config) {
+  const std::vector<std::string> before = listeners_.texts();
+  for (const std::string& problem : listeners_.configure(config, certificates_.server())) {
+    base::log(LogLevel::error, problem);
+  }
+  successor_.offer_others(listeners_.descriptors());
+  log_listeners(before);
+}
+
+// Those that are news.
+void Server::log_listeners(const std::vector<std::string>& before) {
+  const std::vector<std::string> texts = listeners_.texts();
+  state_.listening.clear();
+  for (const std::string& text : texts) {
+    state_.listening += (state_.listening.empty() ? "" : ", ") + text;
+    if (std::ranges::find(before, text) != before.end()) continue;
+    base::log(LogLevel::info, "load-balancer " LB_VERSION " listening on " + text + ", " +
+                                  counted(workers_.size(), "worker") + ", " +
+                                  counted(backends_.all().size(), "backend"));
+  }
+  for (const std::string& text : before) {
+    if (std::ranges::find(texts, text) == texts.end()) base::log(LogLevel::info, "no longer listening on " + text);
+  }
 }
 
 void Server::on_taken_over() {

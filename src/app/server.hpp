@@ -10,8 +10,10 @@
 #include "admin/server.hpp"
 #include "app/access_logs.hpp"
 #include "app/backends.hpp"
+#include "app/certificates.hpp"
 #include "app/configuration.hpp"
 #include "app/file_watch.hpp"
+#include "app/listeners.hpp"
 #include "app/operator.hpp"
 #include "app/takeover.hpp"
 #include "app/workers.hpp"
@@ -52,11 +54,15 @@ class Server {
   net::Awaitable<void> begin_to_serve();
   net::Awaitable<void> open_admin_later();
   void in_force(const config::Config& config);
+  void load_certificates(const config::Config& config);
+  net::Awaitable<void> watch_certificates();
   void abandon_checks();
 
   // Client connections.
   [[nodiscard]] net::Awaitable<bool> open_listeners();
-  void listen_on(net::ListenSockets& sockets);
+  void listen(const config::Config& config);
+  void listen_again(const config::Config& config);
+  void log_listeners(const std::vector<std::string>& before);
 
   // Stopping, as a protocol: docs/architecture.md has the steps.
   void await_signal();
@@ -65,10 +71,13 @@ class Server {
   void begin_to_stop();
   net::Awaitable<void> shut_down();
 
+  std::string problem_;
   net::Worker control_;  // signals, checks, lookups, reloads: on the thread that called run()
   ServerState state_;
   Workers workers_;
+  Certificates certificates_;
   Backends backends_;
+  Listeners listeners_;
   AccessLogs access_logs_;
   Operator operator_;
   admin::Server admin_;
@@ -78,13 +87,11 @@ class Server {
   std::string watched_as_;
   FileWatch watch_;
   bool take_over_;
-  std::vector<int> listening_;  // descriptors, which the listeners own
-  std::uint16_t port_ = 0;
   net::asio::basic_signal_set<net::Executor> signals_;
   net::Pause stop_wait_;  // woken by signals and by workers that have drained
+  net::Pause certificate_pause_;
   std::size_t workers_busy_ = 0;
   unsigned stop_signals_ = 0;
-  std::string problem_;
 };
 
 }  // namespace lb::app

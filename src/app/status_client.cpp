@@ -42,7 +42,7 @@ class StatusClient {
   net::Awaitable<void> ask() {
     const base::Deadline deadline = worker_.wheel().after(kPatience);
     net::TcpConnector connector(worker_.executor(), worker_.wheel());
-    auto stream = co_await connector.connect(endpoint_, deadline);
+    auto stream = co_await connector.connect(endpoint_, deadline, {});
     const std::string where = "http://" + net::to_text(endpoint_);
     if (!stream) {
       answer_.problem = "nobody answers at " + where + " (" + std::string(stream.error().detail) +

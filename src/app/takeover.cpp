@@ -120,13 +120,6 @@ class ClosingTimer {
   net::DeadlineWheel::Entry entry_;
 };
 
-bool listens_at(int descriptor, std::uint16_t port) noexcept {
-  if (!is_listening(descriptor)) return false;
-  net::Tcp::endpoint local;
-  auto size = static_cast<socklen_t>(local.capacity());
-  return ::getsockname(descriptor, local.data(), &size) == 0 && local.port() == port;
-}
-
 }  // namespace
 
 net::Awaitable<Predecessor::Taken> Predecessor::take_listeners(std::string address, std::uint16_t port) {
@@ -139,9 +132,8 @@ net::Awaitable<Predecessor::Taken> Predecessor::take_listeners(std::string addre
   if (!is_trusted(socket_.native_handle())) co_return Taken{{}, "it is another user's"};
   Taken taken;
   taken.problem = co_await receive_all(taken);
-  const auto good = [port](int descriptor) { return listens_at(descriptor, port); };
-  if (taken.problem.empty() && !std::ranges::all_of(taken.descriptors, good)) {
-    taken.problem = "what it gave does not listen on this port";
+  if (taken.problem.empty() && !std::ranges::all_of(taken.descriptors, is_listening)) {
+    taken.problem = "what it gave does not listen";
   }
   if (!taken.problem.empty()) {
     for (const int descriptor : std::exchange(taken.descriptors, {})) ::close(descriptor);
@@ -209,6 +201,13 @@ void Successor::offer_listeners(const std::string& address, std::uint16_t port, 
     base::log(base::LogLevel::warning, "no successor can take over from this process: " + code.message());
     return;
   }
+  offer_others(descriptors);
+  if (!stopped_) tasks_.spawn(run());
+}
+
+void Successor::offer_others(const std::vector<int>& descriptors) {
+  if (stopped_ || !acceptor_.is_open()) return;
+  for (const int descriptor : std::exchange(descriptors_, {})) ::close(descriptor);
   // Copies: a number that was closed elsewhere would soon mean another file.
   for (const int descriptor : descriptors) {
     const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
@@ -218,7 +217,6 @@ void Successor::offer_listeners(const std::string& address, std::uint16_t port, 
     }
     descriptors_.push_back(copy);
   }
-  tasks_.spawn(run());
 }
 
 void Successor::stop() {

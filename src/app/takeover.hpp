@@ -30,7 +30,7 @@ class Predecessor {
 
   Predecessor(net::Executor executor, net::DeadlineWheel& wheel) : wheel_(wheel), socket_(std::move(executor)) {}
 
-  // Asks the process that serves this address and port for its listening sockets. Returns within 10 s.
+  // Asks the process whose first listener has this address and port for all its listening sockets. Returns within 10 s.
   [[nodiscard]] net::Awaitable<Taken> take_listeners(std::string address, std::uint16_t port);
 
   // "We serve now": it drains and ends. Returns when it has made way for offer_listeners(), within 10 s.
@@ -61,6 +61,8 @@ class Successor {
   // Waits for a successor, who gets copies of these. Nothing happens where the name is taken: a successor is a
   // convenience that must not keep a server from starting.
   void offer_listeners(const std::string& address, std::uint16_t port, const std::vector<int>& descriptors);
+  // The listeners have changed: a successor gets copies of these.
+  void offer_others(const std::vector<int>& descriptors);
   // From now on nothing is given away.
   void stop();
 

@@ -38,14 +38,37 @@ void WorkerUnit::flush_soon() noexcept {
   flush_access_log_.arm(worker_.wheel().after(base::kAccessLogDelay));
 }
 
-void WorkerUnit::listen(int descriptor) {
-  listeners_.push_back(std::make_unique<net::Listener>(
+void WorkerUnit::listen(std::uint64_t listener, int descriptor, inbound::GatePtr gate) {
+  Listening& made = listeners_.emplace_back(Listening{listener, std::move(gate), nullptr});
+  made.listener = std::make_unique<net::Listener>(
       worker_, make_acceptor(descriptor), [this] { return door_.has_room(); },
-      [this](net::StreamPtr stream, const net::Tcp::endpoint& from) { door_.receive(std::move(stream), from); }));
+      [this, &made](net::StreamPtr stream, const net::Tcp::endpoint& from) {
+        door_.receive(std::move(stream), from, made.gate);
+      });
+  if (started_) made.listener->start();
+}
+
+void WorkerUnit::set_gate(std::uint64_t listener, inbound::GatePtr gate) {
+  for (Listening& one : listeners_) {
+    if (one.number == listener) one.gate = gate;
+  }
+}
+
+void WorkerUnit::stop_listening(std::uint64_t listener) {
+  for (Listening& one : listeners_) {
+    if (one.number == listener) one.listener->stop();
+  }
+}
+
+void WorkerUnit::set_tls(std::uint32_t slot, const tls::ClientPtr& client, const std::string& host) {
+  transport_.set_connector(slot, client == nullptr ? nullptr
+                                                   : std::make_unique<tls::Connector>(transport_.connector(), client,
+                                                                                      host, worker_.blocks()));
 }
 
 void WorkerUnit::start() {
-  for (const auto& listener : listeners_) listener->start();
+  started_ = true;
+  for (const Listening& one : listeners_) one.listener->start();
   worker_.start();
 }
 
@@ -55,7 +78,7 @@ void WorkerUnit::set_addresses(std::uint32_t slot, const upstream::AddressSetPtr
 }
 
 void WorkerUnit::drain() {
-  for (const auto& listener : listeners_) listener->stop();
+  for (const Listening& one : listeners_) one.listener->stop();
   worker_.sessions().drain();
   handler_.close_idle();
 }

@@ -2,15 +2,17 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "inbound/door.hpp"
 #include "net/listener.hpp"
 #include "net/worker.hpp"
 #include "proxy/handler.hpp"
 #include "telemetry/recorder.hpp"
+#include "tls/client.hpp"
 #include "upstream/address.hpp"
 #include "upstream/tcp_transport.hpp"
 
@@ -42,11 +44,17 @@ class WorkerUnit {
   // Its counters are for any thread, the rest for the worker's.
   [[nodiscard]] telemetry::Recorder& recorder() noexcept { return recorder_; }
 
-  // Before the worker runs. Takes the descriptor; more than one after a predecessor with more workers.
-  void listen(int descriptor);
   void start();
 
-  // The rest: on the worker's thread.
+  // The rest: on the worker's thread, or before it runs.
+  // Takes the descriptor, of the listener with this number; more than one after a predecessor with more workers.
+  void listen(std::uint64_t listener, int descriptor, inbound::GatePtr gate);
+  // What it asks of the connections that come from now on.
+  void set_gate(std::uint64_t listener, inbound::GatePtr gate);
+  // Its port is closed; what waits in its queue is served.
+  void stop_listening(std::uint64_t listener);
+  // How the endpoint with this slot is reached; null: by plain TCP.
+  void set_tls(std::uint32_t slot, const tls::ClientPtr& client, const std::string& host);
   // Idle connections to other addresses of this endpoint are closed, and those in use are not kept.
   void set_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
   void set_plan(const proxy::PlanPtr& plan) { handler_.set_plan(plan); }
@@ -65,7 +73,14 @@ class WorkerUnit {
   upstream::TcpTransport transport_;
   proxy::Handler handler_;
   inbound::Door door_;
-  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  struct Listening {
+    std::uint64_t number = 0;
+    inbound::GatePtr gate;
+    std::unique_ptr<net::Listener> listener;
+  };
+  // Those that have stopped stay: their loops may not have ended yet, and they hold nothing.
+  std::list<Listening> listeners_;
+  bool started_ = false;
   net::DeadlineWheel::Entry flush_access_log_;
 };
 

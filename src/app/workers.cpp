@@ -92,16 +92,31 @@ void Workers::limit_connections(const config::Config& config) {
 }
 
 // A predecessor may have had more workers: whatever waits in the queues of its sockets is served as well.
-std::vector<int> Workers::listen(net::ListenSockets& sockets) {
+std::vector<int> Workers::listen(std::uint64_t listener, net::ListenSockets& sockets, const inbound::GatePtr& gate) {
   std::vector<int> descriptors;
   for (std::size_t i = 0; i < sockets.size(); ++i) {
-    descriptors.push_back(sockets.release(i));
-    units_[i % units_.size()]->listen(descriptors.back());
+    const int descriptor = sockets.release(i);
+    descriptors.push_back(descriptor);
+    WorkerUnit& unit = *units_[i % units_.size()];
+    if (started_) {
+      unit.worker().post([&unit, listener, descriptor, gate] { unit.listen(listener, descriptor, gate); });
+    } else {
+      unit.listen(listener, descriptor, gate);
+    }
   }
   return descriptors;
 }
 
+void Workers::set_gate(std::uint64_t listener, const inbound::GatePtr& gate) const {
+  post_each([listener, gate](WorkerUnit& unit) { unit.set_gate(listener, gate); });
+}
+
+void Workers::stop_listening(std::uint64_t listener) const {
+  post_each([listener](WorkerUnit& unit) { unit.stop_listening(listener); });
+}
+
 void Workers::start() {
+  started_ = true;
   for (const auto& unit : units_) unit->start();
 }
 

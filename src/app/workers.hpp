@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -41,8 +42,10 @@ class Workers {
   // How many clients they may serve, as the configuration and the number of descriptors say.
   void limit_connections(const config::Config& config);
 
-  // Before start(): whose connections they accept. They own the descriptors, which are returned.
-  std::vector<int> listen(net::ListenSockets& sockets);
+  // Whose connections they accept, as the listener of this number. They own the descriptors, which are returned.
+  std::vector<int> listen(std::uint64_t listener, net::ListenSockets& sockets, const inbound::GatePtr& gate);
+  void set_gate(std::uint64_t listener, const inbound::GatePtr& gate) const;
+  void stop_listening(std::uint64_t listener) const;
   void start();
 
   // Stopping, as a protocol. Each accepts no more and lets its exchanges end; `on_drained` is called once for each, on
@@ -63,6 +66,7 @@ class Workers {
   inbound::Admissions admissions_;
   inbound::Door::Doors doors_;
   Units units_;
+  bool started_ = false;
 };
 
 }  // namespace lb::app

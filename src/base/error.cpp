@@ -22,6 +22,8 @@ std::string_view to_string(ErrorKind kind) noexcept {
       return "unsupported HTTP version";
     case ErrorKind::method_not_allowed:
       return "method not allowed";
+    case ErrorKind::misdirected:
+      return "misdirected request";
     case ErrorKind::closed:
       return "connection closed";
     case ErrorKind::truncated:
@@ -40,6 +42,12 @@ std::string_view to_string(ErrorKind kind) noexcept {
       return "connect failed";
     case ErrorKind::connect_timeout:
       return "connect timed out";
+    case ErrorKind::tls_certificate:
+      return "certificate not to be trusted";
+    case ErrorKind::tls_protocol:
+      return "TLS handshake failed";
+    case ErrorKind::tls_alert:
+      return "TLS handshake refused by the peer";
     case ErrorKind::no_backend:
       return "no backend";
     case ErrorKind::backends_busy:

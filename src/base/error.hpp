@@ -20,6 +20,7 @@ enum class ErrorKind : std::uint8_t {
   unsupported_coding,   // a transfer coding other than chunked
   unsupported_version,  // HTTP/2.0 in a 1.x head and the like
   method_not_allowed,   // CONNECT
+  misdirected,          // for a host that this connection was not made for
   // The peer's connection.
   closed,         // orderly end where more was expected
   truncated,      // an end that the peer has not said to be its end, where it would have (TLS: RFC 8446 section 6.1)
@@ -31,8 +32,11 @@ enum class ErrorKind : std::uint8_t {
   connect_refused,
   connect_failed,
   connect_timeout,
-  no_backend,     // nothing to try
-  backends_busy,  // those that could be tried have reached their connection limits
+  tls_certificate,  // it shows a certificate that is not to be trusted
+  tls_protocol,     // the handshake went wrong otherwise
+  tls_alert,        // the peer has ended the handshake
+  no_backend,       // nothing to try
+  backends_busy,    // those that could be tried have reached their connection limits
   // Ourselves.
   connection_limit,  // of clients
   no_resources,      // descriptors or memory ran out

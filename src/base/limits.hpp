@@ -34,6 +34,8 @@ inline constexpr Duration kPoolSweepPause{250};
 // Exchanges, and states of connections with a request, that a worker keeps for the next ones, with what their buffers
 // have grown to.
 inline constexpr std::size_t kPooledExchangesMax = 512;
+// Idle connections to backends that are one client connection's own, because they began with its PROXY header.
+inline constexpr std::size_t kIntroducedMax = 4;
 
 // Interim (1xx) answers of one exchange, their heads together: hundreds of hints, one for each asset of a page.
 inline constexpr std::size_t kInterimBytesMax = 256 * 1024;

@@ -39,14 +39,54 @@ struct Server {
   unsigned threads = 0;       // 0: one per processor
   // Whom the id is told that a request gets if its client gave it none: off, backend, both (the client, too).
   std::string request_ids = "backend";
+  std::vector<std::string> trusted_proxies;  // addresses and networks
   Timeouts timeouts;
   Limits limits;
 };
 
+struct Listener {
+  std::string address = "::";
+  std::uint16_t port = 0;  // 0: any free port
+  bool tls = false;
+  bool http2 = false;
+  std::string proxy_protocol = "off";  // off, accept, require
+};
+
+// Two files: a certificate with its chain, and its key.
+struct Certificate {
+  std::string certificate;
+  std::string key;
+};
+
+struct Acme {
+  std::vector<std::string> domains;  // none: off
+  std::string email;
+  std::string directory = "https://acme-v02.api.letsencrypt.org/directory";
+  std::string ca;  // whom to believe the directory; empty: the system's store
+  std::string storage = "acme";
+};
+
+// Towards clients.
+struct Tls {
+  std::string min_version = "1.2";          // or 1.3
+  std::string client_certificates = "off";  // off, optional, require
+  std::string client_ca;
+};
+
+// Towards backends.
+struct BackendTls {
+  bool verify = true;
+  std::string ca;           // empty: the system's store
+  std::string server_name;  // empty: the URL's host
+  std::string certificate;  // for those that ask
+  std::string key;
+};
+
 struct Backend {
-  std::string url;   // canonical: http://host:port, as log lines show it
+  std::string url;   // canonical: http://host:port or https://host:port, as log lines show it
   std::string host;  // name, IPv4, or IPv6 without brackets
   std::uint16_t port = 80;
+  bool tls = false;
   unsigned weight = 1;
   std::uint32_t connections_max = 0;  // exchanges at once; 0: no limit
   bool backup = false;                // only for when none of the others is up
@@ -111,9 +151,16 @@ struct Admin {
 };
 
 struct Config {
+  std::string folder;                  // of the file, with its final slash; empty: the current one
+  std::string proxy_protocol = "off";  // towards backends: off, v1, v2
   Server server;
+  std::vector<Listener> listeners;  // none: a plain one at server.address, server.port
+  std::vector<Certificate> certificates;
+  Tls tls;
+  Acme acme;
   Duration shutdown_grace{30'000};
   std::vector<Backend> backends;
+  BackendTls backend_tls;
   Balance balance;
   Outliers outliers;
   Retry retry;
@@ -125,5 +172,10 @@ struct Config {
   std::string access_log = "off";  // off, text, json
   std::string access_log_file;     // empty: standard output
 };
+
+// What the configuration names by a path: a relative one is meant from the folder of its file.
+[[nodiscard]] inline std::string resolved(const Config& config, const std::string& path) {
+  return path.empty() || path.starts_with('/') ? path : config.folder + path;
+}
 
 }  // namespace lb::config

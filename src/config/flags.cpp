@@ -233,6 +233,26 @@ void check_backends(const CommandLine& flags, const Config& config, ConfigErrors
   }
 }
 
+bool is_for_listener(const KeySpec& key) {
+  return key.path == "server.port" || key.path == "server.address";
+}
+
+// -port and -address mean the plain listener, where the file lists some.
+std::optional<ConfigError> set_plain_listener(const Override& override, Config& config) {
+  const auto plain = std::ranges::find(config.listeners, false, &Listener::tls);
+  if (plain == config.listeners.end()) {
+    return ConfigError{.key = override.flag, .message = "is for a plain listener, and the file lists none"};
+  }
+  Config scratch;
+  static_cast<void>(assign_text(*override.key, override.text, scratch));  // it was checked
+  if (override.key->path == "server.port") {
+    plain->port = scratch.server.port;
+  } else {
+    plain->address = scratch.server.address;
+  }
+  return std::nullopt;
+}
+
 void remember_flags(const CommandLine& command_line, Origins& origins) {
   for (const Override& override : command_line.overrides) {
     origins[std::string(override.key->path)] = override.flag;
@@ -282,6 +302,10 @@ Checked<Config> load_configuration(const CommandLine& command_line, Origins* ori
   }
   remember_flags(command_line, *origins);
   for (const Override& override : command_line.overrides) {
+    if (!config.listeners.empty() && is_for_listener(*override.key)) {
+      if (std::optional<ConfigError> problem = set_plain_listener(override, config)) return std::move(*problem);
+      continue;
+    }
     if (std::optional<std::string> message = assign_text(*override.key, override.text, config)) {
       return ConfigError{.key = std::string(override.key->path), .message = std::move(*message)};
     }

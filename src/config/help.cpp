@@ -56,8 +56,8 @@ Flags, with one dash or two, and a value after a space or "=":
 )";
 
 constexpr std::string_view kEnd = R"(
-A backend is http://host[:port] or host[:port]: a name, an IPv4 address or an IPv6 address in
-brackets; the port defaults to 80.
+A backend is http://host[:port], https://host[:port] or host[:port]: a name, an IPv4 address or an
+IPv6 address in brackets; the port defaults to 80, and to 443 of https.
 
 Examples:
   load-balancer -backends "http://127.0.0.1:8080,http://127.0.0.1:8081" -port 3030

@@ -126,17 +126,17 @@ std::string table_object(std::string_view section, std::size_t depth);
 // The section itself is empty for the whole file.
 bool is_directly_below(std::string_view path, std::string_view section) {
   if (section.empty()) {
-    return path.find('.') == std::string_view::npos;
+    return !path.empty() && path.find('.') == std::string_view::npos;
   }
   return path.size() > section.size() && path.starts_with(section) && path[section.size()] == '.' &&
          path.find('.', section.size() + 1) == std::string_view::npos;
 }
 
-std::string backends_object(std::size_t depth) {
+std::string array_object(const TableArray& array, std::size_t depth) {
   Object object(depth);
-  object.add("description", json_quoted("One [[backends]] for each server."));
-  object.add("type", json_quoted("array")).add("maxItems", std::to_string(kBackendsMax));
-  return object.add("items", table_object(kBackendsSection, depth + 1)).text();
+  object.add("description", json_quoted(array.describes));
+  object.add("type", json_quoted("array")).add("maxItems", std::to_string(array.max));
+  return object.add("items", table_object(array.section, depth + 1)).text();
 }
 
 // Its keys, then the sections below it.
@@ -149,9 +149,9 @@ std::string properties(std::string_view section, std::size_t depth) {
   }
   for (const std::string_view below : all_sections()) {
     if (is_directly_below(below, section)) {
-      const bool is_list = below == kBackendsSection;
+      const TableArray* const array = find_table_array(below);
       object.add(below.substr(section.empty() ? 0 : section.size() + 1),
-                 is_list ? backends_object(depth + 1) : table_object(below, depth + 1));
+                 array != nullptr ? array_object(*array, depth + 1) : table_object(below, depth + 1));
     }
   }
   return object.text();

@@ -49,7 +49,8 @@ constexpr std::string_view kPathPattern = R"(^/[!"$-~]*$)";
 constexpr std::string_view kHostPattern = R"(^((\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?)?$)";
 constexpr std::string_view kStatusPattern =
     "^[ \\t]*[1-5][0-9]{2}(-[1-5][0-9]{2})?[ \\t]*(,[ \\t]*[1-5][0-9]{2}(-[1-5][0-9]{2})?[ \\t]*)*$";
-constexpr std::string_view kUrlPattern = R"(^([Hh][Tt][Tt][Pp]://)?(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?/?$)";
+constexpr std::string_view kUrlPattern =
+    R"(^([Hh][Tt][Tt][Pp][Ss]?://)?(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]+)?/?$)";
 
 // One URL fills three fields; the weight stays, the keys of a table have no order.
 void set_backend_url(Config& config, const Value& value) {
@@ -59,6 +60,7 @@ void set_backend_url(Config& config, const Value& value) {
     backend.url = outcome.backend->url;
     backend.host = outcome.backend->host;
     backend.port = outcome.backend->port;
+    backend.tls = outcome.backend->tls;
   }
 }
 
@@ -66,16 +68,18 @@ void set_backend_url(Config& config, const Value& value) {
 
 void add_backend_keys(std::vector<KeySpec>& keys) {
   constexpr auto kUrl = [](auto& c) -> auto& { return c.backends.back().url; };
-  keys.push_back({.path = "backends.url",
-                  .format = "http://host[:port]",
-                  .problem = url_problem,
-                  .shown = without_userinfo,
-                  .wrong_part = wrong_part_of_url,
-                  .pattern = kUrlPattern,
-                  .required = true,
-                  .help = "Where the backend listens: a name, an IPv4 or [IPv6] address, and a port unless it is 80.",
-                  .get = get_field<kUrl>,
-                  .set = set_backend_url});
+  keys.push_back(
+      {.path = "backends.url",
+       .format = "http://host[:port]",
+       .problem = url_problem,
+       .shown = without_userinfo,
+       .wrong_part = wrong_part_of_url,
+       .pattern = kUrlPattern,
+       .required = true,
+       .help =
+           "Where the backend listens: a name, an IPv4 or [IPv6] address, and a port unless it is 80, or 443 of https.",
+       .get = get_field<kUrl>,
+       .set = set_backend_url});
   keys.push_back(count<[](auto& c) -> auto& { return c.backends.back().weight; }>(
       "backends.weight", {1, 256}, "Its share of the traffic relative to the others; raise it for a larger machine."));
   keys.push_back(count<[](auto& c) -> auto& { return c.backends.back().connections_max; }>(

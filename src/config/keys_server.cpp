@@ -1,7 +1,9 @@
 // The rows of [server], [shutdown] and [log]: the process, and its clients.
 #include <array>
+#include <charconv>
 
 #include "config/schema_rows.hpp"
+#include "config/url.hpp"
 
 namespace lb::config {
 namespace {
@@ -13,6 +15,32 @@ constexpr std::uint64_t kMiB = 1024 * kKiB;
 constexpr std::array<std::string_view, 3> kRequestIds = {"off", "backend", "both"};
 constexpr std::array<std::string_view, 3> kAccessLogs = {"off", "text", "json"};
 constexpr std::array<std::string_view, 6> kLogLevels = {"trace", "debug", "info", "warning", "error", "off"};
+
+constexpr std::uint64_t kTrustedMax = 10'000;
+
+// 10.0.0.0/8, 2001:db8::/32, or one address.
+std::string network_problem(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const std::string_view address = text.substr(0, slash);
+  if (!is_ip_address(address) || address.find('%') != std::string_view::npos) return "is not an address or a network";
+  if (slash == std::string_view::npos) return "";
+  unsigned bits = 0;
+  const std::string_view length = text.substr(slash + 1);
+  const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bits);
+  const unsigned most = address.find(':') == std::string_view::npos ? 32 : 128;
+  const bool good = error == std::errc{} && end == length.data() + length.size() && bits <= most;
+  return good ? "" : "has no number of bits from 0 to " + std::to_string(most) + " behind its /";
+}
+
+Value get_trusted(const Config& config) {
+  std::string out;
+  for (const std::string& one : config.server.trusted_proxies) out += (out.empty() ? "" : ", ") + one;
+  return out;
+}
+
+void set_trusted(Config& config, const Value& value) {
+  config.server.trusted_proxies = items_of(std::get<std::string>(value));
+}
 
 constexpr Range kTimeout{1, 24 * kHour};
 
@@ -37,6 +65,16 @@ void add_listening_keys(std::vector<KeySpec>& keys) {
   }>("server.request_ids", kRequestIds,
      "Who is told the X-Request-Id of a request that came without one: both adds it to every answer, off to nothing; a "
      "client's own is always passed on."));
+  keys.push_back({.path = "server.trusted_proxies",
+                  .type = KeyType::kList,
+                  .max = kTrustedMax,
+                  .format = R"(addresses and networks such as ["10.0.0.0/8", "::1"], or [] for none)",
+                  .problem = network_problem,
+                  .pattern = R"(^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$)",
+                  .help = "Whose PROXY header and X-Forwarded-For are believed when they say who the client is; name "
+                          "the proxies in front of this one, and nobody else.",
+                  .get = get_trusted,
+                  .set = set_trusted});
 }
 
 void add_timeout_keys(std::vector<KeySpec>& keys) {

@@ -80,7 +80,7 @@ std::string unknown_key_message(std::string_view section, std::string_view name)
     }
   }
   if (const auto nearest = nearest_name(name, names)) {
-    return "unknown key" + did_you_mean(std::string(section) + '.' + std::string(*nearest));
+    return "unknown key" + did_you_mean((section.empty() ? "" : std::string(section) + '.') + std::string(*nearest));
   }
   const std::string path = section.empty() ? std::string(name) : std::string(section) + '.' + std::string(name);
   const auto same_name = std::find(all_names.begin(), all_names.end(), name);
@@ -88,14 +88,14 @@ std::string unknown_key_message(std::string_view section, std::string_view name)
     return "unknown key" + did_you_mean(paths[static_cast<std::size_t>(same_name - all_names.begin())]);
   }
   // In a known section the whole path would match too easily: most of it is right.
-  if (const auto nearest = names.empty() ? nearest_name(path, paths) : std::nullopt) {
+  if (const auto nearest = section.empty() || names.empty() ? nearest_name(path, paths) : std::nullopt) {
     return "unknown key" + did_you_mean(*nearest);
   }
   if (const auto nearest = nearest_name(name, all_names)) {
     const auto at = std::find(all_names.begin(), all_names.end(), *nearest);
     return "unknown key" + did_you_mean(paths[static_cast<std::size_t>(at - all_names.begin())]);
   }
-  if (!names.empty()) {
+  if (!section.empty() && !names.empty()) {
     return "unknown key; known here are " + list_of_keys(section);
   }
   return "unknown key; every key belongs to a section, such as [server]";
@@ -110,7 +110,7 @@ std::string unknown_section_message(std::string_view path, std::string_view name
     }
   }
   if (nearest) {
-    const bool is_array = *nearest == kBackendsSection;
+    const bool is_array = find_table_array(*nearest) != nullptr;
     return "unknown section" + did_you_mean((is_array ? "[[" : "[") + std::string(*nearest) + (is_array ? "]]" : "]"));
   }
   std::string known;
@@ -139,8 +139,10 @@ class Reader {
       : text_(text), file_name_(file_name), origins_(origins) {}
 
   Checked<Config> read(const toml::table& root) {
+    config_.folder = file_name_.substr(0, file_name_.rfind('/') + 1);
     read_section(root, "");
     check_health(root);
+    check_tls(root);
     if (errors_.empty() && left_out_ == 0) {
       return std::move(config_);
     }
@@ -161,6 +163,33 @@ class Reader {
     const toml::node* const body = root.at_path("health.body").node();
     fail(body != nullptr ? body->source() : root.source(), "health.body",
          "can never be in an answer to HEAD; write method = \"GET\"");
+  }
+
+  // Keys that need each other.
+  void check_tls(const toml::table& root) {
+    const auto missing = [&](std::string_view at, std::string_view key, std::string message) {
+      const toml::node* const node = root.at_path(at).node();
+      fail(node != nullptr ? node->source() : root.source(), key, std::move(message));
+    };
+    for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+      const Listener& listener = config_.listeners[i];
+      const std::string at = "listeners[" + std::to_string(i) + "].";
+      if (listener.tls && config_.certificates.empty() && config_.acme.domains.empty()) {
+        missing(at + "tls", "listeners.tls", "needs a certificate; write [[certificates]], or [acme] domains");
+      }
+      if (listener.proxy_protocol != "off" && config_.server.trusted_proxies.empty()) {
+        missing(at + "proxy_protocol", "listeners.proxy_protocol",
+                "believes nobody; write in [server] trusted_proxies who may send the header");
+      }
+    }
+    if (config_.tls.client_certificates != "off" && config_.tls.client_ca.empty()) {
+      missing("tls.client_certificates", "tls.client_certificates",
+              "needs to know who signs them; write client_ca beside it");
+    }
+    if (config_.backend_tls.certificate.empty() != config_.backend_tls.key.empty()) {
+      missing("backend_tls", config_.backend_tls.key.empty() ? "backend_tls.key" : "backend_tls.certificate",
+              "is missing; certificate and key go together");
+    }
   }
 
   void fail(const toml::source_region& where, std::string_view path, std::string message) {
@@ -196,8 +225,8 @@ class Reader {
   void remember(const KeySpec& key, const toml::source_region& where) {
     if (origins_ == nullptr) return;
     std::string path(key.path);
-    if (key.section() == kBackendsSection) {
-      path.insert(kBackendsSection.size(), '.' + std::to_string(config_.backends.size() - 1));
+    if (const TableArray* const array = find_table_array(key.section())) {
+      path.insert(array->section.size(), '.' + std::to_string(array->size(config_) - 1));
     }
     (*origins_)[path] = file_name_ + ':' + std::to_string(where.begin.line);
   }
@@ -208,8 +237,9 @@ class Reader {
       const std::string path = section.empty() ? std::string(name) : std::string(section) + '.' + std::string(name);
       // A quoted name with a dot in it is no path: "server.port" = 1 names nothing.
       const bool is_plain = name.find('.') == std::string_view::npos;
-      if (is_plain && path == kBackendsSection) {
-        read_backends(node);
+      const TableArray* const array = is_plain ? find_table_array(path) : nullptr;
+      if (array != nullptr) {
+        read_tables(*array, node);
       } else if (is_plain && is_section(path)) {
         read_subsection(node, path);
       } else if (const KeySpec* spec = is_plain ? find_key(path) : nullptr) {
@@ -279,46 +309,65 @@ class Reader {
     }
   }
 
-  void read_backends(const toml::node& node) {
-    const toml::array* array = node.as_array();
-    if (array == nullptr) {
-      fail(node.source(), kBackendsSection,
-           describe(node) + " is not a list of backends; write [[backends]] once for each");
+  void read_tables(const TableArray& array, const toml::node& node) {
+    const std::string header = "[[" + std::string(array.section) + "]]";
+    const toml::array* elements = node.as_array();
+    if (elements == nullptr) {
+      fail(node.source(), array.section,
+           describe(node) + " is not a list of " + std::string(array.several) + "; write " + header + " once for each");
       return;
     }
-    for (const toml::node& element : *array) {
+    for (const toml::node& element : *elements) {
       const toml::table* table = element.as_table();
       if (table == nullptr) {
-        fail(element.source(), kBackendsSection,
-             describe(element) + R"( is not a backend; write [[backends]] and below it url = "http://host:port")");
-      } else if (config_.backends.size() == kBackendsMax) {
-        fail(element.source(), kBackendsSection, "there are more than " + std::to_string(kBackendsMax));
+        fail(element.source(), array.section,
+             describe(element) + " is not " + std::string(array.one) + "; write " + header + " and below it " +
+                 std::string(array.example));
+      } else if (array.size(config_) == array.max) {
+        fail(element.source(), array.section, "there are more than " + std::to_string(array.max));
         return;
       } else {
-        read_backend(*table);
+        array.add(config_);
+        read_table(array, *table);
       }
     }
   }
 
-  void read_backend(const toml::table& table) {
-    config_.backends.emplace_back();
-    read_section(table, kBackendsSection);
+  void read_table(const TableArray& array, const toml::table& table) {
+    read_section(table, array.section);
     for (const KeySpec& key : all_keys()) {
-      if (key.section() == kBackendsSection && key.required && !table.contains(key.name())) {
-        fail(table.source(), key.path,
-             "is missing; write " + std::string(key.name()) + " = \"" + allowed_text(key) + '"');
+      if (key.section() == array.section && key.required && !table.contains(key.name())) {
+        fail(table.source(), key.path, "is missing; write " + std::string(key.name()) + " = " + example_of(key));
       }
     }
-    const Backend& backend = config_.backends.back();
-    if (backend.url.empty()) {
-      return;  // Missing or wrong, and said so.
+    if (array.section == kBackendsSection) check_twice(table, "url", backend_identity(config_.backends.back()));
+    if (array.section == "listeners") check_listener(table);
+  }
+
+  static std::string example_of(const KeySpec& key) {
+    return key.type == KeyType::kUnsigned ? allowed_text(key) : '"' + allowed_text(key) + '"';
+  }
+
+  // Two tables of an array must not be the same in this.
+  void check_twice(const toml::table& table, std::string_view key, const std::string& identity) {
+    const bool is_backend = key == "url";
+    if (is_backend && config_.backends.back().url.empty()) return;  // Missing or wrong, and said so.
+    const toml::node* node = table.get(key);
+    const toml::source_region where = node != nullptr ? node->source() : table.source();
+    const auto [first, is_new] = lines_.try_emplace(identity, where.begin.line);
+    if (is_new) return;
+    const std::string what = is_backend ? config_.backends.back().url : identity;
+    fail(where, is_backend ? "backends.url" : "listeners.port",
+         what + " is listed twice, first in line " + std::to_string(first->second));
+  }
+
+  void check_listener(const toml::table& table) {
+    const Listener& listener = config_.listeners.back();
+    if (listener.port != 0) {
+      check_twice(table, "port", "port " + std::to_string(listener.port) + " of " + listener.address);
     }
-    const toml::node* url = table.get("url");
-    const toml::source_region where = url != nullptr ? url->source() : table.source();
-    const auto [first, is_new] = lines_.try_emplace(backend_identity(backend), where.begin.line);
-    if (!is_new) {
-      fail(where, "backends.url", backend.url + " is listed twice, first in line " + std::to_string(first->second));
-    }
+    if (!listener.http2) return;
+    fail(table.get("http2")->source(), "listeners.http2", "HTTP/2 is not served yet; write false");
   }
 
   std::string_view text_;
@@ -327,7 +376,7 @@ class Reader {
   Config config_;
   ConfigErrors errors_;
   std::size_t left_out_ = 0;
-  std::map<std::string, unsigned> lines_;  // of the backends read so far, by identity
+  std::map<std::string, unsigned> lines_;  // of the backends and listeners read so far, by identity
 };
 
 }  // namespace

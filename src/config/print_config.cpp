@@ -64,18 +64,18 @@ std::string section_lines(std::string_view section, const Config& config, const 
   std::string out;
   for (const KeySpec& key : all_keys()) {
     if (key.section() == section) {
-      out += key_line(key, config, place + '.' + std::string(key.name()), origins);
+      out += key_line(key, config, (place.empty() ? "" : place + '.') + std::string(key.name()), origins);
     }
   }
   return out;
 }
 
-std::string backend_tables(const Config& config, const Origins& origins) {
+std::string tables_of(const TableArray& array, const Config& config, const Origins& origins) {
   std::string out;
-  for (std::size_t i = 0; i < config.backends.size(); ++i) {
-    Config one;  // The keys of backends read the last one.
-    one.backends.push_back(config.backends[i]);
-    out += "\n[[backends]]\n" + section_lines(kBackendsSection, one, "backends." + std::to_string(i), origins);
+  for (std::size_t i = 0; i < array.size(config); ++i) {
+    const std::string section(array.section);
+    out += "\n[[" + section + "]]\n" +
+           section_lines(section, array.only(config, i), section + '.' + std::to_string(i), origins);
   }
   return out;
 }
@@ -85,8 +85,10 @@ std::string backend_tables(const Config& config, const Origins& origins) {
 std::string print_config(const Config& config, const Origins& origins) {
   std::string out = "# Every value in force, and where it came from: a default, a line of a file, or a flag.\n";
   for (const std::string_view section : all_sections()) {
-    if (section == kBackendsSection) {
-      out += backend_tables(config, origins);
+    if (const TableArray* const array = find_table_array(section)) {
+      out += tables_of(*array, config, origins);
+    } else if (section.empty()) {
+      out += section_lines(section, config, "", origins);
     } else {
       out += "\n[" + std::string(section) + "]\n" + section_lines(section, config, std::string(section), origins);
     }

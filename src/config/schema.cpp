@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "config/load.hpp"
 #include "config/schema_rows.hpp"
 
 namespace lb::config {
@@ -9,8 +10,11 @@ namespace {
 
 std::vector<KeySpec> make_keys() {
   std::vector<KeySpec> keys;
+  add_top_keys(keys);
   add_server_keys(keys);
+  add_tls_keys(keys);
   add_backend_keys(keys);
+  add_backend_tls_keys(keys);
   add_balance_keys(keys);
   add_retry_keys(keys);
   add_health_keys(keys);
@@ -31,10 +35,66 @@ std::vector<std::string_view> make_sections() {
   return sections;
 }
 
+// Of the arrays: Field names the vector.
+template <auto Field>
+constexpr TableArray array_of(TableArray array) {
+  array.size = [](const Config& config) { return Field(config).size(); };
+  array.add = [](Config& config) { Field(config).emplace_back(); };
+  array.only = [](const Config& config, std::size_t index) {
+    Config one;
+    Field(one).push_back(Field(config)[index]);
+    return one;
+  };
+  return array;
+}
+
+constexpr std::size_t kListenersMax = 64;
+constexpr std::size_t kCertificatesMax = 10'000;
+
+constexpr TableArray kArrays[] = {
+    array_of<[](auto& c) -> auto& { return c.listeners; }>({.section = "listeners",
+                                                            .one = "a listener",
+                                                            .several = "listeners",
+                                                            .example = "port = 443",
+                                                            .describes = "One [[listeners]] for each port.",
+                                                            .max = kListenersMax}),
+    array_of<[](auto& c) -> auto& { return c.certificates; }>(
+        {.section = "certificates",
+         .one = "a certificate",
+         .several = "certificates",
+         .example = R"(certificate = "site.pem" and key = "site.key")",
+         .describes = "One [[certificates]] for each certificate; the name asked for chooses.",
+         .max = kCertificatesMax}),
+    array_of<[](auto& c) -> auto& { return c.backends; }>({.section = kBackendsSection,
+                                                           .one = "a backend",
+                                                           .several = "backends",
+                                                           .example = R"(url = "http://host:port")",
+                                                           .describes = "One [[backends]] for each server.",
+                                                           .max = kBackendsMax}),
+};
+
 }  // namespace
 
+std::span<const TableArray> table_arrays() {
+  return kArrays;
+}
+
+Config config_with_tables() {
+  Config config;
+  for (const TableArray& array : kArrays) array.add(config);
+  return config;
+}
+
+const TableArray* find_table_array(std::string_view section) {
+  for (const TableArray& array : kArrays) {
+    if (array.section == section) return &array;
+  }
+  return nullptr;
+}
+
 std::string_view KeySpec::section() const {
-  return path.substr(0, path.rfind('.'));
+  const std::size_t dot = path.rfind('.');
+  return path.substr(0, dot == std::string_view::npos ? 0 : dot);
 }
 std::string_view KeySpec::name() const {
   return path.substr(path.rfind('.') + 1);

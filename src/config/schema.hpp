@@ -43,8 +43,8 @@ struct KeySpec {
   bool required = false;
   // What it does and when to change it: one sentence for the documentation.
   std::string_view help{};
-  // Precondition of both, for keys of `backends`: there is a backend; the last one is meant. set() takes checked values
-  // only.
+  // Precondition of both, for keys of an array of tables: there is a table; the last one is meant. set() takes checked
+  // values only.
   Value (*get)(const Config&) = nullptr;
   void (*set)(Config&, const Value&) = nullptr;
 
@@ -56,10 +56,28 @@ struct KeySpec {
 // No upper bound but the type's.
 inline constexpr std::uint64_t kUnbounded = UINT64_MAX;
 
-// The section that is an array of tables.
+// A section that is an array of tables: [[backends]] and its like.
+struct TableArray {
+  std::string_view section{};
+  std::string_view one{};        // "a backend"
+  std::string_view several{};    // "backends"
+  std::string_view example{};    // what stands below the header: `url = "http://host:port"`
+  std::string_view describes{};  // for the JSON Schema
+  std::size_t max = 0;
+  std::size_t (*size)(const Config&) = nullptr;
+  void (*add)(Config&) = nullptr;                        // one more, the last
+  Config (*only)(const Config&, std::size_t) = nullptr;  // a configuration with this one alone
+};
+std::span<const TableArray> table_arrays();
+// Null: the section is none.
+const TableArray* find_table_array(std::string_view section);
+// With one table in each array, so that every key can be read and written.
+Config config_with_tables();
+
 inline constexpr std::string_view kBackendsSection = "backends";
 
-// In the order in which documentation shows them. Lives as long as the program.
+// In the order in which documentation shows them; those of no section first, as a file has to have them. Lives as long
+// as the program.
 std::span<const KeySpec> all_keys();
 
 // "server", "server.timeouts", ..., each once.

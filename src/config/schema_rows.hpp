@@ -20,7 +20,10 @@ inline constexpr std::string_view kFilePattern = R"(^[^\x00-\x1f\x7f]*$)";
 [[nodiscard]] std::string token_problem(std::string_view text);
 
 // The rows of each table, in the files keys_*.cpp.
+void add_top_keys(std::vector<KeySpec>& keys);     // those of no section
 void add_server_keys(std::vector<KeySpec>& keys);  // and [shutdown]
+void add_tls_keys(std::vector<KeySpec>& keys);     // [[listeners]], [[certificates]], [tls], [acme]
+void add_backend_tls_keys(std::vector<KeySpec>& keys);
 void add_backend_keys(std::vector<KeySpec>& keys);
 void add_balance_keys(std::vector<KeySpec>& keys);  // and [outliers]
 void add_retry_keys(std::vector<KeySpec>& keys);

@@ -129,9 +129,7 @@ std::string value_text(const KeySpec& key, const Config& config) {
 }
 
 std::string default_text(const KeySpec& key) {
-  Config config;
-  config.backends.emplace_back();
-  return value_text(key, config);
+  return value_text(key, config_with_tables());
 }
 
 std::string allowed_text(const KeySpec& key) {

@@ -13,6 +13,7 @@ namespace lb::config {
 namespace {
 
 constexpr std::uint16_t kHttpPort = 80;
+constexpr std::uint16_t kHttpsPort = 443;
 // RFC 1035 section 2.3.4: the longest name, and the longest label between two dots.
 constexpr std::size_t kHostBytesMax = 253;
 constexpr std::size_t kLabelBytesMax = 63;
@@ -83,6 +84,10 @@ std::string name_problem(std::string_view host) {
   return {};
 }
 
+std::string scheme_of(const Backend& backend) {
+  return backend.tls ? "https://" : "http://";
+}
+
 Problem set_host(std::string_view host, Backend& backend) {
   if (!is_ipv4(host)) {
     if (std::string problem = name_problem(host); !problem.empty()) {
@@ -90,7 +95,7 @@ Problem set_host(std::string_view host, Backend& backend) {
     }
   }
   backend.host = to_lower(host);
-  backend.url = "http://" + backend.host;
+  backend.url = scheme_of(backend) + backend.host;
   return {};
 }
 
@@ -99,7 +104,7 @@ Problem set_ipv6_host(std::string_view address, Backend& backend) {
     return {"has an invalid IPv6 address " + in_quotes(address), address};
   }
   backend.host = to_lower(address);
-  backend.url = "http://[" + backend.host + ']';
+  backend.url = scheme_of(backend) + '[' + backend.host + ']';
   return {};
 }
 
@@ -146,11 +151,8 @@ Problem set_authority(std::string_view authority, Backend& backend) {
 
 Problem scheme_problem(std::string_view scheme) {
   const std::string name = to_lower(scheme);
-  if (name == "http") {
+  if (name == "http" || name == "https") {
     return {};
-  }
-  if (name == "https") {
-    return {"uses https, which is not supported yet", scheme};
   }
   return {name.empty() ? "has no scheme before ://" : "uses the scheme " + in_quotes(name) + ", which is not supported",
           scheme};
@@ -176,6 +178,7 @@ Problem read_url(std::string_view text, Backend& backend) {
     if (Problem problem = scheme_problem(text.substr(0, end)); !problem.empty()) {
       return problem;
     }
+    backend.tls = to_lower(text.substr(0, end)) == "https";
     text.remove_prefix(end + 3);
   }
   const std::size_t end = std::min(text.find_first_of("/?#"), text.size());
@@ -183,7 +186,7 @@ Problem read_url(std::string_view text, Backend& backend) {
   if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
     return {"has a user name or password (@), which a backend cannot have", authority.substr(0, at + 1)};
   }
-  backend.port = kHttpPort;
+  backend.port = backend.tls ? kHttpsPort : kHttpPort;
   Problem problem = set_authority(authority, backend);
   return problem.empty() ? tail_problem(text.substr(end)) : problem;
 }
@@ -228,7 +231,7 @@ std::string backend_identity(const Backend& backend) {
       host = text.data();
     }
   }
-  return host + ' ' + std::to_string(backend.port);
+  return host + ' ' + std::to_string(backend.port) + (backend.tls ? " tls" : "");
 }
 
 bool is_ip_address(std::string_view text) {

@@ -21,9 +21,9 @@ struct UrlOutcome {
   std::string_view where{};
 };
 
-// Reads `http://host[:port][/]`, or the same without the scheme. The host is a name, an IPv4 address or an IPv6 address
-// in brackets; the port defaults to 80. Backend::url is the canonical form: host in lower case, IPv6 in brackets, a
-// port only if one was written, no final slash. Any bytes are allowed as input.
+// Reads `http://host[:port][/]`, `https://` likewise, or the same without the scheme. The host is a name, an IPv4
+// address or an IPv6 address in brackets; the port defaults to 80. Backend::url is the canonical form: host in lower
+// case, IPv6 in brackets, a port only if one was written, no final slash. Any bytes are allowed as input.
 UrlOutcome parse_backend_url(std::string_view text);
 
 // The text as a message may show it: a user name and password are replaced by ***.

@@ -183,6 +183,15 @@ bool is_request_id(std::string_view text) noexcept {
   return !text.empty() && text.size() <= base::kRequestIdBytesMax && std::ranges::all_of(text, fits);
 }
 
+std::string_view host_of(const RequestHead& head) noexcept {
+  const std::string_view authority = absolute_authority(head.target);
+  if (!authority.empty()) return authority;
+  for (const Field& field : head.fields) {
+    if (field.id == FieldId::host) return field.value;
+  }
+  return {};
+}
+
 std::string named_in_connection(const Fields& fields) {
   return NamedInConnection(fields).list();
 }
@@ -235,6 +244,7 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
   for (const Field& field : head.fields) {
     if (is_hop_by_hop(field.id)) continue;
     if (field.id == FieldId::x_forwarded_proto || field.id == FieldId::x_forwarded_host) continue;  // ours replace them
+    if (field.id == FieldId::x_client_cert) continue;     // ours alone, if there is one
     if (field.id == FieldId::x_forwarded_twin) continue;  // where these count as the same name, they would join ours
     if (field.id == FieldId::expect && head.version == Version::http_1_0) continue;  // RFC 9110 section 10.1.1
     if (named.contains(field.name)) continue;
@@ -273,6 +283,10 @@ Result<void> write_forwarded_request(const RequestHead& head, const Framing& fra
   if (last_forwarded_for == nullptr) append(out.head, "X-Forwarded-For: ", rules.client_address, "\r\n");
   append(out.head, "X-Forwarded-Proto: ", rules.scheme, "\r\n");
   if (!host.empty()) append(out.head, "X-Forwarded-Host: ", host, "\r\n");
+  if (!rules.client_sha256.empty()) {
+    append(out.head, "X-Client-Cert-Subject: ", rules.client_subject, "\r\n");
+    append(out.head, "X-Client-Cert-SHA256: ", rules.client_sha256, "\r\n");
+  }
   append(out.head, head.version == Version::http_1_1 ? "Via: 1.1 " : "Via: 1.0 ", kPseudonym, "\r\n");
   out.upgrade = options.upgrade ? offered_protocols(head.fields) : std::string();
   append_connection(options.accepts_trailers, out);

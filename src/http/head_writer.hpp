@@ -35,11 +35,16 @@ struct ForwardedRequest {
 // A trailer section without those (RFC 9110 section 7.6.1 holds for it as for the head).
 [[nodiscard]] std::string without_named(std::string_view trailers, std::string_view named);
 
+// Whom a request is for, as it is written: the authority of its target, else its Host (RFC 9112 section 3.3).
+[[nodiscard]] std::string_view host_of(const RequestHead& head) noexcept;
+
 // What a request's sender adds to the forwarded head, or keeps for itself.
 struct ForwardingRules {
   std::string_view client_address{};  // the text of the peer's IP address, for X-Forwarded-For
   std::string_view scheme = "http";   // or "https", as the client used
   std::string_view own_cookie{};      // the name of one that is not for backends; empty: none
+  std::string_view client_subject{};  // of the client's certificate; empty: it has shown none
+  std::string_view client_sha256{};
 };
 
 // Error: malformed (a target in absolute form without a usable authority; Max-Forwards that is no number).

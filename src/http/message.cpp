@@ -51,6 +51,7 @@ FieldId twin_id(std::string_view name) noexcept {
   if (is("content-length") || is("transfer-encoding")) return FieldId::framing_twin;
   const bool ours = is("x-forwarded-for") || is("x-forwarded-proto") || is("x-forwarded-host") || is("x-request-id");
   if (ours) return FieldId::x_forwarded_twin;
+  if (is("x-client-cert-subject") || is("x-client-cert-sha256")) return FieldId::x_client_cert;
   return FieldId::other;
 }
 
@@ -98,8 +99,12 @@ FieldId field_id(std::string_view name) noexcept {
       return is("proxy-authenticate") ? FieldId::proxy_authenticate : FieldId::other;
     case 19:
       return is("proxy-authorization") ? FieldId::proxy_authorization : FieldId::other;
+    case 20:
+      return is("x-client-cert-sha256") ? FieldId::x_client_cert : twin_id(name);
     case 21:
-      return is("endpoint-load-metrics") ? FieldId::endpoint_load_metrics : FieldId::other;
+      return is("endpoint-load-metrics")   ? FieldId::endpoint_load_metrics
+             : is("x-client-cert-subject") ? FieldId::x_client_cert
+                                           : twin_id(name);
     default:
       return FieldId::other;
   }

@@ -35,6 +35,7 @@ enum class FieldId : std::uint8_t {
   transfer_encoding,
   upgrade,
   via,
+  x_client_cert,  // X-Client-Cert-Subject, X-Client-Cert-SHA256, and their twins
   www_authenticate,
   x_forwarded_for,
   x_forwarded_host,

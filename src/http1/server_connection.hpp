@@ -1,9 +1,12 @@
 // The client's side of the proxy: an HTTP/1.x connection on which requests are read and answered, one after the other.
 #pragma once
 
+#include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "base/check.hpp"
 #include "base/limits.hpp"
 #include "http/head_writer.hpp"
 #include "http1/request_state.hpp"
@@ -27,6 +30,14 @@ class ServerConnection final : public net::Session, public message::Incoming {
   ServerConnection(net::StreamPtr stream, RequestStates& states, net::SessionSet& sessions, message::Peer peer,
                    base::Deadline first_request = base::kNever);
   ~ServerConnection() override;
+
+  // Bytes that were read from the stream before: the first ones, less than a small block.
+  void take_in(std::string_view early) {
+    const net::asio::mutable_buffer room = input().up_to(base::kSmallBlockBytes).prepare(early.size());
+    LB_CHECK(early.size() < room.size());
+    std::memcpy(room.data(), early.data(), early.size());
+    input().commit(early.size());
+  }
 
   // Until the first byte of a request is there.
   [[nodiscard]] net::Awaitable<Arrival> wait_for_request();

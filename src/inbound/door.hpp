@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "inbound/admissions.hpp"
+#include "inbound/gate.hpp"
 #include "message/incoming.hpp"
 #include "net/acceptor.hpp"
 #include "net/pause.hpp"
@@ -13,9 +14,8 @@
 
 namespace lb::inbound {
 
-// One worker's. Each connection passes, in this order: the limit of connections, who its client is, and the front of
-// its protocol; all of it as a session that stopping can reach, and within one deadline. What a listener may want
-// besides (a PROXY header, TLS, the choice of a protocol) are further steps of welcome().
+// One worker's. Each connection passes, in this order: the limit of connections, the PROXY header, TLS, and the front
+// of its protocol; all of it as a session that stopping can reach, and within one deadline.
 class Door {
  public:
   // Those of all workers: complete before any of them runs.
@@ -28,8 +28,8 @@ class Door {
 
   // Whether one more may come in, be it to be turned away.
   [[nodiscard]] bool has_room() const noexcept { return admissions_.has_room(); }
-  // Serves the connection, as a task of the worker.
-  void receive(net::StreamPtr stream, const net::Tcp::endpoint& from);
+  // Serves the connection by the gate of its listener, as a task of the worker.
+  void receive(net::StreamPtr stream, const net::Tcp::endpoint& from, GatePtr gate);
 
  private:
   // Used on the asking worker's thread alone. `awaited` is null once it has given up.
@@ -38,7 +38,18 @@ class Door {
     bool room = false;
   };
 
-  net::Awaitable<void> welcome(net::StreamPtr stream, message::Peer peer, bool admitted);
+  // A connection on its way in.
+  struct Arrival {
+    net::StreamPtr stream;
+    message::Peer peer{};
+    net::InputBuffer early;  // what was read of it already, and is its protocol's
+  };
+
+  net::Awaitable<void> welcome(net::StreamPtr stream, net::Tcp::endpoint from, GatePtr gate, bool admitted);
+  net::Awaitable<bool> pass(Arrival& arrival, const Gate& gate, base::Deadline deadline);
+  net::Awaitable<base::Result<void>> read_proxy_header(Arrival& arrival, const Gate& gate, base::Deadline deadline);
+  net::Awaitable<base::Result<void>> secure(Arrival& arrival, const Gate& gate, base::Deadline deadline);
+  net::Awaitable<void> refuse_plain(Arrival& arrival);
   net::Awaitable<bool> others_make_room();
   net::Awaitable<bool> makes_room(Door& other, net::Pause& arrived, base::Deadline deadline);
 

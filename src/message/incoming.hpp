@@ -2,8 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+
+#include <boost/asio/ip/tcp.hpp>
 
 #include "base/callback.hpp"
 #include "base/error.hpp"
@@ -17,10 +21,33 @@
 
 namespace lb::message {
 
+// What a client has shown of itself when its connection was made, where it was asked to.
+class Credentials {
+ public:
+  Credentials(std::string subject, std::string sha256) : subject_(std::move(subject)), sha256_(std::move(sha256)) {}
+  Credentials(const Credentials&) = delete;
+  Credentials& operator=(const Credentials&) = delete;
+  virtual ~Credentials() = default;
+
+  // Of its certificate: the subject as RFC 4514 has it, and the digest in hex; empty: it has shown none.
+  [[nodiscard]] const std::string& subject() const noexcept { return subject_; }
+  [[nodiscard]] const std::string& sha256() const noexcept { return sha256_; }
+  // Whether they are good for requests to this host, which may have a port.
+  [[nodiscard]] virtual bool may_ask(std::string_view host) const = 0;
+
+ private:
+  std::string subject_;
+  std::string sha256_;
+};
+
 // Who sent a request.
 struct Peer {
   std::string address;  // the text of its IP address
   std::string_view scheme = "http";
+  // Its connection, as it is, or as a proxy in front says.
+  net::asio::ip::tcp::endpoint source{};
+  net::asio::ip::tcp::endpoint destination{};
+  std::shared_ptr<const Credentials> credentials{};  // null: it was not asked for any
 };
 
 // What an answer gets besides what the backend said.

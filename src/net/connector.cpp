@@ -54,7 +54,17 @@ Error connect_error(const boost::system::error_code& code, const Tcp::endpoint& 
   }
 }
 
-Awaitable<Result<StreamPtr>> TcpConnector::connect(Tcp::endpoint address, base::Deadline deadline) {
+Awaitable<Result<StreamPtr>> begin_with(StreamPtr stream, std::string_view preface, base::Deadline deadline) {
+  BufferList buffers;
+  buffers.emplace_back(preface.data(), preface.size());
+  const auto left = std::chrono::duration_cast<base::Duration>(deadline - stream->wheel().now());
+  const auto sent = co_await stream->write(buffers, std::max(left, base::Duration(1)));
+  if (!sent) co_return sent.error();
+  co_return std::move(stream);
+}
+
+Awaitable<Result<StreamPtr>> TcpConnector::connect(Tcp::endpoint address, base::Deadline deadline,
+                                                   std::string_view preface) {
   TcpSocket socket(executor_);
   boost::system::error_code code;
   socket.open(address.protocol(), code);
@@ -63,7 +73,9 @@ Awaitable<Result<StreamPtr>> TcpConnector::connect(Tcp::endpoint address, base::
   std::tie(code) = co_await socket.async_connect(address, use_result);
   timer.disarm();
   if (code || timer.expired()) co_return connect_error(code, address, timer.expired());
-  co_return std::make_unique<TcpStream>(std::move(socket), wheel_, Side::upstream);
+  StreamPtr stream = std::make_unique<TcpStream>(std::move(socket), wheel_, Side::upstream);
+  if (!preface.empty()) co_return co_await begin_with(std::move(stream), preface, deadline);
+  co_return std::move(stream);
 }
 
 }  // namespace lb::net

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "net/tcp_stream.hpp"
@@ -18,10 +19,16 @@ class Connector {
   Connector& operator=(const Connector&) = delete;
   virtual ~Connector() = default;
 
-  // Errors: connect_refused, connect_timeout, connect_failed, no_resources (ours, not the backend's).
-  [[nodiscard]] virtual Awaitable<base::Result<StreamPtr>> connect(Tcp::endpoint address, base::Deadline deadline) = 0;
+  // `preface`: bytes that the connection begins with, before anything else; they stay until it is made. Errors:
+  // connect_refused, connect_timeout, connect_failed, no_resources (ours, not the backend's).
+  [[nodiscard]] virtual Awaitable<base::Result<StreamPtr>> connect(Tcp::endpoint address, base::Deadline deadline,
+                                                                   std::string_view preface) = 0;
   [[nodiscard]] virtual DeadlineWheel& wheel() const noexcept = 0;
 };
+
+// Sends what a new connection begins with.
+[[nodiscard]] Awaitable<base::Result<StreamPtr>> begin_with(StreamPtr stream, std::string_view preface,
+                                                            base::Deadline deadline);
 
 // What a failed connect() to `address` says.
 [[nodiscard]] base::Error connect_error(const boost::system::error_code& code, const Tcp::endpoint& address,
@@ -32,7 +39,8 @@ class TcpConnector final : public Connector {
  public:
   TcpConnector(Executor executor, DeadlineWheel& wheel) noexcept : executor_(std::move(executor)), wheel_(wheel) {}
 
-  [[nodiscard]] Awaitable<base::Result<StreamPtr>> connect(Tcp::endpoint address, base::Deadline deadline) override;
+  [[nodiscard]] Awaitable<base::Result<StreamPtr>> connect(Tcp::endpoint address, base::Deadline deadline,
+                                                           std::string_view preface) override;
   [[nodiscard]] DeadlineWheel& wheel() const noexcept override { return wheel_; }
 
  private:

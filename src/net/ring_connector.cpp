@@ -33,7 +33,8 @@ boost::system::error_code system_error(int number) noexcept {
 
 }  // namespace
 
-Awaitable<base::Result<StreamPtr>> RingConnector::connect(Tcp::endpoint address, base::Deadline deadline) {
+Awaitable<base::Result<StreamPtr>> RingConnector::connect(Tcp::endpoint address, base::Deadline deadline,
+                                                          std::string_view preface) {
   const int descriptor = ::socket(address.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
   if (descriptor < 0) co_return connect_error(system_error(errno), address, false);
   const int on = 1;
@@ -44,7 +45,11 @@ Awaitable<base::Result<StreamPtr>> RingConnector::connect(Tcp::endpoint address,
   co_await connected.waiter.suspend();
   timer.disarm();
   const int result = connected.outcome.result;
-  if (result >= 0) co_return std::make_unique<RingStream>(ring_, executor_, wheel_, descriptor, base::Side::upstream);
+  if (result >= 0) {
+    StreamPtr stream = std::make_unique<RingStream>(ring_, executor_, wheel_, descriptor, base::Side::upstream);
+    if (!preface.empty()) co_return co_await begin_with(std::move(stream), preface, deadline);
+    co_return std::move(stream);
+  }
   ring_.close(descriptor);
   co_return connect_error(system_error(-result), address, timer.expired());
 }

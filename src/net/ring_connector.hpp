@@ -12,7 +12,8 @@ class RingConnector final : public Connector {
   RingConnector(Ring& ring, Executor executor, DeadlineWheel& wheel) noexcept
       : ring_(ring), executor_(std::move(executor)), wheel_(wheel) {}
 
-  [[nodiscard]] Awaitable<base::Result<StreamPtr>> connect(Tcp::endpoint address, base::Deadline deadline) override;
+  [[nodiscard]] Awaitable<base::Result<StreamPtr>> connect(Tcp::endpoint address, base::Deadline deadline,
+                                                           std::string_view preface) override;
   [[nodiscard]] DeadlineWheel& wheel() const noexcept override { return wheel_; }
 
  private:

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "net/listen_sockets.hpp"
 #include "net/yield.hpp"
 
 namespace lb::net {
@@ -325,6 +326,10 @@ Probe RingStream::probe() noexcept {
 Awaitable<Result<void>> RingStream::shutdown_send(base::Duration /*idle*/) {
   if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_WR);
   co_return Result<void>();
+}
+
+asio::ip::tcp::endpoint RingStream::local_endpoint() const noexcept {
+  return descriptor_ < 0 ? asio::ip::tcp::endpoint() : net::local_endpoint(descriptor_);
 }
 
 void RingStream::close() noexcept {

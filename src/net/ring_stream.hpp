@@ -38,6 +38,7 @@ class RingStream : public Stream, public Splicer {
   [[nodiscard]] Probe probe() noexcept override;
   [[nodiscard]] Probe noticed() noexcept override;
   [[nodiscard]] Awaitable<base::Result<void>> shutdown_send(base::Duration idle) override;
+  [[nodiscard]] asio::ip::tcp::endpoint local_endpoint() const noexcept override;
   void close() noexcept override;
   void abort() noexcept override;
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/container/static_vector.hpp>
 
 #include "base/clock.hpp"
@@ -108,6 +109,9 @@ class Stream {
   // peer see a reset.
   virtual void close() noexcept = 0;
   virtual void abort() noexcept = 0;
+
+  // Our end of the connection; unspecified where there is none. Asks the system.
+  [[nodiscard]] virtual asio::ip::tcp::endpoint local_endpoint() const noexcept { return {}; }
 
   // Null where the bytes do not lie in a socket of the kernel's.
   [[nodiscard]] virtual Splicer* splicer() noexcept { return nullptr; }

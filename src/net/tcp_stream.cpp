@@ -178,6 +178,11 @@ Awaitable<Result<void>> TcpStream::shutdown_send(base::Duration /*idle*/) {
   co_return Result<void>();
 }
 
+Tcp::endpoint TcpStream::local_endpoint() const noexcept {
+  boost::system::error_code ignored;
+  return socket_.local_endpoint(ignored);
+}
+
 void TcpStream::close() noexcept {
   boost::system::error_code ignored;
   socket_.close(ignored);

@@ -35,6 +35,7 @@ class TcpStream : public Stream, public Splicer {
   [[nodiscard]] Probe probe() noexcept override;
   [[nodiscard]] Probe noticed() noexcept override { return probe(); }
   [[nodiscard]] Awaitable<base::Result<void>> shutdown_send(base::Duration idle) override;
+  [[nodiscard]] Tcp::endpoint local_endpoint() const noexcept override;
   void close() noexcept override;
   void abort() noexcept override;
 

@@ -59,7 +59,7 @@ net::Awaitable<Outcome> Attempt::run(const upstream::Pick& pick, Connect how, ba
 
 // A connection that waits for a request: the client's own, or one from the pool.
 std::unique_ptr<Attempt::Connection> Attempt::take_idle(const upstream::Pick& pick) {
-  PinnedPtr& pinned = *request_.pinned;
+  PinnedPtr& pinned = request_.own->pinned;
   if (pinned && pinned->endpoint == pick.endpoint) {
     std::unique_ptr<Connection> connection = std::move(pinned->connection);
     chosen_ = std::move(pinned->chosen);
@@ -69,15 +69,32 @@ std::unique_ptr<Attempt::Connection> Attempt::take_idle(const upstream::Pick& pi
       return connection;
     }
   }
+  if (request_.service->settings.proxy_header != ProxyHeader::off) return take_introduced(pick);
   chosen_ = context_.transport.choose(*pick.endpoint, blame_.failed_address());
   const upstream::Look look = request_.is_idempotent() ? upstream::Look::noticed : upstream::Look::at_the_socket;
   return context_.pool.take(*pick.endpoint, look, chosen_.id);
 }
 
+// One that began with the header that this request would have.
+std::unique_ptr<Attempt::Connection> Attempt::take_introduced(const upstream::Pick& pick) {
+  std::vector<Introduced>& introduced = request_.own->introduced;
+  const auto found = std::ranges::find_if(introduced, [&](const Introduced& one) {
+    return one.endpoint == pick.endpoint && one.header == request_.proxy_header;
+  });
+  if (found != introduced.end()) {
+    std::unique_ptr<Connection> connection = std::move(found->connection);
+    chosen_ = std::move(found->chosen);
+    introduced.erase(found);
+    if (connection->stream().probe() == net::Probe::quiet) return connection;
+  }
+  chosen_ = context_.transport.choose(*pick.endpoint, blame_.failed_address());
+  return nullptr;
+}
+
 // A new connection; none after fail().
 net::Awaitable<std::unique_ptr<Attempt::Connection>> Attempt::connect(const upstream::Pick& pick,
                                                                       base::Deadline deadline) {
-  auto stream = co_await context_.transport.connect(*pick.endpoint, chosen_, deadline);
+  auto stream = co_await context_.transport.connect(*pick.endpoint, chosen_, deadline, request_.proxy_header);
   if (!stream) {
     fail(FailedAt::nothing_sent, stream.error(), false);
     co_return nullptr;
@@ -87,7 +104,7 @@ net::Awaitable<std::unique_ptr<Attempt::Connection>> Attempt::connect(const upst
 
 // For another request: of this client alone, or of any.
 void Attempt::keep(const upstream::Pick& pick, std::unique_ptr<Connection> connection) {
-  if (!request_.binds_connection) {
+  if (!request_.binds_connection && request_.proxy_header.empty()) {
     const upstream::PoolSettings& settings = request_.service->settings.pool;
     return connection->reuse() == http1::Reuse::at_once
                ? context_.pool.put(*pick.endpoint, std::move(connection), chosen_.id, settings)
@@ -96,7 +113,14 @@ void Attempt::keep(const upstream::Pick& pick, std::unique_ptr<Connection> conne
   if (!request_.client->persists()) return;  // its client's connection ends, and so does this one
   connection->rest();
   connection->stream().read_ahead();
-  *request_.pinned = std::make_unique<Pinned>(Pinned{request_.keeper(), pick.endpoint, chosen_, std::move(connection)});
+  Pinned own{request_.keeper(), pick.endpoint, chosen_, std::move(connection)};
+  if (request_.binds_connection) {
+    request_.own->pinned = std::make_unique<Pinned>(std::move(own));
+    return;
+  }
+  std::vector<Introduced>& introduced = request_.own->introduced;
+  if (introduced.size() == base::kIntroducedMax) introduced.erase(introduced.begin());
+  introduced.push_back({std::move(own), request_.proxy_header});
 }
 
 net::Awaitable<Outcome> Attempt::relay_answer(message::Outgoing& backend, const upstream::Pick& pick) {

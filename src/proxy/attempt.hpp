@@ -45,6 +45,7 @@ class Attempt {
 
   // Its connection.
   std::unique_ptr<Connection> take_idle(const upstream::Pick& pick);
+  std::unique_ptr<Connection> take_introduced(const upstream::Pick& pick);
   net::Awaitable<std::unique_ptr<Connection>> connect(const upstream::Pick& pick, base::Deadline deadline);
   void keep(const upstream::Pick& pick, std::unique_ptr<Connection> connection);
 

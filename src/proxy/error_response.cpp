@@ -20,6 +20,8 @@ ErrorStatus downstream_status(ErrorKind kind) noexcept {
       return {413, "Content Too Large", "http_request_error"};
     case ErrorKind::target_too_long:
       return {414, "URI Too Long", "http_request_error"};
+    case ErrorKind::misdirected:
+      return {421, "Misdirected Request", "http_request_error"};
     case ErrorKind::header_too_large:
       return {431, "Request Header Fields Too Large", "http_request_error"};
     case ErrorKind::unsupported_coding:
@@ -43,6 +45,12 @@ ErrorStatus upstream_status(ErrorKind kind) noexcept {
       return {502, "Bad Gateway", "destination_ip_unroutable"};
     case ErrorKind::connect_timeout:
       return {502, "Bad Gateway", "connection_timeout"};
+    case ErrorKind::tls_certificate:
+      return {502, "Bad Gateway", "tls_certificate_error"};
+    case ErrorKind::tls_protocol:
+      return {502, "Bad Gateway", "tls_protocol_error"};
+    case ErrorKind::tls_alert:
+      return {502, "Bad Gateway", "tls_alert_received"};
     case ErrorKind::closed:
     case ErrorKind::truncated:
     case ErrorKind::reset:
@@ -58,6 +66,12 @@ ErrorStatus upstream_status(ErrorKind kind) noexcept {
     default:
       return {502, "Bad Gateway", "proxy_internal_error"};
   }
+}
+
+// What an operator is to find in the answer itself: nothing of it comes from a peer.
+bool explains_itself(const base::Error& error) noexcept {
+  return error.side == Side::upstream && (error.kind == ErrorKind::tls_certificate ||
+                                          error.kind == ErrorKind::tls_protocol || error.kind == ErrorKind::tls_alert);
 }
 
 // TRACE passes, but is not answered here: nothing of a request is reflected in what the balancer says itself.
@@ -107,6 +121,7 @@ bool is_unanswerable(const base::Error& error) noexcept {
 }
 
 message::OwnAnswer make_error_answer(const base::Error& error, ErrorFormat format, std::string_view details) {
+  if (details.empty() && explains_itself(error)) details = error.detail;
   const ErrorStatus status = status_of(error);
   const std::string code = std::to_string(status.status);
   const bool json = format == ErrorFormat::json;

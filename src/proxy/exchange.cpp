@@ -3,13 +3,41 @@
 #include <algorithm>
 #include <string>
 
+#include <boost/container/small_vector.hpp>
+
 #include "base/limits.hpp"
 #include "http/authentication.hpp"
 #include "http/cookies.hpp"
+#include "net/address_text.hpp"
+#include "net/forwarded_for.hpp"
+#include "net/proxy_header.hpp"
 
 namespace lb::proxy {
 
 using Outcome = Attempt::Outcome;
+
+namespace {
+
+// The client's address, where a trusted proxy says whom it asks for.
+std::string client_behind(const message::Peer& peer, const http::RequestHead& head, const net::NetworkSet& trusted) {
+  const auto address = net::parse_address(peer.address);
+  boost::container::small_vector<std::string_view, 4> fields;
+  for (const http::Field& field : head.fields) {
+    if (field.id == http::FieldId::x_forwarded_for) fields.push_back(field.value);
+  }
+  if (!address || fields.empty()) return peer.address;
+  return net::client_of(peer.address, *address, fields, trusted);
+}
+
+// What tells a backend who the client is: of a client behind a proxy that names it, the port is not known.
+std::string header_of(const message::Peer& peer, const std::string& client, ProxyHeader version) {
+  net::Tcp::endpoint source = peer.source;
+  if (client != peer.address) source = {net::parse_address(client).value_or(source.address()), 0};
+  return version == ProxyHeader::v1 ? net::proxy_header_v1(source, peer.destination)
+                                    : net::proxy_header_v2(source, peer.destination);
+}
+
+}  // namespace
 
 Exchange::Exchange(ExchangeContext& context) : context_(context) {}
 
@@ -22,12 +50,12 @@ void Exchange::rest() noexcept {
   blame_.clear();
   attempt_.rest();
   request_.client = nullptr;
-  request_.pinned = nullptr;
+  request_.own = nullptr;
 }
 
-net::Awaitable<bool> Exchange::run(message::Incoming& client, PinnedPtr& pinned) {
+net::Awaitable<bool> Exchange::run(message::Incoming& client, OwnConnections& own) {
   request_.client = &client;
-  request_.pinned = &pinned;
+  request_.own = &own;
   request_.plan = context_.plan;
   request_.service = &request_.plan->services.front();
   if (const auto prepared = prepare(); !prepared) {
@@ -69,16 +97,23 @@ base::Result<void> Exchange::prepare() {
   request_.binds_connection = http::authenticates_connection(head.fields);
   request_.error = {base::ErrorKind::no_backend, base::Side::internal, "no backend to try"};
   recording_.begin(client, request_.plan->settings.request_ids);
+  if (const auto& trusted = request_.plan->settings.trusted_proxies) {
+    recording_.record().client = client_behind(client.peer(), head, *trusted);
+  }
   if (context_.recorder.wants_texts()) recording_.keep_texts(head);
   retries().record_request(request_.service->settings.retry_budget_percent);
   blame_.clear();
   const Service& service = *request_.service;
-  request_.key = service.settings.hash_on ? hash_key(*service.settings.hash_on, head, client.peer().address) : 0;
+  request_.key = service.settings.hash_on ? hash_key(*service.settings.hash_on, head, recording_.record().client) : 0;
   const base::Duration stall = service.settings.stall;
   const bool looks = stall.count() != 0 && service.members->size() > 1;
   request_.first_look = looks ? std::max(stall / base::kStallLooks, base::kStallLookMin) : Request::kLookNever;
   request_.sticky.clear();
   if (service.sticky) request_.sticky = http::cookie_value(head.fields, service.sticky->name());
+  request_.proxy_header.clear();
+  if (service.settings.proxy_header != ProxyHeader::off) {
+    request_.proxy_header = header_of(client.peer(), recording_.record().client, service.settings.proxy_header);
+  }
   request_.tried.clear();
   selection_.reset();
   attempt_.reset();
@@ -86,14 +121,22 @@ base::Result<void> Exchange::prepare() {
   stale_connection_ = at_fault_ = false;
 
   http::ForwardedRequest& forwarded = request_.forwarded;
+  const message::Credentials* const credentials = client.peer().credentials.get();
+  const bool misdirected = credentials != nullptr && !credentials->may_ask(http::host_of(head));
   const http::ForwardingRules rules{.client_address = client.peer().address,
                                     .scheme = client.peer().scheme,
-                                    .own_cookie = service.sticky ? service.sticky->name() : std::string_view()};
+                                    .own_cookie = service.sticky ? service.sticky->name() : std::string_view(),
+                                    .client_subject = credentials ? credentials->subject() : std::string_view(),
+                                    .client_sha256 = credentials ? credentials->sha256() : std::string_view()};
   const auto written = http::write_forwarded_request(head, client.framing(), client.options(), rules, forwarded);
   client.consume_head();
   recording_.identify(forwarded);
   if (!forwarded.host_missing) forwarded.head += "\r\n";  // whole, for every backend
   if (!written) return base::Error{written.error().kind, base::Side::downstream, written.error().detail};
+  if (misdirected) {
+    return base::Error{base::ErrorKind::misdirected, base::Side::downstream,
+                       "the connection was made for the host of another certificate"};
+  }
   return {};
 }
 

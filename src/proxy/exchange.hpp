@@ -17,10 +17,10 @@ class Exchange {
  public:
   explicit Exchange(ExchangeContext& context);
 
-  // Answers the request of the client, whose head was read. The client outlives the call, and so does `pinned`: the
+  // Answers the request of the client, whose head was read. The client outlives the call, and so does `own`: the
   // connection to a backend that is the client's alone, if there is one; it may be used, replaced, or ended. True: the
   // client has a whole answer, so that another request may follow if its connection persists.
-  [[nodiscard]] net::Awaitable<bool> run(message::Incoming& client, PinnedPtr& pinned);
+  [[nodiscard]] net::Awaitable<bool> run(message::Incoming& client, OwnConnections& own);
 
   // Answers a request that could not be read at all.
   [[nodiscard]] net::Awaitable<void> refuse_unread(message::Incoming& client, const base::Error& error);

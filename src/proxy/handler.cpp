@@ -56,9 +56,14 @@ void Handler::give_back(ExchangePtr exchange) noexcept {
   pooled_.give_back(std::move(exchange));
 }
 
-net::Awaitable<void> Handler::serve(net::StreamPtr stream, message::Peer peer, base::Deadline first_request) {
+net::Awaitable<void> Handler::serve(net::StreamPtr stream, message::Peer peer, base::Deadline first_request,
+                                    net::InputBuffer* early) {
   Client client(std::move(stream), states_, sessions_, std::move(peer), first_request);
-  PinnedPtr pinned;
+  if (early != nullptr && !early->empty()) {
+    client.take_in(early->unread());
+    early->reset();
+  }
+  OwnConnections own;
   for (;;) {
     const auto arrival = co_await client.wait_for_request();
     if (arrival == http1::Arrival::nobody) break;
@@ -67,7 +72,7 @@ net::Awaitable<void> Handler::serve(net::StreamPtr stream, message::Peer peer, b
     ExchangePtr exchange = take_exchange();
     bool answered = false;
     if (request) {
-      answered = co_await exchange->run(client, pinned);
+      answered = co_await exchange->run(client, own);
     } else {
       co_await exchange->refuse_unread(client, request.error());
     }

@@ -24,9 +24,11 @@ class Handler {
 
   // Serves one client until its connection ends. The coroutine owns the stream; a task of the worker's.
   // Ended early by closing the stream (SessionSet::abort()). `first_request`: when the first byte of a request has to
-  // be there, if sooner than the settings say.
+  // be there, if sooner than the settings say. `early`: what was read of the stream already, which is taken over;
+  // null: nothing was.
   [[nodiscard]] net::Awaitable<void> serve(net::StreamPtr stream, message::Peer peer,
-                                           base::Deadline first_request = base::kNever);
+                                           base::Deadline first_request = base::kNever,
+                                           net::InputBuffer* early = nullptr);
 
   // Answers 503 and ends the connection: there are too many. Ends by itself within the linger time.
   [[nodiscard]] net::Awaitable<void> turn_away(net::StreamPtr stream, message::Peer peer);

@@ -1,7 +1,9 @@
-// A connection to a backend that belongs to one client connection.
+// Connections to backends that belong to one client connection.
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "http1/client_connection.hpp"
 #include "proxy/plan.hpp"
@@ -20,5 +22,17 @@ struct Pinned {
 };
 
 using PinnedPtr = std::unique_ptr<Pinned>;
+
+// One that began with a PROXY header speaks for the client that this names. Others that it may be used for later have
+// the same header.
+struct Introduced : Pinned {
+  std::string header;
+};
+
+// What a client connection has of its own.
+struct OwnConnections {
+  PinnedPtr pinned;                      // where its requests go as long as it lives
+  std::vector<Introduced> introduced{};  // idle; a few
+};
 
 }  // namespace lb::proxy

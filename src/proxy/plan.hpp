@@ -1,6 +1,7 @@
 // What the exchanges of all workers go by: one reading of the configuration, and one state of its services' members.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "http1/settings.hpp"
+#include "net/networks.hpp"
 #include "proxy/hash_key.hpp"
 #include "proxy/service_state.hpp"
 #include "proxy/stickiness.hpp"
@@ -29,7 +31,11 @@ struct Settings {
   std::size_t queue_max = 0;       // requests of one worker and service that wait for a backend with room
   base::Duration queue_timeout{};  // how long one does
   RequestIds request_ids = RequestIds::backend;
+  std::shared_ptr<const net::NetworkSet> trusted_proxies{};  // whose X-Forwarded-For is believed; null: nobody's
 };
+
+// The header of the PROXY protocol that connections to backends begin with.
+enum class ProxyHeader : std::uint8_t { off, v1, v2 };
 
 struct ServiceSettings {
   upstream::PoolSettings pool;
@@ -37,7 +43,8 @@ struct ServiceSettings {
   std::size_t replay_bytes = 0;       // of a request body kept for another attempt
   unsigned retry_budget_percent = 0;  // retries, as a share of the requests; 0: any number
   std::optional<HashOn> hash_on{};    // what the policy chooses by; none: by nothing of the request
-  base::Duration stall{};             // after which a backend that owes every answer gets no more; 0: any time
+  ProxyHeader proxy_header = ProxyHeader::off;
+  base::Duration stall{};  // after which a backend that owes every answer gets no more; 0: any time
 };
 
 // A set of endpoints that do the same, with how they are asked.
@@ -55,6 +62,11 @@ struct Plan {
   Settings settings;
   std::vector<Service> services;  // at least one: the default one is the first
 
+  // Whether a service tells its backends from where to where a client's connection goes.
+  [[nodiscard]] bool wants_endpoints() const noexcept {
+    return std::ranges::any_of(services,
+                               [](const Service& one) { return one.settings.proxy_header != ProxyHeader::off; });
+  }
   // The service that is this one; null: it is not there any more.
   [[nodiscard]] const Service* find(const ServiceState& state) const noexcept {
     for (const Service& service : services) {

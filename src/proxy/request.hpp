@@ -25,7 +25,7 @@ enum class ClientState : std::uint8_t {
 
 struct Request {
   message::Incoming* client = nullptr;
-  PinnedPtr* pinned = nullptr;
+  OwnConnections* own = nullptr;
   ClientState client_state = ClientState::there;
   http::Method method = http::Method::other;
   http::BodyKind body_kind = http::BodyKind::none;
@@ -38,6 +38,7 @@ struct Request {
   upstream::Tried tried;             // the endpoints that are not asked again before the others
   std::uint64_t key = 0;             // what the policy chooses by
   std::string sticky;                // the client's cookie for its backend, if the service has one
+  std::string proxy_header;          // that a connection for it begins with; empty: none
   std::string cookie;                // that the client gets for its backend: the value of a Set-Cookie field
   // How long an answer is awaited before its exchange looks around for the first time; kLookNever: it does not.
   base::Duration first_look = kLookNever;

@@ -16,7 +16,7 @@ void Selection::reset() noexcept {
 upstream::Pick Selection::next() {
   permit_.give_back();
   upstream::Pick pick;
-  if (*request_.pinned) pick = pick_pinned();
+  if (request_.own->pinned) pick = pick_pinned();
   if (!pick && !starved_) pick = pick_in_turn();
   if (pick && !pick.last_resort) permit_.take(pick, queue());
   return pick;
@@ -100,7 +100,7 @@ upstream::Seeker Selection::seeker(base::TimePoint now, upstream::PickScope scop
 // The backend whose connection is this client's own, if that may get the request. A new plan passes a connection by:
 // what it was logged in for is still there.
 upstream::Pick Selection::pick_pinned() {
-  PinnedPtr& pinned = *request_.pinned;
+  PinnedPtr& pinned = request_.own->pinned;
   upstream::Endpoint& endpoint = *pinned->endpoint;
   const bool usable = endpoint.is_up() && endpoint.is_active() && !endpoint.is_removed() &&
                       context_.transport.has(endpoint, pinned->chosen.id);

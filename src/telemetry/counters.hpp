@@ -39,8 +39,12 @@ struct alignas(64) BackendCounters {
 
 // One worker's dealings with its clients. Written by that worker alone, read by any thread.
 struct alignas(64) WorkerCounters {
-  Counter connections;                             // accepted to be served
-  Counter connections_turned_away;                 // over the limit: answered with 503
+  Counter connections;              // accepted to be served
+  Counter connections_turned_away;  // over the limit: answered with 503
+  Counter tls_handshakes;           // of clients, that came to their end
+  Counter tls_resumptions;          // of those: an earlier session went on
+  Counter tls_handshakes_failed;
+  Counter proxy_headers_refused;                   // missing, malformed, or of a peer that is not trusted
   Counter requests;                                // that got an answer or lost their client
   std::array<Counter, kStatusClasses> answers{};   // to clients, the balancer's own included
   std::array<Counter, kRefusals> refused{};        // the balancer's own answers, by Refusal

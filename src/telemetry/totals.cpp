@@ -40,6 +40,10 @@ std::uint64_t BackendTotals::failures() const noexcept {
 void ClientTotals::add(const WorkerCounters& counters) noexcept {
   connections += counters.connections.value();
   connections_turned_away += counters.connections_turned_away.value();
+  tls_handshakes += counters.tls_handshakes.value();
+  tls_resumptions += counters.tls_resumptions.value();
+  tls_handshakes_failed += counters.tls_handshakes_failed.value();
+  proxy_headers_refused += counters.proxy_headers_refused.value();
   requests += counters.requests.value();
   add_each(answers, counters.answers);
   add_each(refused, counters.refused);

@@ -31,6 +31,10 @@ struct BackendTotals {
 struct ClientTotals {
   std::uint64_t connections = 0;
   std::uint64_t connections_turned_away = 0;
+  std::uint64_t tls_handshakes = 0;
+  std::uint64_t tls_resumptions = 0;
+  std::uint64_t tls_handshakes_failed = 0;
+  std::uint64_t proxy_headers_refused = 0;
   std::uint64_t requests = 0;
   std::array<std::uint64_t, kStatusClasses> answers{};
   std::array<std::uint64_t, kRefusals> refused{};

@@ -53,8 +53,11 @@ net::Awaitable<CheckResult> NetworkChecker::check_all(const Endpoint& endpoint, 
 net::Awaitable<void> NetworkChecker::check_part(const Endpoint& endpoint, const HttpCheck* http,
                                                 const net::Tcp::endpoint& where, base::Deadline deadline,
                                                 CheckResult& result) {
-  net::TcpConnector connector(executor_, wheel_);
-  auto stream = co_await connector.connect(where, deadline);
+  const std::uint32_t slot = endpoint.slot();
+  const std::shared_ptr<net::Connector> own = slot < connectors_.size() ? connectors_[slot] : nullptr;
+  net::Connector& connector = own ? *own : plain_;
+  const std::shared_ptr<const std::string> preface = preface_;
+  auto stream = co_await connector.connect(where, deadline, *preface);
   if (!stream) {
     const bool ours = stream.error().kind == base::ErrorKind::no_resources;
     result = {ours ? Verdict::unknown : Verdict::failed, std::string(stream.error().detail)};

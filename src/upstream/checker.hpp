@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "net/block_pool.hpp"
+#include "net/connector.hpp"
 #include "upstream/resolver_cache.hpp"
 
 namespace lb::upstream {
@@ -62,7 +63,16 @@ class NetworkChecker : public Checker {
  public:
   // All of these outlive the checker.
   NetworkChecker(net::Executor executor, net::DeadlineWheel& wheel, net::BlockPool& blocks, ResolverCache& cache)
-      : executor_(std::move(executor)), wheel_(wheel), blocks_(blocks), cache_(cache) {}
+      : executor_(executor), wheel_(wheel), blocks_(blocks), cache_(cache), plain_(std::move(executor), wheel) {}
+
+  // How the endpoint with this slot is connected to, instead of plainly; null: plainly.
+  void set_connector(std::uint32_t slot, std::shared_ptr<net::Connector> connector) {
+    if (slot >= connectors_.size()) connectors_.resize(slot + 1);
+    connectors_[slot] = std::move(connector);
+  }
+  [[nodiscard]] net::Connector& connector() noexcept { return plain_; }
+  // What the connection of each check begins with, from now on.
+  void begin_with(std::string preface) { preface_ = std::make_shared<const std::string>(std::move(preface)); }
 
   net::Awaitable<CheckResult> check(std::shared_ptr<Endpoint> endpoint, const HttpCheck* http,
                                     base::Deadline deadline) override;
@@ -77,6 +87,9 @@ class NetworkChecker : public Checker {
   net::DeadlineWheel& wheel_;
   net::BlockPool& blocks_;
   ResolverCache& cache_;
+  net::TcpConnector plain_;
+  std::shared_ptr<const std::string> preface_ = std::make_shared<const std::string>();
+  std::vector<std::shared_ptr<net::Connector>> connectors_;  // by slot; those in use are kept alive by their users
 };
 
 }  // namespace lb::upstream

@@ -8,7 +8,8 @@ namespace {
 std::string host_line_of(const BackendSpec& backend) {
   const bool v6 = backend.host.find(':') != std::string::npos;
   std::string line = "Host: " + (v6 ? "[" + backend.host + "]" : backend.host);
-  if (backend.port != 80) line += ":" + std::to_string(backend.port);
+  const std::uint16_t usual = backend.url.starts_with("https:") ? 443 : 80;
+  if (backend.port != usual) line += ":" + std::to_string(backend.port);
   return line + "\r\n";
 }
 

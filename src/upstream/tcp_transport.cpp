@@ -47,12 +47,14 @@ AddressChoice TcpTransport::choose(const Endpoint& endpoint, std::uint32_t but_n
 }
 
 net::Awaitable<base::Result<net::StreamPtr>> TcpTransport::connect(const Endpoint& endpoint, AddressChoice& choice,
-                                                                   base::Deadline deadline) {
+                                                                   base::Deadline deadline, std::string_view preface) {
   const std::uint32_t slot = endpoint.slot();
   const AddressSetPtr set = slot < sets_.size() ? sets_[slot] : nullptr;  // may be replaced meanwhile
   const std::uint32_t first = std::exchange(choice, AddressChoice{}).id;
   base::Error last{base::ErrorKind::resolve_failed, base::Side::upstream, "the name has no address"};
   if (set == nullptr) co_return last;
+  const std::shared_ptr<net::Connector> own = connector_of(slot);  // may be replaced meanwhile
+  net::Connector& connector = own ? *own : *connector_;
   const std::vector<AddressPtr> order = order_of(*set, first);
   const bool several = order.size() > 1;
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -61,7 +63,7 @@ net::Awaitable<base::Result<net::StreamPtr>> TcpTransport::connect(const Endpoin
       co_return base::Error{base::ErrorKind::connect_timeout, base::Side::upstream, "connect timed out"};
     }
     const auto share = (deadline - now) / static_cast<std::int64_t>(order.size() - i);
-    auto stream = co_await connector_->connect(order[i]->where, now + share);
+    auto stream = co_await connector.connect(order[i]->where, now + share, preface);
     if (stream) {
       choice = {order[i]->id, several ? order[i] : nullptr};
       co_return std::move(stream);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,13 +25,22 @@ class TcpTransport final : public Transport {
     sets_[slot] = std::move(addresses);
   }
 
+  // How the endpoint with this slot is connected to, instead of plainly; null: plainly.
+  void set_connector(std::uint32_t slot, std::unique_ptr<net::Connector> connector) {
+    if (slot >= connectors_.size()) connectors_.resize(slot + 1);
+    connectors_[slot] = std::move(connector);
+  }
+  // The plain one.
+  [[nodiscard]] net::Connector& connector() noexcept { return *connector_; }
+
   // Round robin over the addresses, across all workers. An address that is out is chosen only if no other is well; one
   // that could not be connected to is passed over for a while.
   [[nodiscard]] AddressChoice choose(const Endpoint& endpoint, std::uint32_t but_not) override;
 
   // Tries the addresses, the chosen one first, each for its share of the time.
   [[nodiscard]] net::Awaitable<base::Result<net::StreamPtr>> connect(const Endpoint& endpoint, AddressChoice& choice,
-                                                                     base::Deadline deadline) override;
+                                                                     base::Deadline deadline,
+                                                                     std::string_view preface) override;
 
   [[nodiscard]] const AddressSet* addresses(const Endpoint& endpoint) const noexcept override {
     const AddressSet* const set = set_of(endpoint);
@@ -47,6 +57,9 @@ class TcpTransport final : public Transport {
   [[nodiscard]] const AddressSet* set_of(const Endpoint& endpoint) const noexcept {
     return endpoint.slot() < sets_.size() ? sets_[endpoint.slot()].get() : nullptr;
   }
+  [[nodiscard]] std::shared_ptr<net::Connector> connector_of(std::uint32_t slot) const {
+    return slot < connectors_.size() ? connectors_[slot] : nullptr;
+  }
   [[nodiscard]] static Rank rank_of(const Address& address, base::TimePoint now) noexcept {
     if (address.out.load(std::memory_order_relaxed)) return Rank::out;
     return address.is_avoided(now) ? Rank::avoided : Rank::well;
@@ -55,7 +68,8 @@ class TcpTransport final : public Transport {
 
   std::unique_ptr<net::Connector> connector_;
   HealthRecorder* health_;
-  std::vector<AddressSetPtr> sets_;  // by slot
+  std::vector<AddressSetPtr> sets_;                          // by slot
+  std::vector<std::shared_ptr<net::Connector>> connectors_;  // likewise; those in use are kept alive by their users
 };
 
 }  // namespace lb::upstream

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "net/stream.hpp"
 #include "upstream/address.hpp"
@@ -20,11 +21,13 @@ class Transport {
 
   // The next of its addresses in turn, but not the one with this id as long as there are others.
   [[nodiscard]] virtual AddressChoice choose(const Endpoint& endpoint, std::uint32_t but_not);
-  // To the chosen address; should that fail, to the others: `choice` becomes what was reached, or none. Errors: those
-  // of the last address; resolve_failed if there is none.
+  // To the chosen address; should that fail, to the others: `choice` becomes what was reached, or none. `preface`:
+  // what the connection begins with; it lives until then. Errors: those of the last address; resolve_failed if there is
+  // none.
   [[nodiscard]] virtual net::Awaitable<base::Result<net::StreamPtr>> connect(const Endpoint& endpoint,
                                                                              AddressChoice& choice,
-                                                                             base::Deadline deadline) = 0;
+                                                                             base::Deadline deadline,
+                                                                             std::string_view preface) = 0;
   // All of them now; null if the endpoint has less than two.
   [[nodiscard]] virtual const AddressSet* addresses(const Endpoint& endpoint) const noexcept;
   // Whether connections to the address are still worth keeping.

@@ -21,6 +21,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEPT = ROOT / "config" / "load-balancer.schema.json"
 BINARY = ""
 
+# Arrays of tables, with what each table has to have.
+ARRAYS = {
+    "backends": {"url": '"http://host-{}"'},
+    "listeners": {"port": "{}"},
+    "certificates": {"certificate": '"{}.pem"', "key": '"{}.key"'},
+}
+
 SCHEMA = json.loads(KEPT.read_text(encoding="ascii"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
@@ -32,7 +39,8 @@ VALUES = [
     "http://a/b", "http://a?b", "http://u@a", "http://a:x", "http://a b", "GET", "get", "ABCDEFGHIJKLMNOPQRSTU", "/",
     "/healthz?a=%20", "/a b", "/a#b", "200", "200-299, 401", "2xx", "200-", "99", "600", "tcp", "http", "htpp", "info",
     "warn", "off", "json", "peak-ewma", "round-robin", "client", "header:X-User", "cookie:", "query:a b", False,
-    "x" * 1024, "x" * 1025, ["127.0.0.1:53", "[::1]:53", "::1"], ["a"], [1],
+    "x" * 1024, "x" * 1025, ["127.0.0.1:53", "[::1]:53", "::1"], ["a"], [1], "1.2", "1.3", ["a.b"], ["10.0.0.0/8", "::1"],
+    "a@b", "accept", "v2", "require", "\n",
 ]
 
 
@@ -58,11 +66,20 @@ def toml_value(value):
     return json.dumps(value).replace(r"\ud83d\ude00", r"\U0001f600")
 
 
+def required(array, number, but=""):
+    """The lines of the keys that a table of the array has to have."""
+    return "".join(f"{key} = {form.format(number)}\n" for key, form in ARRAYS[array].items() if key != but)
+
+
 def file_with(path, value):
     """A file whose one value is at the path, as text. Its last line is that value's."""
-    backend = '[[backends]]\n' + ("" if path == ("backends", "url") else 'url = "http://a"\n')
-    section = "" if path[0] == "backends" else f"[{'.'.join(path[:-1])}]\n"
-    return f"{backend}{section}{path[-1]} = {toml_value(value)}\n"
+    line = f"{path[-1]} = {toml_value(value)}\n"
+    backends = f"[[backends]]\n{required('backends', 1)}"
+    if len(path) == 1:
+        return line + backends
+    if path[0] not in ARRAYS:
+        return f"{backends}[{'.'.join(path[:-1])}]\n{line}"
+    return ("" if path[0] == "backends" else backends) + f"[[{path[0]}]]\n{required(path[0], 2, but=path[1])}{line}"
 
 
 def complaints(text):
@@ -89,7 +106,7 @@ class Schema(unittest.TestCase):
         for path, schema in keys():
             with self.subTest(path=path):
                 self.assertIn("Allowed: ", schema["description"])
-                if path == ("backends", "url"):
+                if path[-1] in ARRAYS.get(path[0], {}):
                     continue
                 jsonschema.Draft202012Validator(schema).validate(schema["default"])
 
@@ -108,7 +125,6 @@ class Schema(unittest.TestCase):
         for text in (
                 '[[backends]]\nurl = "http://a"\nwieght = 1\n',
                 "[[backends]]\nweight = 1\n",
-                '[[backends]]\nurl = "https://a"\n',
                 '[[backends]]\nurl = "http://a/api"\n',
                 'backends = ["http://a"]\n',
                 'backends = "http://a"\n',
@@ -138,13 +154,12 @@ class Schema(unittest.TestCase):
         taken, refused = {}, {}
         for value in VALUES:
             lines, where = [], {}
-            for path, _ in sorted(keys(), key=lambda key: key[0][0] == "backends"):
-                if path[0] == "backends":
-                    lines.append("[[backends]]")
-                    if path[1] != "url":
-                        lines.append(f'url = "http://host-{len(lines)}"')
+            for path, _ in sorted(keys(), key=lambda key: key[0][0] in ARRAYS):
+                if path[0] in ARRAYS:
+                    lines.append(f"[[{path[0]}]]")
+                    lines += required(path[0], 10_000 + len(lines), but=path[1]).splitlines()
                 # Dotted, for a section may be written only once.
-                lines.append(f"{'.'.join(path[path[0] == 'backends':])} = {toml_value(value)}")
+                lines.append(f"{'.'.join(path[path[0] in ARRAYS:])} = {toml_value(value)}")
                 where[len(lines)] = path
             _, _, errors = run("-print-config", "-config", self.write("\n".join(lines) + "\n"))
             wrong = {int(line) for line in re.findall(r"x\.toml:(\d+):\d+: ", errors)}
@@ -171,16 +186,29 @@ class Schema(unittest.TestCase):
         for path, schema in keys():
             valid = jsonschema.Draft202012Validator(schema).is_valid
             values = (7, "7s", "7KiB", ["127.0.0.1:54"], "127.0.0.1", "::1", "http", "off", "text", "OPTIONS", "204", "/x", "shop:1", "http://[::1]:81",
-                      True, "prequal", "host")
-            wanted[path] = next(value for value in values if valid(value) and value != schema.get("default"))
+                      True, False, "prequal", "host")
+            wanted[path] = next((value for value in values if valid(value) and value != schema.get("default")), None)
         wanted["backends", "url"] = "http://[::1]:81"
+        wanted["listeners", "http2"] = False  # the other is not allowed yet
+        wanted["proxy_protocol",] = wanted["listeners", "proxy_protocol"] = "off"
+        wanted["tls", "min_version"] = "1.3"
+        wanted["tls", "client_certificates"] = "optional"
+        wanted["acme", "domains"] = ["a.b"]
+        wanted["acme", "email"] = "a@b"
+        wanted["acme", "directory"] = "https://a"
+        wanted["server", "trusted_proxies"] = ["10.0.0.0/8"]
+        for path in wanted:
+            if path[-1] in ("certificate", "key", "ca", "client_ca", "storage"):
+                wanted[path] = "/x"
         wanted["health", "body"] = '\u0000 "\\" \u00e4 \U0001f600'
         self.assertEqual(len(list(keys())), len(wanted))
         del wanted["admin", "token"]  # both together are refused
         wanted["admin", "token_file"] = self.write("a-token-of-some-length\n", "token")
-        lines = [f"{'.'.join(path)} = {toml_value(value)}" for path, value in wanted.items() if path[0] != "backends"]
-        lines += ["[[backends]]"]
-        lines += [f"{path[1]} = {toml_value(value)}" for path, value in wanted.items() if path[0] == "backends"]
+        self.assertEqual([], [path for path, value in wanted.items() if value is None])
+        lines = [f"{'.'.join(path)} = {toml_value(value)}" for path, value in wanted.items() if path[0] not in ARRAYS]
+        for array in ARRAYS:
+            lines += [f"[[{array}]]"]
+            lines += [f"{path[1]} = {toml_value(value)}" for path, value in wanted.items() if path[0] == array]
         path = self.write("\n".join(lines) + "\n")
         status, printed, errors = run("-print-config", "-config", path)
         self.assertEqual((0, ""), (status, errors))
@@ -191,7 +219,7 @@ class Schema(unittest.TestCase):
         for key, value in wanted.items():
             table = found
             for name in key[:-1]:
-                table = table[name][0] if name == "backends" else table[name]
+                table = table[name][0] if name in ARRAYS else table[name]
             hidden = key == ("balance", "sticky_secret")
             self.assertEqual("***" if hidden else value, table[key[-1]], key)
         status, again, errors = run("-print-config", "-config", self.write(printed, "printed.toml"))

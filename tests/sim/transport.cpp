@@ -28,7 +28,7 @@ Backend& backend_of(const Backends& backends, const upstream::Endpoint& endpoint
 
 net::Awaitable<base::Result<net::StreamPtr>> Transport::connect(const upstream::Endpoint& endpoint,
                                                                 upstream::AddressChoice& /*choice*/,
-                                                                base::Deadline deadline) {
+                                                                base::Deadline deadline, std::string_view /*preface*/) {
   Backend& backend = backend_of(backends_, endpoint);
   if (starved_) {
     stage_.starved = stage_.step;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "net/pause.hpp"
@@ -22,7 +23,8 @@ class Transport final : public upstream::Transport {
 
   [[nodiscard]] net::Awaitable<base::Result<net::StreamPtr>> connect(const upstream::Endpoint& endpoint,
                                                                      upstream::AddressChoice& choice,
-                                                                     base::Deadline deadline) override;
+                                                                     base::Deadline deadline,
+                                                                     std::string_view /*preface*/) override;
   // No connect finds a descriptor.
   void set_starved(bool starved) noexcept { starved_ = starved; }
   [[nodiscard]] bool starved() const noexcept { return starved_; }

@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,7 +38,8 @@ class MemoryTransport final : public upstream::Transport {
 
   [[nodiscard]] net::Awaitable<base::Result<net::StreamPtr>> connect(const upstream::Endpoint& endpoint,
                                                                      upstream::AddressChoice& /*choice*/,
-                                                                     base::Deadline deadline) override {
+                                                                     base::Deadline deadline,
+                                                                     std::string_view /*preface*/) override {
     Backend& backend = backends_[endpoint.slot()];
     ++backend.attempts;
     co_await net::asio::post(world_.io.get_executor(), net::asio::deferred);

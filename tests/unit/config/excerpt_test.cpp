@@ -183,7 +183,7 @@ TEST(ConfigExplain, the_wrong_part_of_a_url_is_marked) {
   EXPECT_EQ(marks("\"http://backend1:80800/\""),
             "  2 | url = \"http://backend1:80800/\"\n"
             "    |                        ^^^^^\n");
-  EXPECT_EQ(marks("'''https://a'''"), "  2 | url = '''https://a'''\n    |          ^^^^^\n");
+  EXPECT_EQ(marks("'''htps://a'''"), "  2 | url = '''htps://a'''\n    |          ^^^^\n");
   EXPECT_EQ(marks("'http://a/api'"), "  2 | url = 'http://a/api'\n    |                ^^^^\n");
   EXPECT_EQ(marks("'http://a:'"), "  2 | url = 'http://a:'\n    |                 ^\n");
   EXPECT_EQ(marks("'a b'"), "  2 | url = 'a b'\n    |         ^\n");

@@ -128,10 +128,10 @@ TEST(ConfigFlags, mistakes_name_the_flag_what_was_found_and_what_is_allowed) {
 }
 
 TEST(ConfigFlags, all_mistakes_are_reported_at_once) {
-  EXPECT_EQ(errors_of({"-prot", "80", "-port", "x", "-backends", "https://a,b:0", "-threads"}),
+  EXPECT_EQ(errors_of({"-prot", "80", "-port", "x", "-backends", "ftp://a,b:0", "-threads"}),
             "-prot: unknown flag; did you mean -port?\n"
             "-port: \"x\" is not a whole number between 0 and 65535\n"
-            "-backends: \"https://a\" uses https, which is not supported yet; write http://host[:port]\n"
+            "-backends: \"ftp://a\" uses the scheme \"ftp\", which is not supported; write http://host[:port]\n"
             "-backends: \"b:0\" has the port \"0\", which is not a whole number between 1 and 65535; write "
             "http://host[:port]\n"
             "-threads: needs a value: -threads NUMBER\n");

@@ -47,14 +47,19 @@ TEST(ConfigJsonSchema, patterns_are_not_narrower_than_the_checks) {
            {"health.host", {"", "a", "shop.example.", "a_b:8080", "[::1]", "[::1]:81", "10.0.0.1:00080"}},
            {"health.status", {"200", "100-599", " 200 ,\t404-404 ", "200,201,202-203"}},
            {"resolver.servers", {"127.0.0.1", "10.0.0.1:00053", "[::1]", "[2001:db8::1]:53", "::ffff:1.2.3.4"}},
+           {"server.trusted_proxies", {"10.0.0.0/8", "127.0.0.1", "::1", "2001:db8::/32"}},
+           {"acme.domains", {"example.org", "A-b.c"}},
+           {"acme.email", {"", "a@b", "x+y@example.org"}},
+           {"acme.directory", {"https://a", "https://localhost:14000/dir"}},
+           {"backend_tls.server_name", {"", "a", "a.example.org", "10.0.0.1"}},
            {"backends.url",
-            {"a", "a:1", "http://a", "HTTP://A.B-c_d.:00080/", "http://[::ffff:1.2.3.4]:1/", "10.0.0.1", "http:80"}},
+            {"a", "https://a", "HTTPS://a:8443/", "a:1", "http://a", "HTTP://A.B-c_d.:00080/",
+             "http://[::ffff:1.2.3.4]:1/", "10.0.0.1", "http:80"}},
        }) {
     const KeySpec& key = *find_key(c.path);
     const std::regex pattern(std::string(key.pattern), std::regex::ECMAScript);
     for (const std::string& text : c.texts) {
-      Config config;
-      config.backends.emplace_back();
+      Config config = config_with_tables();
       ASSERT_EQ(assign_text(key, text, config), std::nullopt) << c.path;
       EXPECT_TRUE(std::regex_search(text, pattern)) << c.path << ' ' << text;
     }

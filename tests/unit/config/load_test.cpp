@@ -92,7 +92,7 @@ port = 1
 connections = 1
 
 [[backends]]
-url = "https://a"
+url = "htps://a"
 wieght = 2
 
 [[backends]]
@@ -120,7 +120,8 @@ level = "warn"
       "x.toml:6:8: server.port: 70000 is not a whole number between 0 and 65535\n"
       "x.toml:7:11: server.threads: \"four\" is a string; write a whole number between 0 and 1024, without quotes\n"
       "x.toml:8:1: server.idle_timeout: unknown key; did you mean pool.idle_timeout?\n"
-      "x.toml:9:1: server.server.port: unknown key; known here are address, port, threads, request_ids\n"
+      "x.toml:9:1: server.server.port: unknown key; known here are address, port, threads, request_ids, "
+      "trusted_proxies\n"
       "x.toml:12:10: server.timeouts.header: \"10\" has no unit; " +
           duration +
           "\n"
@@ -141,7 +142,8 @@ level = "warn"
           "connections, queue\n"
           "x.toml:22:2: sever: unknown section; did you mean [server]?\n"
           "x.toml:25:2: limits: unknown section; did you mean [server.limits]?\n"
-          "x.toml:29:7: backends.url: \"https://a\" uses https, which is not supported yet; write http://host[:port]\n"
+          "x.toml:29:7: backends.url: \"htps://a\" uses the scheme \"htps\", which is not supported; write "
+          "http://host[:port]\n"
           "x.toml:30:1: backends.wieght: unknown key; did you mean backends.weight?\n"
           "x.toml:32:1: backends.url: is missing; write url = \"http://host[:port]\"\n"
           "x.toml:33:10: backends.weight: 0 is not a whole number between 1 and 256\n"
@@ -184,7 +186,8 @@ TEST(ConfigLoad, values_of_the_wrong_shape_say_what_to_write) {
            TextCase{"[server.\"\x07\"]",
                     "x.toml:1:10: the control character \\x07 is not allowed; is this a text file?\n"},
            TextCase{"[server]\n\"\\u001b[2J\" = 1",
-                    "x.toml:2:1: server.\\x1b[2J: unknown key; known here are address, port, threads, request_ids\n"},
+                    "x.toml:2:1: server.\\x1b[2J: unknown key; known here are address, port, threads, request_ids, "
+                    "trusted_proxies\n"},
        }) {
     EXPECT_EQ(errors_of(c.text), c.errors);
   }

@@ -11,24 +11,18 @@ namespace lb::config {
 namespace {
 
 // A configuration in which every key can be set: those of a backend go to the last one.
-Config config_with_backend() {
-  Config config;
-  config.backends.emplace_back();
-  return config;
-}
-
 std::string problem_of(std::string_view path, std::string_view text) {
-  Config config = config_with_backend();
+  Config config = config_with_tables();
   return assign_text(*find_key(path), text, config).value_or("");
 }
 
 std::string problem_of_integer(std::string_view path, std::int64_t number) {
-  Config config = config_with_backend();
+  Config config = config_with_tables();
   return assign_integer(*find_key(path), number, config).value_or("");
 }
 
 TEST(ConfigSchema, names_every_key_once_with_help_and_accessors) {
-  EXPECT_EQ(all_keys().size(), 63U);
+  EXPECT_EQ(all_keys().size(), 85U);
   std::set<std::string_view> paths;
   for (const KeySpec& key : all_keys()) {
     EXPECT_TRUE(paths.insert(key.path).second) << key.path;
@@ -36,7 +30,8 @@ TEST(ConfigSchema, names_every_key_once_with_help_and_accessors) {
     EXPECT_TRUE(key.help.ends_with('.')) << key.path;
     ASSERT_NE(key.get, nullptr) << key.path;
     ASSERT_NE(key.set, nullptr) << key.path;
-    EXPECT_EQ(std::string(key.section()) + '.' + std::string(key.name()), key.path);
+    const std::string section(key.section());
+    EXPECT_EQ((section.empty() ? "" : section + '.') + std::string(key.name()), key.path);
     EXPECT_NE(allowed_text(key), "") << key.path;
   }
   EXPECT_EQ(find_key("server"), nullptr);
@@ -45,9 +40,10 @@ TEST(ConfigSchema, names_every_key_once_with_help_and_accessors) {
 
 TEST(ConfigSchema, names_every_section_once) {
   const std::vector<std::string_view> sections(all_sections().begin(), all_sections().end());
-  EXPECT_EQ(sections, (std::vector<std::string_view>{"server", "server.timeouts", "server.limits", "shutdown",
-                                                     "backends", "balance", "outliers", "retry", "health", "pool",
-                                                     "resolver", "admin", "log"}));
+  EXPECT_EQ(sections,
+            (std::vector<std::string_view>{"", "server", "server.timeouts", "server.limits", "shutdown", "listeners",
+                                           "certificates", "tls", "acme", "backends", "backend_tls", "balance",
+                                           "outliers", "retry", "health", "pool", "resolver", "admin", "log"}));
 }
 
 TEST(ConfigSchema, every_default_is_allowed_and_reads_back_as_itself) {
@@ -55,7 +51,7 @@ TEST(ConfigSchema, every_default_is_allowed_and_reads_back_as_itself) {
     if (key.required) {
       continue;
     }
-    Config config = config_with_backend();
+    Config config = config_with_tables();
     EXPECT_EQ(assign_text(key, default_text(key), config), std::nullopt) << key.path;
     EXPECT_EQ(value_text(key, config), default_text(key)) << key.path;
   }
@@ -68,7 +64,7 @@ TEST(ConfigSchema, each_number_reaches_both_ends_of_its_range_and_changes_nothin
       continue;
     }
     for (const std::uint64_t number : {key.min, key.max}) {
-      Config config = config_with_backend();
+      Config config = config_with_tables();
       key.set(config, number);
       EXPECT_EQ(key.get(config), Value(number)) << key.path;
       EXPECT_EQ(assign_text(key, value_text(key, config), config), std::nullopt) << key.path;
@@ -98,15 +94,15 @@ TEST(ConfigSchema, numbers_beyond_the_range_are_refused) {
 }
 
 TEST(ConfigSchema, a_refused_value_leaves_the_configuration_untouched) {
-  Config config = config_with_backend();
+  Config config = config_with_tables();
   EXPECT_NE(assign_text(*find_key("server.port"), "70000", config), std::nullopt);
-  EXPECT_NE(assign_text(*find_key("backends.url"), "https://a", config), std::nullopt);
+  EXPECT_NE(assign_text(*find_key("backends.url"), "ftp://a", config), std::nullopt);
   EXPECT_EQ(config.server.port, 3030);
   EXPECT_EQ(config.backends.back().url, "");
 }
 
 TEST(ConfigSchema, a_url_fills_host_and_port_and_keeps_the_weight) {
-  Config config = config_with_backend();
+  Config config = config_with_tables();
   EXPECT_EQ(assign_text(*find_key("backends.weight"), "7", config), std::nullopt);
   EXPECT_EQ(assign_text(*find_key("backends.url"), "http://[::1]:8080/", config), std::nullopt);
   EXPECT_EQ(config.backends.back().url, "http://[::1]:8080");

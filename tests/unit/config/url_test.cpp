@@ -35,6 +35,9 @@ TEST(ConfigUrl, addresses_are_read_and_brought_into_one_form) {
            GoodUrl{"http://[::1]", "http://[::1]", "::1", 80},
            GoodUrl{"[2001:DB8::1]:8080", "http://[2001:db8::1]:8080", "2001:db8::1", 8080},
            GoodUrl{"http://[::ffff:10.0.0.1]:81/", "http://[::ffff:10.0.0.1]:81", "::ffff:10.0.0.1", 81},
+           GoodUrl{"https://a", "https://a", "a", 443},
+           GoodUrl{"HTTPS://A:8443/", "https://a:8443", "a", 8443},
+           GoodUrl{"https://[::1]", "https://[::1]", "::1", 443},
            GoodUrl{"http:8080", "http://http:8080", "http", 8080},
        }) {
     const UrlOutcome outcome = parse_backend_url(c.text);
@@ -63,7 +66,6 @@ TEST(ConfigUrl, wrong_addresses_say_what_is_wrong) {
            BadUrl{"http://", "has no host"},
            BadUrl{"http:///api", "has no host"},
            BadUrl{":8080", "has no host"},
-           BadUrl{"https://a", "uses https, which is not supported yet"},
            BadUrl{"ftp://a", "uses the scheme \"ftp\", which is not supported"},
            BadUrl{"://a", "has no scheme before ://"},
            BadUrl{"http://a/api", path},

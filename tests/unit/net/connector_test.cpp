@@ -20,7 +20,7 @@ TEST(TcpConnector, an_answer_that_is_there_counts_before_the_deadline) {
   TcpConnector connector(worker.executor(), worker.wheel());
   std::optional<base::Result<StreamPtr>> result;
   const base::Deadline deadline = worker.wheel().after(base::Duration(100));
-  worker.tasks().spawn(test::keep_result(connector.connect(acceptor.local_endpoint(), deadline), result));
+  worker.tasks().spawn(test::keep_result(connector.connect(acceptor.local_endpoint(), deadline, {}), result));
   worker.io().run_one();
   ASSERT_FALSE(result);
   clock.turn(base::Duration(60'000));

@@ -68,7 +68,7 @@ class UpstreamTcpTransport : public testing::Test {
   // The last part of the address that the next connection goes to; 0: it failed.
   int connect(std::uint32_t but_not = 0) {
     choice = transport->choose(endpoint, but_not);
-    auto stream = test::run_on(worker, transport->connect(endpoint, choice, worker.wheel().after(Duration(2'000))));
+    auto stream = test::run_on(worker, transport->connect(endpoint, choice, worker.wheel().after(Duration(2'000)), {}));
     if (!stream) {
       error = stream.error().kind;
       return 0;
@@ -234,7 +234,7 @@ TYPED_TEST(UpstreamTcpTransport, a_list_may_be_replaced_during_an_attempt) {
   std::optional<base::Result<net::StreamPtr>> result;
   AddressChoice chosen = this->transport->choose(this->endpoint, 0);
   this->worker.tasks().spawn(test::keep_result(
-      this->transport->connect(this->endpoint, chosen, this->worker.wheel().after(Duration(2'000))), result));
+      this->transport->connect(this->endpoint, chosen, this->worker.wheel().after(Duration(2'000)), {}), result));
   this->worker.io().poll_one();
   this->set_addresses(1, {2});
   for (int turn = 0; !result && turn < 1'000; ++turn) test::turn_loop(this->worker);
