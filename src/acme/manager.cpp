@@ -86,7 +86,7 @@ void Manager::stop() {
 net::Awaitable<void> Manager::run() {
   while (!stopped_) {
     look();
-    if (first_due() == nullptr) {
+    if (!lacks_any()) {
       other_at_work_ = false;
     } else if (storage_problem_.empty()) {
       co_await work();
@@ -287,6 +287,12 @@ std::time_t Manager::wanted_from(const Entry& entry) const noexcept {
 
 std::time_t Manager::next_try(const Entry& entry) const noexcept {
   return std::max({wanted_from(entry), entry.attempts.next, authority_.next});
+}
+
+// Also what is not to be tried yet: another instance may be about to store it.
+bool Manager::lacks_any() const noexcept {
+  const std::time_t today = now();
+  return std::ranges::any_of(entries_, [&](const Entry& entry) { return wanted_from(entry) <= today; });
 }
 
 Manager::Entry* Manager::first_due() noexcept {

@@ -80,6 +80,7 @@ class Manager {
   [[nodiscard]] Entry* find(const std::string& domain) noexcept;
   [[nodiscard]] std::time_t wanted_from(const Entry& entry) const noexcept;
   [[nodiscard]] std::time_t next_try(const Entry& entry) const noexcept;
+  [[nodiscard]] bool lacks_any() const noexcept;
   [[nodiscard]] Entry* first_due() noexcept;
   [[nodiscard]] base::Deadline next_look() const noexcept;
   [[nodiscard]] State state_of(const Entry& entry) const;
