@@ -27,12 +27,16 @@ std::string pem_of(const CertificatePtr& certificate) {
   return text_of(bio);
 }
 
-// The domain was checked: it holds nothing that the syntax of OpenSSL's values gives a meaning.
-Extension extension(int kind, const std::string& value) {
-  X509V3_CTX context;
-  X509V3_set_ctx(&context, nullptr, nullptr, nullptr, nullptr, 0);
-  X509V3_set_ctx_nodb(&context);
-  Extension made(X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str()));
+// A subjectAltName of one dNSName. Not by OpenSSL's syntax for such values, in which a comma begins another name.
+Extension alternative_name(const std::string& domain) {
+  ASN1_IA5STRING* const text = ASN1_IA5STRING_new();
+  GENERAL_NAME* const name = GENERAL_NAME_new();
+  LB_CHECK(text != nullptr && name != nullptr);
+  LB_CHECK(ASN1_STRING_set(text, domain.data(), static_cast<int>(domain.size())) == 1);
+  GENERAL_NAME_set0_value(name, GEN_DNS, text);
+  const GeneralNames names(GENERAL_NAMES_new());
+  LB_CHECK(names != nullptr && sk_GENERAL_NAME_push(names.get(), name) == 1);
+  Extension made(X509V3_EXT_i2d(NID_subject_alt_name, 0, names.get()));
   LB_CHECK(made != nullptr);
   return made;
 }
@@ -50,7 +54,7 @@ void set_serial(const CertificatePtr& certificate) {
 // RFC 5280 allows a common name of 64 characters.
 void set_names(const CertificatePtr& certificate, const std::string& domain) {
   constexpr std::size_t kCommonNameMax = 64;
-  const std::string name = domain.size() <= kCommonNameMax ? domain : "load-balancer";
+  const std::string name = !domain.empty() && domain.size() <= kCommonNameMax ? domain : "load-balancer";
   X509_NAME* const subject = X509_get_subject_name(certificate.get());
   LB_CHECK(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()),
                                       -1, -1, 0) == 1);
@@ -66,7 +70,7 @@ CertificatePtr self_made(const Key& key, const std::string& domain, std::time_t 
   LB_CHECK(ASN1_TIME_set(X509_getm_notBefore(made.get()), now - kClockSkew.count()) != nullptr);
   LB_CHECK(ASN1_TIME_set(X509_getm_notAfter(made.get()), now + kStandInTime.count()) != nullptr);
   LB_CHECK(X509_set_pubkey(made.get(), key.get().get()) == 1);
-  add(made, extension(NID_subject_alt_name, "DNS:" + domain));
+  add(made, alternative_name(domain));
   return made;
 }
 
@@ -129,7 +133,7 @@ std::string certificate_request(const Key& key, const std::string& domain) {
   LB_CHECK(request != nullptr && X509_REQ_set_version(request.get(), 0) == 1);
   LB_CHECK(X509_REQ_set_pubkey(request.get(), key.get().get()) == 1);
   STACK_OF(X509_EXTENSION)* extensions = nullptr;
-  LB_CHECK(X509v3_add_ext(&extensions, extension(NID_subject_alt_name, "DNS:" + domain).get(), -1) != nullptr);
+  LB_CHECK(X509v3_add_ext(&extensions, alternative_name(domain).get(), -1) != nullptr);
   const bool added = X509_REQ_add_extensions(request.get(), extensions) == 1;
   sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
   LB_CHECK(added && X509_REQ_sign(request.get(), key.get().get(), EVP_sha256()) > 0);

@@ -166,6 +166,7 @@ void Manager::keep(const std::string& domain, const Settings& settings, const St
   entry->certificate_mark = mark_of(storage.path_of(domain));
   entry->unsaved = unsaved.has_value();
   entry->attempts = {};
+  told_.clear();
   if (unsaved) entry->attempts = after({}, *unsaved, settings.directory);
   authority_ = {};
   changed();
@@ -215,9 +216,10 @@ Attempts Manager::after(const Attempts& before, const Problem& problem, const st
 }
 
 void Manager::tell_storage_problem(std::string text) {
-  if (text == storage_problem_) return;
   storage_problem_ = std::move(text);
-  base::log(base::LogLevel::error, "certificates are not ordered: " + storage_problem_);
+  if (storage_problem_ == told_) return;
+  told_ = storage_problem_;
+  base::log(base::LogLevel::error, "certificates are not ordered: " + told_);
 }
 
 // Takes what is in the folder, which another instance, or somebody by hand, may have changed.

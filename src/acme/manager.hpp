@@ -111,6 +111,7 @@ class Manager {
   Attempts authority_;
   FileMark authority_mark_;
   std::string storage_problem_;  // nobody is asked while the folder cannot be used
+  std::string told_;             // the last problem of the folder that was logged
   std::string ordering_;         // a domain, or empty
   bool other_at_work_ = false;
   bool stopped_ = false;

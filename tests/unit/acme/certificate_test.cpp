@@ -34,6 +34,12 @@ TEST(AcmeCertificate, a_stand_in_is_one_of_its_domain_for_a_week) {
   const std::string name = std::string(60, 'a') + "." + std::string(60, 'b') + ".example";
   const Pair other = make_stand_in(name, kNow);
   EXPECT_TRUE(read_certificate(other.chain, *Key::read(other.key), name));
+  // Whatever it is made for, it is one name.
+  for (const char* odd : {"", "a,DNS:b.example", "@section", "*.example.com", "\xFF\n"}) {
+    const Pair made = make_stand_in(odd, kNow);
+    EXPECT_FALSE(made.chain.empty());
+    EXPECT_FALSE(read_certificate(made.chain, *Key::read(made.key), "b.example"));
+  }
 }
 
 TEST(AcmeCertificate, is_renewed_at_two_thirds_of_its_life) {
