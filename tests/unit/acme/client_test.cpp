@@ -197,7 +197,7 @@ TEST_F(AcmeClient, nonsense_is_a_problem) {
       std::string(kAnswerBytesMax + 1, ' ')};
   for (const char* what : {"dir", "new-nonce", "new-account", "new-order", "authorization", "challenge", "order",
                            "finalize", "certificate"}) {
-    for (const unsigned status : {200U, 201U, 302U, 400U, 404U, 500U, 0U}) {
+    for (const unsigned status : {200U, 302U, 400U, 500U}) {
       for (const std::string& body : bodies) {
         authority.instead = [&](const std::string& asked, std::size_t) -> std::optional<HttpAnswer> {
           if (asked != what) return std::nullopt;
