@@ -147,6 +147,23 @@ TEST_F(AcmeManager, does_what_retry_after_says) {
   EXPECT_EQ(manager.states().at(0).condition, Condition::valid);
 }
 
+TEST_F(AcmeManager, a_pause_that_is_asked_of_all_is_kept_by_all) {
+  settings.domains = {"a.example", "b.example"};
+  authority.instead = [](const std::string& what, std::size_t nth) -> std::optional<HttpAnswer> {
+    if (what != "dir" || nth > 0) return std::nullopt;
+    return HttpAnswer{.status = 503, .retry_after = hours(5)};
+  };
+  Manager& manager = start();
+  world.pass(hours(2));
+  end(manager);
+  Manager& again = start();
+  world.pass(hours(3) - seconds(120));
+  EXPECT_EQ(authority.asked.size(), 1U);
+  EXPECT_EQ(again.states().at(1).problem, "the authority answers with the status 503");
+  world.pass(seconds(240));
+  EXPECT_EQ(again.certificates().size(), 2U);
+}
+
 // Goal: a program that is started again and again does not ask each time, not even one that dies while it asks.
 TEST_F(AcmeManager, a_restart_is_no_reason_to_ask_again) {
   authority.failing = {"http-01", "tls-alpn-01"};
