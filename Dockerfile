@@ -3,7 +3,8 @@
 #   docker build -t load-balancer .
 #   docker run -p 3030:3030 load-balancer -backends "http://host.docker.internal:8080,http://host.docker.internal:8081"
 #
-# The first stage compiles, the second holds the program and the libraries that it is linked with, and no more.
+# The first stage compiles, the second holds the program, the libraries that it is linked with, and whom the world
+# believes (for https backends and [acme]), and no more.
 
 FROM debian:trixie-slim AS build
 WORKDIR /source
@@ -24,7 +25,7 @@ FROM debian:trixie-slim
 COPY --from=build /opt/load-balancer/packages /usr/share/load-balancer/packages
 # Purging the lists in the same step keeps them out of the layer.
 RUN apt-get update \
-    && xargs apt-get install --yes --no-install-recommends < /usr/share/load-balancer/packages \
+    && xargs apt-get install --yes --no-install-recommends ca-certificates < /usr/share/load-balancer/packages \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log \
     && groupadd --gid 10001 load-balancer \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin load-balancer

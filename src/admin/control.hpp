@@ -42,6 +42,15 @@ struct CertificateSnapshot {
   std::int64_t not_after = 0;  // its end: Unix time, seconds
 };
 
+// A domain whose certificate gets itself.
+struct AutomaticSnapshot {
+  std::string domain{};
+  std::string_view state{};    // "valid", "waiting", "ordering", "failed", "waiting for another instance"
+  std::string problem{};       // of the last try; empty: none
+  std::int64_t not_after = 0;  // Unix time, seconds; 0: there is no certificate yet
+  std::int64_t next_try = 0;   // likewise: or renewal
+};
+
 // The server at one moment; all counts are since its start.
 struct Snapshot {
   base::WallTime now{};
@@ -61,6 +70,7 @@ struct Snapshot {
   std::uint64_t access_log_dropped = 0;  // lines
   telemetry::ClientTotals clients;
   std::vector<CertificateSnapshot> certificates;
+  std::vector<AutomaticSnapshot> automatic;
   std::vector<BackendSnapshot> backends;  // in the order of the configuration
 };
 

@@ -86,6 +86,15 @@ void write_certificates(Exposition& out, const Snapshot& now) {
   }
 }
 
+void write_automatic(Exposition& out, const Snapshot& now) {
+  out.family("acme_certificate", "gauge", "Domains whose certificate gets itself, by how that stands.");
+  for (const AutomaticSnapshot& one : now.automatic) out.sample(1, label("domain", one.domain), "state", one.state);
+  out.family("acme_next_try_seconds", "gauge", "When the authority is asked for each domain next, since 1970.");
+  for (const AutomaticSnapshot& one : now.automatic) {
+    out.sample(static_cast<std::uint64_t>(std::max<std::int64_t>(one.next_try, 0)), label("domain", one.domain));
+  }
+}
+
 // A family of samples of each backend.
 struct Family {
   std::string_view name;
@@ -179,6 +188,7 @@ class MetricsPieces final : public Pieces {
     write_process(out_, *snapshot_);
     write_clients(out_, *snapshot_);
     write_certificates(out_, *snapshot_);
+    write_automatic(out_, *snapshot_);
   }
 
   bool next(std::string& out) override {

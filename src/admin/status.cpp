@@ -130,6 +130,12 @@ json::object backend_json(const BackendSnapshot& backend) {
   return out;
 }
 
+// Of Unix time in seconds; null: 0.
+json::value moment_json(std::int64_t seconds) {
+  if (seconds == 0) return nullptr;
+  return json::value(base::rfc3339(std::chrono::system_clock::from_time_t(static_cast<std::time_t>(seconds))));
+}
+
 json::object server_json(const Snapshot& snapshot) {
   const telemetry::ClientTotals& clients = snapshot.clients;
   json::object out;
@@ -152,11 +158,19 @@ json::object server_json(const Snapshot& snapshot) {
                                 {"tls_handshakes_failed", clients.tls_handshakes_failed}};
   json::array certificates;
   for (const CertificateSnapshot& one : snapshot.certificates) {
-    const auto end = std::chrono::system_clock::from_time_t(static_cast<std::time_t>(one.not_after));
     certificates.push_back(
-        json::object{{"certificate", one.path}, {"name", one.name}, {"expires", base::rfc3339(end)}});
+        json::object{{"certificate", one.path}, {"name", one.name}, {"expires", moment_json(one.not_after)}});
   }
   out["certificates"] = std::move(certificates);
+  json::array automatic;
+  for (const AutomaticSnapshot& one : snapshot.automatic) {
+    automatic.push_back(json::object{{"domain", one.domain},
+                                     {"state", one.state},
+                                     {"problem", one.problem},
+                                     {"expires", moment_json(one.not_after)},
+                                     {"next_try", moment_json(one.next_try)}});
+  }
+  out["acme"] = std::move(automatic);
   out["requests"] = json::object{{"total", clients.requests},
                                  {"by_class", by_class(clients.answers)},
                                  {"refused", by_name<telemetry::Refusal>(clients.refused, 1)},

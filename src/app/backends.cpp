@@ -22,10 +22,11 @@ std::string draw_secret() {
 }  // namespace
 
 Backends::Backends(net::Worker& control, Workers& workers, const Certificates& certificates,
-                   const config::Config& config)
+                   const AutomaticCertificates& automatic, const config::Config& config)
     : control_(control),
       workers_(workers),
       certificates_(certificates),
+      automatic_(automatic),
       registry_(workers.size()),
       resolver_(control.executor(), control.wheel(), make_resolver_settings(config)),
       cache_(
@@ -45,6 +46,7 @@ Backends::Backends(net::Worker& control, Workers& workers, const Certificates& c
 
 Backends::Change Backends::configure(const config::Config& config) {
   settings_ = make_proxy_settings(config);
+  settings_.own_pages = automatic_.pages();
   service_settings_ = make_service_settings(config);
   sticky_cookie_ = config.balance.sticky_cookie;
   sticky_secret_ = config.balance.sticky_secret;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "app/automatic_certificates.hpp"
 #include "app/certificates.hpp"
 #include "app/workers.hpp"
 #include "config/config.hpp"
@@ -26,7 +27,8 @@ class Backends {
   using Change = upstream::Cluster::Change;
 
   // The configuration was checked, and its certificates are loaded. All of these outlive it.
-  Backends(net::Worker& control, Workers& workers, const Certificates& certificates, const config::Config& config);
+  Backends(net::Worker& control, Workers& workers, const Certificates& certificates,
+           const AutomaticCertificates& automatic, const config::Config& config);
 
   // What the configuration says holds from now on; what is new in it gets no requests before check_and_admit(). If all
   // is new, the workers go on with what they have until then.
@@ -84,6 +86,7 @@ class Backends {
   net::Worker& control_;
   Workers& workers_;
   const Certificates& certificates_;
+  const AutomaticCertificates& automatic_;
   upstream::Registry registry_;
   upstream::HealthRecorder health_;
   upstream::Resolver resolver_;

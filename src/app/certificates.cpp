@@ -42,7 +42,8 @@ Certificates::Report Certificates::load(const config::Config& config) {
   Report report;
   files_.clear();
   load_own(config, report);
-  load_server_settings(config, report);
+  load_authorities(config, report);
+  make_server();
   load_client(config, report);
   return report;
 }
@@ -71,26 +72,37 @@ void Certificates::load_own(const config::Config& config, Report& report) {
   known_ = std::move(known);
 }
 
-void Certificates::load_server_settings(const config::Config& config, Report& report) {
-  tls::ServerSettings settings{.only_1_3 = config.tls.min_version == "1.3",
-                               .client_certificates = client_certificates(config.tls.client_certificates)};
-  if (!config.tls.client_ca.empty()) {
-    files_.push_back(resolved(config, config.tls.client_ca));
-    auto loaded = tls::load_authorities(files_.back());
-    if (loaded) {
-      client_authorities_ = std::move(*loaded);
-    } else {
-      report.problems.push_back(loaded.error().text);
-    }
+void Certificates::load_authorities(const config::Config& config, Report& report) {
+  tls_ = config.tls;
+  if (tls_.client_ca.empty()) return;
+  files_.push_back(resolved(config, tls_.client_ca));
+  auto loaded = tls::load_authorities(files_.back());
+  if (loaded) {
+    client_authorities_ = std::move(*loaded);
+  } else {
+    report.problems.push_back(loaded.error().text);
   }
-  if (settings.client_certificates != tls::ClientCertificates::off) {
-    settings.client_authorities = copy_of(client_authorities_);
-  }
-  if (own_.empty()) {
+}
+
+void Certificates::take_automatic(std::vector<tls::CertificatePtr> certificates) {
+  automatic_ = std::move(certificates);
+  make_server();
+}
+
+void Certificates::make_server() {
+  std::vector<tls::CertificatePtr> all = own_;
+  all.insert(all.end(), automatic_.begin(), automatic_.end());
+  if (all.empty()) {
     server_ = nullptr;
     return;
   }
-  server_ = std::make_shared<const tls::Server>(own_, std::move(settings), tickets_);
+  tls::ServerSettings settings{.only_1_3 = tls_.min_version == "1.3",
+                               .client_certificates = client_certificates(tls_.client_certificates)};
+  if (settings.client_certificates != tls::ClientCertificates::off) {
+    settings.client_authorities = copy_of(client_authorities_);
+  }
+  if (!automatic_.empty()) settings.challenge_for = challenge_for_;
+  server_ = std::make_shared<const tls::Server>(std::move(all), std::move(settings), tickets_);
 }
 
 // As a whole: half of it would be another identity than anybody has asked for.
@@ -132,8 +144,11 @@ void Certificates::load_client(const config::Config& config, Report& report) {
 
 std::vector<Certificates::State> Certificates::states() const {
   std::vector<State> states;
-  for (const tls::CertificatePtr& one : own_) {
-    states.push_back({one->path, std::string(one->first_name()), one->not_after});
+  for (const auto* const list : {&own_, &automatic_}) {
+    for (const tls::CertificatePtr& one : *list) {
+      const bool is_stand_in = one->path.empty();
+      if (!is_stand_in) states.push_back({one->path, std::string(one->first_name()), one->not_after});
+    }
   }
   return states;
 }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,13 @@ class Certificates {
   // anything; at the first time nothing was.
   Report load(const config::Config& config);
 
+  // Those that come from elsewhere, behind those of the configuration, from now on.
+  void take_automatic(std::vector<tls::CertificatePtr> certificates);
+  // Who answers challenges of an authority; before load().
+  void answer_challenges(std::function<tls::CertificatePtr(std::string_view)> challenge_for) {
+    challenge_for_ = std::move(challenge_for);
+  }
+
   // Null: there is no certificate to be shown.
   [[nodiscard]] const tls::ServerPtr& server() const noexcept { return server_; }
   // Null: no backend asks for it.
@@ -49,7 +58,8 @@ class Certificates {
   using Key = std::pair<std::string, std::string>;  // the paths of a certificate and its key
 
   void load_own(const config::Config& config, Report& report);
-  void load_server_settings(const config::Config& config, Report& report);
+  void load_authorities(const config::Config& config, Report& report);
+  void make_server();
   void load_client(const config::Config& config, Report& report);
   [[nodiscard]] bool has_ended(const tls::Certificate& certificate) const noexcept;
 
@@ -57,6 +67,9 @@ class Certificates {
   std::shared_ptr<tls::TicketKeys> tickets_;
   std::map<Key, tls::CertificatePtr> known_;
   std::vector<tls::CertificatePtr> own_;  // in the order of the configuration
+  std::vector<tls::CertificatePtr> automatic_;
+  std::function<tls::CertificatePtr(std::string_view)> challenge_for_;
+  config::Tls tls_;
   std::vector<tls::X509Ptr> client_authorities_;
   tls::ServerPtr server_;
   tls::ClientPtr client_;

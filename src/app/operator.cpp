@@ -70,6 +70,13 @@ admin::Snapshot Operator::snapshot() const {
   for (const Certificates::State& one : certificates_.states()) {
     out.certificates.push_back({one.path, one.name, one.not_after});
   }
+  for (acme::State& one : automatic_.states()) {
+    out.automatic.push_back({.domain = std::move(one.domain),
+                             .state = acme::to_string(one.condition),
+                             .problem = std::move(one.problem),
+                             .not_after = one.not_after,
+                             .next_try = one.next_try});
+  }
   for (const auto& unit : workers_.units()) out.clients.add(unit->recorder().counters());
   const std::size_t backends = backends_.all().size();
   out.backends.reserve(backends);

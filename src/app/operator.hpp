@@ -21,7 +21,7 @@ class Operator final : public admin::Control {
   // All of these live as long as it is asked anything.
   Operator(net::Worker& control, const ServerState& state, const Workers& workers, inbound::Admissions& admissions,
            Backends& backends, Configuration& configuration, const AccessLogs& access_logs,
-           const Certificates& certificates)
+           const Certificates& certificates, const AutomaticCertificates& automatic)
       : control_(control),
         state_(state),
         workers_(workers),
@@ -30,6 +30,7 @@ class Operator final : public admin::Control {
         configuration_(configuration),
         access_logs_(access_logs),
         certificates_(certificates),
+        automatic_(automatic),
         checks_(control.executor()) {}
 
   [[nodiscard]] admin::Snapshot snapshot() const override;
@@ -66,6 +67,7 @@ class Operator final : public admin::Control {
   Configuration& configuration_;
   const AccessLogs& access_logs_;
   const Certificates& certificates_;
+  const AutomaticCertificates& automatic_;
   net::AsyncMutex checks_;
 };
 

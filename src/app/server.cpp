@@ -17,8 +17,12 @@ using base::LogLevel;
 namespace {
 
 // Those of the start, where each has to be good.
-const Certificates& load(Certificates& certificates, const config::Config& config, std::string& problem) {
-  const Certificates::Report report = certificates.load(config);
+const Certificates& load(Certificates& certificates, AutomaticCertificates& automatic, const config::Config& config,
+                         std::string& problem) {
+  certificates.answer_challenges([&automatic](std::string_view name) { return automatic.challenge_for(name); });
+  Certificates::Report report = certificates.load(config);
+  if (std::string wrong = automatic.configure(config); !wrong.empty()) report.problems.push_back(std::move(wrong));
+  certificates.take_automatic(automatic.certificates());
   for (const std::string& warning : report.warnings) base::log(LogLevel::warning, warning);
   for (const std::string& warning : certificates.ending()) base::log(LogLevel::warning, warning);
   if (!report.problems.empty()) problem = report.problems.front();
@@ -31,12 +35,13 @@ const Certificates& load(Certificates& certificates, const config::Config& confi
 Server::Server(config::Config config, Options options)
     : control_(base::system_clock()),
       workers_(config),
+      automatic_(control_, [this] { take_automatic_certificates(); }),
       certificates_(base::system_clock()),
-      backends_(control_, workers_, load(certificates_, config, problem_), config),
+      backends_(control_, workers_, load(certificates_, automatic_, config, problem_), automatic_, config),
       listeners_(workers_),
       access_logs_(control_, workers_),
       operator_(control_, state_, workers_, workers_.admissions(), backends_, configuration_, access_logs_,
-                certificates_),
+                certificates_, automatic_),
       admin_(control_, operator_),
       configuration_(std::move(config), std::move(options.read_again), control_, backends_, access_logs_,
                      [this](const config::Config& now) {
@@ -81,13 +86,21 @@ void Server::in_force(const config::Config& config) {
 
 // Of a reload. What is wrong stays as it was, and the rest takes effect.
 void Server::load_certificates(const config::Config& config) {
-  const Certificates::Report report = certificates_.load(config);
+  Certificates::Report report = certificates_.load(config);
+  if (std::string wrong = automatic_.configure(config); !wrong.empty()) report.problems.push_back(std::move(wrong));
+  certificates_.take_automatic(automatic_.certificates());
   for (const std::string& problem : report.problems) {
     base::log(LogLevel::error, problem + "; what was in service before stays");
   }
   for (const std::string& warning : report.warnings) base::log(LogLevel::warning, warning);
   for (const std::string& warning : certificates_.ending()) base::log(LogLevel::warning, warning);
   watch_.watch_also(certificates_.files());
+}
+
+// What the authority has given is shown from now on.
+void Server::take_automatic_certificates() {
+  certificates_.take_automatic(automatic_.certificates());
+  if (state_.serving) listen_again(config());
 }
 
 // Nobody may look at the log for weeks: it is said again each day.
@@ -127,6 +140,7 @@ net::Awaitable<void> Server::supervise() {
     successor_.stop();
     co_await shut_down();
     certificate_pause_.wake();
+    automatic_.stop();
     backends_.stop();
     watch_.stop();
   }
@@ -150,6 +164,7 @@ net::Awaitable<void> Server::begin_to_serve() {
   if (config().admin.port != 0 && !admin_.listening()) control_.tasks().spawn(open_admin_later());
   successor_.offer_listeners(listeners_of(config()).front().address, listeners_.port(), listeners_.descriptors());
   control_.tasks().spawn(watch_certificates());
+  automatic_.begin();
   if (watch_.has_file()) {
     watch_.watch_also(certificates_.files());
     const std::string problem = watch_.start(watched_as_);

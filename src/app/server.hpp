@@ -9,6 +9,7 @@
 
 #include "admin/server.hpp"
 #include "app/access_logs.hpp"
+#include "app/automatic_certificates.hpp"
 #include "app/backends.hpp"
 #include "app/certificates.hpp"
 #include "app/configuration.hpp"
@@ -55,6 +56,7 @@ class Server {
   net::Awaitable<void> open_admin_later();
   void in_force(const config::Config& config);
   void load_certificates(const config::Config& config);
+  void take_automatic_certificates();
   net::Awaitable<void> watch_certificates();
   void abandon_checks();
 
@@ -75,6 +77,7 @@ class Server {
   net::Worker control_;  // signals, checks, lookups, reloads: on the thread that called run()
   ServerState state_;
   Workers workers_;
+  AutomaticCertificates automatic_;
   Certificates certificates_;
   Backends backends_;
   Listeners listeners_;

@@ -159,6 +159,19 @@ std::string totals_of(const json::value& status) {
          " ms\n";
 }
 
+// Those that get themselves, with why one does not.
+std::string certificates_of(const json::value& status) {
+  std::string out;
+  if (!at(status, "/acme").is_array()) return out;
+  for (const json::value& one : at(status, "/acme").get_array()) {
+    const std::string problem = text_of(at(one, "/problem"));
+    const std::string expires = text_of(at(one, "/expires"));
+    out += "certificate of " + text_of(at(one, "/domain")) + ": " + text_of(at(one, "/state")) +
+           (expires.empty() ? "" : ", until " + expires) + (problem.empty() ? "" : "; " + problem) + "\n";
+  }
+  return out;
+}
+
 std::string first_line_of(const json::value& status, base::WallTime now) {
   const std::string listening = text_of(at(status, "/listening"));
   return "load-balancer " + text_of(at(status, "/version")) + ", pid " + std::to_string(number_of(at(status, "/pid"))) +
@@ -180,7 +193,7 @@ std::optional<std::string> status_table(std::string_view body, base::WallTime no
   }
   std::string out = first_line_of(status, now) + line_of(rows.front(), widths, Paint::plain);
   for (std::size_t i = 1; i < rows.size(); ++i) out += line_of(rows[i], widths, paint);
-  return out + totals_of(status);
+  return out + totals_of(status) + certificates_of(status);
 }
 
 }  // namespace lb::app

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "http/text.hpp"
 #include "http1/client_connection.hpp"
 
 namespace lb::http1 {
@@ -39,6 +40,13 @@ net::Awaitable<Answered> ask(net::StreamPtr stream, net::BlockPool& blocks, cons
     }
     answered.status = connection.response().status;
     interim_bytes += connection.head_bytes();
+    if (question.keeps_fields && answered.status >= 200) {
+      for (const http::Field& field : connection.response().fields) {
+        std::string name(field.name);
+        std::ranges::transform(name, name.begin(), http::to_lower);
+        answered.fields.emplace_back(std::move(name), field.value);
+      }
+    }
     connection.consume_head();
     const bool too_many = answered.status < 200 && interim_bytes > base::kInterimBytesMax;
     if (too_many) answered.problem = "too many interim answers";

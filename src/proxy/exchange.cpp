@@ -63,6 +63,7 @@ net::Awaitable<bool> Exchange::run(message::Incoming& client, OwnConnections& ow
     co_return co_await refuse();
   }
   if (request_.forwarded.goes_no_further) co_return co_await answer_as_last();
+  if (own_page_) co_return co_await answer_itself();
   for (upstream::Pick pick;;) {
     // A stale connection is no fault of its backend, which gets the request again on a new one.
     if (!stale_connection_) {
@@ -123,6 +124,9 @@ base::Result<void> Exchange::prepare() {
   http::ForwardedRequest& forwarded = request_.forwarded;
   const message::Credentials* const credentials = client.peer().credentials.get();
   const bool misdirected = credentials != nullptr && !credentials->may_ask(http::host_of(head));
+  own_page_.reset();
+  const auto& pages = request_.plan->settings.own_pages;
+  if (pages != nullptr && pages->any()) own_page_ = pages->find(head);
   const http::ForwardingRules rules{.client_address = client.peer().address,
                                     .scheme = client.peer().scheme,
                                     .own_cookie = service.sticky ? service.sticky->name() : std::string_view(),
@@ -226,6 +230,14 @@ net::Awaitable<bool> Exchange::refuse() {
   }
   const bool severe = recording_.record().status >= 500;
   conclude(severe ? base::LogLevel::warning : base::LogLevel::debug, error.detail);
+  co_return told;
+}
+
+// With a page of the balancer's own.
+net::Awaitable<bool> Exchange::answer_itself() {
+  const message::OwnAnswer page = std::move(*own_page_);
+  const bool told = co_await send(page, false);
+  conclude(base::LogLevel::debug, "answered by the balancer itself");
   co_return told;
 }
 

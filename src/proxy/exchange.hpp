@@ -1,6 +1,8 @@
 // One request with its response: which backends are asked, until it is answered.
 #pragma once
 
+#include <optional>
+
 #include "base/log.hpp"
 #include "proxy/attempt.hpp"
 #include "proxy/blame.hpp"
@@ -40,6 +42,7 @@ class Exchange {
 
   net::Awaitable<bool> refuse();
   net::Awaitable<bool> answer_as_last();
+  net::Awaitable<bool> answer_itself();
   net::Awaitable<bool> send(const message::OwnAnswer& answer, bool tell_id);
   void conclude(base::LogLevel level, std::string_view what);
 
@@ -49,6 +52,7 @@ class Exchange {
   Blame blame_{context_, request_};
   Selection selection_{context_, request_, recording_};
   Attempt attempt_{context_, request_, recording_, blame_};
+  std::optional<message::OwnAnswer> own_page_;
   unsigned failed_ = 0;            // attempts, that count
   unsigned forwarded_ = 0;         // of those, the ones that reached a backend
   bool stale_connection_ = false;  // the last attempt's was, and its backend is asked again

@@ -12,6 +12,7 @@
 #include "http1/settings.hpp"
 #include "net/networks.hpp"
 #include "proxy/hash_key.hpp"
+#include "proxy/own_pages.hpp"
 #include "proxy/service_state.hpp"
 #include "proxy/stickiness.hpp"
 #include "upstream/members.hpp"
@@ -32,6 +33,7 @@ struct Settings {
   base::Duration queue_timeout{};  // how long one does
   RequestIds request_ids = RequestIds::backend;
   std::shared_ptr<const net::NetworkSet> trusted_proxies{};  // whose X-Forwarded-For is believed; null: nobody's
+  std::shared_ptr<const OwnPages> own_pages{};               // null: there are none
 };
 
 // The header of the PROXY protocol that connections to backends begin with.

@@ -170,10 +170,4 @@ std::string sha256_of(const X509& certificate) {
   return hex;
 }
 
-bool name_fits(std::string_view name, std::string_view host) noexcept {
-  if (!name.starts_with("*.")) return name == host;
-  const std::size_t dot = host.find('.');
-  return dot != std::string_view::npos && dot > 0 && host.substr(dot) == name.substr(1);
-}
-
 }  // namespace lb::tls

@@ -56,8 +56,4 @@ struct FileText {
 [[nodiscard]] std::string subject_of(const X509& certificate);
 [[nodiscard]] std::string sha256_of(const X509& certificate);
 
-// Whether a name of a certificate, which may begin with "*.", is for this host (RFC 6125 section 6.4.3: the star stands
-// for one label). Lower case both.
-[[nodiscard]] bool name_fits(std::string_view name, std::string_view host) noexcept;
-
 }  // namespace lb::tls
