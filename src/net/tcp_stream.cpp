@@ -62,6 +62,7 @@ bool TcpStream::disturbed(const Direction& direction, const boost::system::error
 Error TcpStream::finish(Direction& direction, const boost::system::error_code& code) noexcept {
   direction.pending = false;
   direction.deadline.disarm();
+  if (!code) return {};  // as nearly always: nobody looks at it
   if (direction.stop == Stop::expired) return {ErrorKind::timeout, side_, "no progress within the timeout"};
   if (direction.stop == Stop::cancelled || code == asio::error::operation_aborted || !socket_.is_open()) {
     return {ErrorKind::cancelled, side_, "cancelled"};

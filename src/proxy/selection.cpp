@@ -94,7 +94,7 @@ upstream::Seeker Selection::seeker(base::TimePoint now, upstream::PickScope scop
           .repeatable =
               request_.is_idempotent() && request_.body_kind == http::BodyKind::none && !request_.binds_connection,
           .among = scope,
-          .record = &recording_.record()};
+          .record = context_.recorder.wants_texts() ? &recording_.record() : nullptr};
 }
 
 // The backend whose connection is this client's own, if that may get the request. A new plan passes a connection by:

@@ -1,9 +1,25 @@
 #include "telemetry/histogram.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 namespace lb::telemetry {
+namespace {
+
+constexpr auto kWidths = static_cast<std::size_t>(std::bit_width(kBucketMicros.back())) + 1;
+
+// By the number of a latency's binary digits, the first bucket that it may be in: two or three follow at most.
+constexpr std::array<std::uint8_t, kWidths> kFirst = [] {
+  std::array<std::uint8_t, kWidths> first{};
+  for (std::size_t width = 1; width < kWidths; ++width) {
+    const std::uint32_t least = std::uint32_t{1} << (width - 1);
+    first[width] = static_cast<std::uint8_t>(std::ranges::lower_bound(kBucketMicros, least) - kBucketMicros.begin());
+  }
+  return first;
+}();
+
+}  // namespace
 
 std::uint64_t Distribution::count() const noexcept {
   return std::accumulate(buckets.begin(), buckets.end(), std::uint64_t{0});
@@ -39,8 +55,10 @@ Distribution& Distribution::operator-=(const Distribution& earlier) noexcept {
 
 void Histogram::record(Micros latency) noexcept {
   const auto micros = static_cast<std::uint64_t>(std::max<Micros::rep>(latency.count(), 0));
-  const auto* const bucket = std::ranges::lower_bound(kBucketMicros, micros);
-  buckets_[static_cast<std::size_t>(bucket - kBucketMicros.begin())].add();
+  const auto width = static_cast<std::size_t>(std::bit_width(micros));
+  std::size_t bucket = width < kWidths ? kFirst[width] : kBucketMicros.size();
+  while (bucket < kBucketMicros.size() && kBucketMicros[bucket] < micros) ++bucket;
+  buckets_[bucket].add();
   sum_micros_.add(micros);
 }
 
