@@ -28,6 +28,7 @@
 #include "config/json_schema.hpp"
 #include "config/print_config.hpp"
 #include "config/warnings.hpp"
+#include "tls/memory.hpp"
 
 namespace {
 
@@ -185,6 +186,7 @@ int serve(const config::CommandLine& command_line, config::Config config, std::s
 }  // namespace
 
 int main(int argc, char** argv) {
+  tls::keep_buffers();
   if (!open_standard_descriptors()) return kExitRefused;
   const config::CommandLine command_line = config::parse_command_line(argc, argv);
   if (command_line.errors.empty() && command_line.help) {

@@ -48,6 +48,12 @@ std::string asked_name(SSL* ssl) {
   return lower(list.substr(3, size));
 }
 
+// Looked up once: to look it up again costs as much as it does for a ticket.
+EVP_CIPHER* ticket_cipher() noexcept {
+  static EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr);
+  return cipher;
+}
+
 int index_of_server() noexcept {
   static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return index;
@@ -104,13 +110,13 @@ struct Server::Callbacks {
     if (!key) return encrypts == 1 ? -1 : 0;
     if (encrypts == 1) {
       std::ranges::copy(key->name, name);
-      if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
+      if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(ticket_cipher())) != 1) return -1;
     }
     std::array<OSSL_PARAM, 3> parameters = {
         OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key->mac.data(), key->mac.size()),
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, const_cast<char*>("SHA256"), 0),
         OSSL_PARAM_construct_end()};
-    const bool ready = EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->cipher.data(), iv, encrypts) == 1 &&
+    const bool ready = EVP_CipherInit_ex(cipher, ticket_cipher(), nullptr, key->cipher.data(), iv, encrypts) == 1 &&
                        EVP_MAC_CTX_set_params(mac, parameters.data()) == 1;
     OPENSSL_cleanse(&*key, sizeof *key);
     if (!ready) return -1;
@@ -169,6 +175,7 @@ SslContextPtr Server::make_context() const {
   if (settings_.only_1_3) SSL_CTX_set_min_proto_version(raw, TLS1_3_VERSION);
   SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);  // tickets alone: nothing is kept for clients
+  SSL_CTX_set_num_tickets(raw, 1);                          // each connection gives one, and the next one takes one
   SSL_CTX_set_timeout(raw, kSessionSeconds);
   SSL_CTX_set_ex_data(raw, index_of_server(), const_cast<Server*>(this));
   SSL_CTX_set_client_hello_cb(raw, &Callbacks::hello, nullptr);
