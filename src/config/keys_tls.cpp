@@ -88,7 +88,7 @@ void add_listener_keys(std::vector<KeySpec>& keys) {
   keys.push_back(boolean<[](auto& c) -> auto& { return c.listeners.back().tls; }>(
       "listeners.tls", "Whether clients speak TLS here; that needs a certificate, or [acme]."));
   keys.push_back(boolean<[](auto& c) -> auto& { return c.listeners.back().http2; }>(
-      "listeners.http2", "HTTP/2, which is not served yet: false alone is allowed."));
+      "listeners.http2", "HTTP/2, which is not served yet: clients get HTTP/1.1 all the same."));
   keys.push_back(choice<[](auto& c) -> auto& {
     return c.listeners.back().proxy_protocol;
   }>("listeners.proxy_protocol", kAccepts,

@@ -366,8 +366,6 @@ class Reader {
     if (listener.port != 0) {
       check_twice(table, "port", "port " + std::to_string(listener.port) + " of " + listener.address);
     }
-    if (!listener.http2) return;
-    fail(table.get("http2")->source(), "listeners.http2", "HTTP/2 is not served yet; write false");
   }
 
   std::string_view text_;

@@ -13,6 +13,9 @@ std::vector<std::string> warnings_of(const Config& config) {
   if (config.balance.policy == "consistent-hash" && !config.balance.sticky_cookie.empty()) {
     warnings.emplace_back("balance.sticky_cookie goes before balance.policy: a client with the cookie is not hashed");
   }
+  if (std::ranges::any_of(config.listeners, &Listener::http2)) {
+    warnings.emplace_back("listeners.http2: HTTP/2 is not served yet; clients get HTTP/1.1");
+  }
   return warnings;
 }
 

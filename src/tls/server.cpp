@@ -217,7 +217,7 @@ std::unique_ptr<Stream> Server::stream(net::StreamPtr inner, net::BlockPool& blo
   SslPtr ssl(SSL_new(first_));
   if (!ssl) return nullptr;
   SSL_set_accept_state(ssl.get());
-  return std::make_unique<Stream>(std::move(inner), std::move(ssl), blocks, base::Side::downstream);
+  return std::make_unique<Stream>(std::move(inner), std::move(ssl), blocks, base::Side::downstream, shared_from_this());
 }
 
 ClientIdentity Server::identity_of(Stream& stream) {

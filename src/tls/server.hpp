@@ -34,8 +34,8 @@ struct ClientIdentity {
   std::string sha256{};   // of its certificate, 64 hex digits
 };
 
-// One reading of the configuration: never changes, any thread. Connections hold on to what they need of it.
-class Server {
+// One reading of the configuration: never changes, any thread. Connections hold on to it. Made by std::make_shared.
+class Server : public std::enable_shared_from_this<Server> {
  public:
   // At least one certificate; the first one serves names that none has. The keys outlive it.
   Server(std::vector<CertificatePtr> certificates, ServerSettings settings, std::shared_ptr<TicketKeys> tickets);

@@ -189,7 +189,6 @@ class Schema(unittest.TestCase):
                       True, False, "prequal", "host")
             wanted[path] = next((value for value in values if valid(value) and value != schema.get("default")), None)
         wanted["backends", "url"] = "http://[::1]:81"
-        wanted["listeners", "http2"] = False  # the other is not allowed yet
         wanted["proxy_protocol",] = wanted["listeners", "proxy_protocol"] = "off"
         wanted["tls", "min_version"] = "1.3"
         wanted["tls", "client_certificates"] = "optional"

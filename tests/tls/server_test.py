@@ -353,7 +353,6 @@ class Listeners(harness.TestCase):
         origin = backends("http://127.0.0.1:9")
         for toml, words in ((listener(tls=True) + origin, "needs a certificate"),
                             (listener(proxy_protocol="accept") + origin, "trusted_proxies"),
-                            (listener(http2=True) + origin, "HTTP/2"),
                             (listener(port=81) + listener(port=81) + origin, "twice"),
                             ("[[listeners]]\ntls = false\n" + origin, "is missing"),
                             ('[tls]\nclient_certificates = "require"\n' + origin, "client_ca"),

@@ -40,7 +40,7 @@ class TlsStream : public testing::Test {
     if (certificate == nullptr) certificate = certificate_for("example.org");
     auto tickets = std::make_shared<TicketKeys>(world.clock);
     const std::vector<CertificatePtr> own = {certificate};
-    const Server acceptor(own, {}, tickets);
+    const auto acceptor = std::make_shared<const Server>(own, ServerSettings{}, tickets);
     ClientSettings settings;
     if (trusts) {
       X509_up_ref(certificate->leaf.get());
@@ -49,7 +49,7 @@ class TlsStream : public testing::Test {
     auto pair = MemoryStream::connected(world, base::Side::downstream, options);
     wire = pair.first.get();
     client_wire = pair.second.get();
-    server = acceptor.stream(std::move(pair.first), world.blocks);
+    server = acceptor->stream(std::move(pair.first), world.blocks);
     context = std::make_unique<Client>(std::move(settings));
     client =
         std::make_unique<Stream>(std::move(pair.second), context->connection(host), world.blocks, base::Side::upstream);
@@ -248,9 +248,10 @@ TEST_F(TlsStream, who_is_not_trusted_is_named) {
 TEST_F(TlsStream, a_handshake_ends_at_its_deadline) {
   certificate = certificate_for("example.org");
   const std::vector<CertificatePtr> own = {certificate};
-  const Server acceptor(own, {}, std::make_shared<TicketKeys>(world.clock));
+  const auto acceptor =
+      std::make_shared<const Server>(own, ServerSettings{}, std::make_shared<TicketKeys>(world.clock));
   auto pair = MemoryStream::connected(world, base::Side::downstream, {});
-  server = acceptor.stream(std::move(pair.first), world.blocks);
+  server = acceptor->stream(std::move(pair.first), world.blocks);
   spawn(server_shaken, server->handshake(world.wheel.after(base::Duration(300))));
   world.pass(base::Duration(400));
   ASSERT_TRUE(server_shaken);
