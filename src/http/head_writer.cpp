@@ -106,6 +106,19 @@ bool is_hop_by_hop(FieldId id) noexcept {
   }
 }
 
+// The lines of a trailer section whose names are kept.
+template <class Keep>
+std::string lines_of(std::string_view trailers, Keep keep) {
+  std::string kept;
+  while (!trailers.empty()) {
+    const std::size_t end = trailers.find("\r\n") + 2;  // each field ends so
+    const std::string_view line = trailers.substr(0, end);
+    if (keep(line.substr(0, line.find(':')))) kept.append(line);
+    trailers.remove_prefix(end);
+  }
+  return kept;
+}
+
 // The authority of a target in absolute form ("http://host:port/path"), empty for the other forms. Other schemes than
 // these two are not for an HTTP server (RFC 9110 section 7.4); https may come from a gateway that took TLS off.
 std::string_view absolute_authority(std::string_view target) noexcept {
@@ -197,14 +210,15 @@ std::string named_in_connection(const Fields& fields) {
 }
 
 std::string without_named(std::string_view trailers, std::string_view named) {
-  std::string kept;
-  while (!trailers.empty()) {
-    const std::size_t end = trailers.find("\r\n") + 2;  // each field ends so
-    const std::string_view line = trailers.substr(0, end);
-    if (!list_contains(named, line.substr(0, line.find(':')))) kept.append(line);
-    trailers.remove_prefix(end);
-  }
-  return kept;
+  return lines_of(trailers, [named](std::string_view name) { return !list_contains(named, name); });
+}
+
+std::string without_identity(std::string_view trailers) {
+  return lines_of(trailers, [](std::string_view name) {
+    const FieldId id = field_id(name);
+    return id != FieldId::x_client_cert && id != FieldId::x_forwarded_for && id != FieldId::x_forwarded_proto &&
+           id != FieldId::x_forwarded_host && id != FieldId::x_forwarded_twin;
+  });
 }
 
 Result<void> write_forwarded_request(const RequestHead& head, const Framing& framing, const ConnectionOptions& options,

@@ -38,6 +38,9 @@ struct ForwardedRequest {
 // Whom a request is for, as it is written: the authority of its target, else its Host (RFC 9112 section 3.3).
 [[nodiscard]] std::string_view host_of(const RequestHead& head) noexcept;
 
+// A request's trailer section without the fields that we alone may tell a backend of its client.
+[[nodiscard]] std::string without_identity(std::string_view trailers);
+
 // What a request's sender adds to the forwarded head, or keeps for itself.
 struct ForwardingRules {
   std::string_view client_address{};  // the text of the peer's IP address, for X-Forwarded-For

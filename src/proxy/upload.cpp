@@ -94,8 +94,9 @@ net::Awaitable<bool> Upload::send(const message::BodyRun& run) {
 // Without those that Connection names.
 std::string_view Upload::trailers() {
   const std::string_view trailers = request_.client->request_trailers();
-  if (trailers.empty() || request_.forwarded.named.empty()) return trailers;
-  kept_trailers_ = http::without_named(trailers, request_.forwarded.named);
+  if (trailers.empty()) return trailers;
+  // Nor may who a client is be said behind a body.
+  kept_trailers_ = http::without_identity(http::without_named(trailers, request_.forwarded.named));
   return kept_trailers_;
 }
 

@@ -198,6 +198,7 @@ std::size_t Stream::decrypt(net::ReadBuffer& into) {
   if (ended_ || (received_.empty() && SSL_pending(ssl_.get()) == 0)) return 0;
   const net::asio::mutable_buffer room = into.prepare(received_.unread().size());
   std::size_t bytes = 0;
+  ERR_clear_error();  // what another connection may have left would be taken for this one's
   while (bytes < room.size()) {
     std::size_t more = 0;
     const int result = SSL_read_ex(ssl_.get(), static_cast<char*>(room.data()) + bytes, room.size() - bytes, &more);
@@ -217,6 +218,7 @@ Stream::State Stream::peek() noexcept {
   if (received_.empty()) return State::wanting;
   char byte = 0;
   std::size_t bytes = 0;
+  ERR_clear_error();
   const int result = SSL_peek_ex(ssl_.get(), &byte, 1, &bytes);
   return result == 1 ? State::data : note_failure(result);
 }

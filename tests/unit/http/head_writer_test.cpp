@@ -211,5 +211,20 @@ TEST(HttpHeadWriter, expect_continue_is_noticed_where_there_is_a_body) {
   EXPECT_EQ(old.head.find("Expect"), std::string::npos);
 }
 
+// Goal: who the client is, is not to be said behind a body either.
+TEST(HttpTrailers, fields_that_are_ours_to_tell_are_left_out) {
+  EXPECT_EQ(without_identity("X-Sum: 1\r\nX-Client-Cert-Subject: evil\r\nx_client_cert_sha256: evil\r\n"
+                             "X-Forwarded-For: 9.9.9.9\r\nX-More: 2\r\n"),
+            "X-Sum: 1\r\nX-More: 2\r\n");
+  EXPECT_EQ(without_identity(""), "");
+}
+
+TEST(HttpHeadWriter, a_certificate_of_the_client_is_told_by_us_alone) {
+  EXPECT_EQ(field_id("x-client-cert-subject"), FieldId::x_client_cert);
+  EXPECT_EQ(field_id("X-Client-Cert-SHA256"), FieldId::x_client_cert);
+  EXPECT_EQ(field_id("X_Client-Cert_Sha256"), FieldId::x_client_cert);
+  EXPECT_EQ(field_id("X-Client-Cert-SHA257"), FieldId::other);
+}
+
 }  // namespace
 }  // namespace lb::http
