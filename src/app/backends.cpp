@@ -81,7 +81,8 @@ void Backends::secure(const config::Config& config) {
     const std::uint32_t slot = endpoint->slot();
     if (slot >= secured_.size()) secured_.resize(slot + 1);
     Secured wanted;
-    if (config.backends[i].tls) {
+    wanted.secure = config.backends[i].tls;
+    if (wanted.secure) {
       wanted.client = certificates_.client();
       wanted.host = certified_name(config, config.backends[i]);
     }
@@ -89,7 +90,7 @@ void Backends::secure(const config::Config& config) {
     secured_[slot] = wanted;
     tell_how_to_connect(endpoint);
     std::shared_ptr<net::Connector> own;
-    if (wanted.client != nullptr) {
+    if (wanted.secure) {
       own = std::make_shared<tls::Connector>(checker_.connector(), wanted.client, wanted.host, control_.blocks());
     }
     checker_.set_connector(slot, std::move(own));
@@ -98,7 +99,7 @@ void Backends::secure(const config::Config& config) {
 
 void Backends::tell_how_to_connect(const upstream::EndpointPtr& endpoint) const {
   workers_.post_each([endpoint, how = secured_[endpoint->slot()]](WorkerUnit& unit) {
-    unit.set_tls(endpoint->slot(), how.client, how.host);
+    unit.set_tls(endpoint->slot(), how.secure, how.client, how.host);
     unit.drop_idle(*endpoint);
   });
 }

@@ -106,7 +106,8 @@ class Backends {
   net::Pause outlier_pause_;
   // How an endpoint is connected to.
   struct Secured {
-    tls::ClientPtr client{};  // null: plainly
+    bool secure = false;      // by TLS
+    tls::ClientPtr client{};  // null: its files cannot be used, and it fails
     std::string host{};
     friend bool operator==(const Secured&, const Secured&) = default;
   };

@@ -50,7 +50,7 @@ Certificates::Report Certificates::load(const config::Config& config) {
 
 void Certificates::load_own(const config::Config& config, Report& report) {
   std::map<Key, tls::CertificatePtr> known;
-  own_.clear();
+  const std::vector<tls::CertificatePtr> before_all = std::exchange(own_, {});
   for (const config::Certificate& wanted : config.certificates) {
     const Key key{resolved(config, wanted.certificate), resolved(config, wanted.key)};
     files_.insert(files_.end(), {key.first, key.second});
@@ -70,6 +70,8 @@ void Certificates::load_own(const config::Config& config, Report& report) {
     own_.push_back(std::move(taken));
   }
   known_ = std::move(known);
+  // Rather what was shown before than nothing.
+  if (own_.empty() && !config.certificates.empty()) own_ = before_all;
 }
 
 void Certificates::load_authorities(const config::Config& config, Report& report) {
@@ -114,6 +116,13 @@ void Certificates::load_client(const config::Config& config, Report& report) {
   }
   tls::ClientSettings settings{.verify = wanted.verify};
   bool good = true;
+  // What has not changed keeps its sessions, and the connections that were made by it.
+  std::string mark = wanted.verify ? "verified" : "believed";
+  for (const std::string* const file : {&wanted.ca, &wanted.certificate, &wanted.key}) {
+    const auto text =
+        file->empty() ? tls::Loaded<tls::FileText>(tls::FileText{}) : tls::read_small_file(resolved(config, *file));
+    mark += ' ' + (text ? tls::sha256_of(text->bytes) : std::string());
+  }
   if (!wanted.ca.empty()) {
     files_.push_back(resolved(config, wanted.ca));
     auto loaded = tls::load_authorities(files_.back());
@@ -139,7 +148,9 @@ void Certificates::load_client(const config::Config& config, Report& report) {
     report.warnings.emplace_back(
         "backend_tls.verify is false: whoever answers at an https backend's address is believed");
   }
-  if (good) client_ = std::make_shared<const tls::Client>(std::move(settings));
+  if (!good || (client_ != nullptr && mark == client_mark_)) return;
+  client_ = std::make_shared<const tls::Client>(std::move(settings));
+  client_mark_ = std::move(mark);
 }
 
 std::vector<Certificates::State> Certificates::states() const {

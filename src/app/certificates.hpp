@@ -73,6 +73,7 @@ class Certificates {
   std::vector<tls::X509Ptr> client_authorities_;
   tls::ServerPtr server_;
   tls::ClientPtr client_;
+  std::string client_mark_;  // what it was made of
   std::vector<std::string> files_;
 };
 

@@ -38,8 +38,11 @@ std::vector<std::string> Listeners::configure(const config::Config& config, cons
   const auto trusted = make_networks(config.server.trusted_proxies);
   std::vector<std::pair<config::Listener, inbound::GatePtr>> fresh;
   for (const config::Listener& wanted : listeners_of(config)) {
-    const auto gate = std::make_shared<const inbound::Gate>(inbound::Gate{
-        .proxy_header = proxy_header(wanted.proxy_protocol), .trusted = trusted, .tls = wanted.tls ? tls : nullptr});
+    const auto gate =
+        std::make_shared<const inbound::Gate>(inbound::Gate{.proxy_header = proxy_header(wanted.proxy_protocol),
+                                                            .trusted = trusted,
+                                                            .secure = wanted.tls,
+                                                            .tls = wanted.tls ? tls : nullptr});
     Open open;
     const auto found = std::ranges::find_if(before, [&](const Open& one) { return is_same_port(one.wanted, wanted); });
     if (found != before.end()) {
@@ -50,7 +53,17 @@ std::vector<std::string> Listeners::configure(const config::Config& config, cons
       workers_.set_gate(open.number, gate);
     } else if (std::string problem = this->open(wanted, gate, open); !problem.empty()) {
       problems.push_back(std::move(problem));
-      continue;
+      // Its own predecessor may be in the way: then that one stays, rather than nobody.
+      const auto in_the_way =
+          std::ranges::find_if(before, [&](const Open& one) { return one.port == wanted.port && wanted.port != 0; });
+      if (in_the_way == before.end()) continue;
+      open = std::move(*in_the_way);
+      before.erase(in_the_way);
+      open.text = text_of(wanted, net::local_endpoint(open.descriptors.front()));
+      open.wanted.tls = wanted.tls;
+      open.wanted.proxy_protocol = wanted.proxy_protocol;
+      problems.back() += "; the address in use stays";
+      workers_.set_gate(open.number, gate);
     }
     open_.push_back(std::move(open));
   }

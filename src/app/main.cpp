@@ -124,22 +124,26 @@ int print_status(const config::Admin& admin) {
 
 // The configuration is valid, whether or not its backends answer now: they may well be started after the balancer.
 int check(const config::Config& config) {
+  app::Certificates certificates(base::system_clock());
+  app::Certificates::Report report = certificates.load(config);
+  if (!config.acme.domains.empty() && !config.acme.ca.empty()) {
+    const auto authorities = tls::load_authorities(resolved(config, config.acme.ca));
+    if (!authorities) report.problems.push_back(authorities.error().text);
+  }
+  for (const std::string& one : report.problems) print(stderr, one + "\n");
+  if (!report.problems.empty()) return kExitUsage;
   const std::size_t count = config.backends.size();
   print(stdout, "The configuration is valid: " + std::to_string(count) + (count == 1 ? " backend.\n" : " backends.\n"));
   std::fflush(stdout);  // what follows may take a while
   for (const std::string& warning : config::warnings_of(config)) print(stderr, "warning: " + warning + "\n");
+  for (const std::string& warning : report.warnings) print(stderr, "warning: " + warning + "\n");
+  for (const std::string& warning : certificates.ending()) print(stderr, "warning: " + warning + "\n");
   const std::string problem =
       config.access_log_file.empty() ? std::string() : app::log_file_problem(config.access_log_file);
   if (!problem.empty()) {
     print(stderr, "log.access_file: " + problem + "\n");
     return kExitRefused;
   }
-  app::Certificates certificates(base::system_clock());
-  const app::Certificates::Report report = certificates.load(config);
-  for (const std::string& warning : report.warnings) print(stderr, "warning: " + warning + "\n");
-  for (const std::string& warning : certificates.ending()) print(stderr, "warning: " + warning + "\n");
-  for (const std::string& one : report.problems) print(stderr, one + "\n");
-  if (!report.problems.empty()) return kExitRefused;
   if (count == 0) return EXIT_SUCCESS;
   app::BackendCheck backends(config, certificates);
   print(stdout, app::render(backends.run()));

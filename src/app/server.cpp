@@ -90,7 +90,7 @@ void Server::load_certificates(const config::Config& config) {
   if (std::string wrong = automatic_.configure(config); !wrong.empty()) report.problems.push_back(std::move(wrong));
   certificates_.take_automatic(automatic_.certificates());
   for (const std::string& problem : report.problems) {
-    base::log(LogLevel::error, problem + "; what was in service before stays");
+    base::log(LogLevel::error, problem + "; what it had in service before stays, if there was anything");
   }
   for (const std::string& warning : report.warnings) base::log(LogLevel::warning, warning);
   for (const std::string& warning : certificates_.ending()) base::log(LogLevel::warning, warning);
@@ -99,6 +99,7 @@ void Server::load_certificates(const config::Config& config) {
 
 // What the authority has given is shown from now on.
 void Server::take_automatic_certificates() {
+  if (state_.stopping) return;
   certificates_.take_automatic(automatic_.certificates());
   if (state_.serving) listen_again(config());
 }
@@ -226,7 +227,7 @@ void Server::listen_again(const config::Config& config) {
   for (const std::string& problem : listeners_.configure(config, certificates_.server())) {
     base::log(LogLevel::error, problem);
   }
-  successor_.offer_others(listeners_.descriptors());
+  successor_.offer_others(listeners_of(config).front().address, listeners_.port(), listeners_.descriptors());
   log_listeners(before);
 }
 
@@ -274,6 +275,7 @@ void Server::begin_to_stop() {
   stop_wait_.wake();
   predecessor_.stop();
   configuration_.stop();
+  automatic_.stop();  // the ports, and challenges at them, are a successor's soon
   backends_.stop_following();
   if (std::exchange(state_.stopping, true)) return;
   base::log(LogLevel::info, "stopping: requests in flight have " + std::to_string(config().shutdown_grace.count()) +

@@ -193,20 +193,31 @@ Successor::Successor(net::Executor executor, net::DeadlineWheel& wheel, net::Tas
       acceptor_(std::move(executor)) {}
 
 void Successor::offer_listeners(const std::string& address, std::uint16_t port, const std::vector<int>& descriptors) {
-  boost::system::error_code code;
-  acceptor_.open(Protocol(), code);
-  if (!code) acceptor_.bind(Protocol::endpoint(meeting_point(address, port)), code);
-  if (!code) acceptor_.listen(1, code);
-  if (code) {
-    base::log(base::LogLevel::warning, "no successor can take over from this process: " + code.message());
-    return;
-  }
-  offer_others(descriptors);
+  if (!meet_at(address, port)) return;
+  copy(descriptors);
   if (!stopped_) tasks_.spawn(run());
 }
 
-void Successor::offer_others(const std::vector<int>& descriptors) {
+void Successor::offer_others(const std::string& address, std::uint16_t port, const std::vector<int>& descriptors) {
   if (stopped_ || !acceptor_.is_open()) return;
+  if (meeting_point(address, port) != met_at_ && !meet_at(address, port)) return stop();
+  copy(descriptors);
+}
+
+// Where a successor asks from now on. The accept() that pends at an earlier place ends, and run() goes on at this one.
+bool Successor::meet_at(const std::string& address, std::uint16_t port) {
+  boost::system::error_code code;
+  acceptor_.close(code);
+  met_at_ = meeting_point(address, port);
+  acceptor_.open(Protocol(), code);
+  if (!code) acceptor_.bind(Protocol::endpoint(met_at_), code);
+  if (!code) acceptor_.listen(1, code);
+  if (!code) return true;
+  base::log(base::LogLevel::warning, "no successor can take over from this process: " + code.message());
+  return false;
+}
+
+void Successor::copy(const std::vector<int>& descriptors) {
   for (const int descriptor : std::exchange(descriptors_, {})) ::close(descriptor);
   // Copies: a number that was closed elsewhere would soon mean another file.
   for (const int descriptor : descriptors) {

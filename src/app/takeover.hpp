@@ -61,14 +61,16 @@ class Successor {
   // Waits for a successor, who gets copies of these. Nothing happens where the name is taken: a successor is a
   // convenience that must not keep a server from starting.
   void offer_listeners(const std::string& address, std::uint16_t port, const std::vector<int>& descriptors);
-  // The listeners have changed: a successor gets copies of these.
-  void offer_others(const std::vector<int>& descriptors);
+  // The listeners have changed: a successor gets copies of these, and asks by the first one's address and port.
+  void offer_others(const std::string& address, std::uint16_t port, const std::vector<int>& descriptors);
   // From now on nothing is given away.
   void stop();
 
  private:
   using Socket = net::asio::basic_stream_socket<Protocol, net::Executor>;
 
+  [[nodiscard]] bool meet_at(const std::string& address, std::uint16_t port);
+  void copy(const std::vector<int>& descriptors);
   net::Awaitable<void> run();
   net::Awaitable<bool> hand_over(Socket& socket);
 
@@ -79,6 +81,7 @@ class Successor {
   std::function<void()> on_taken_;
   net::asio::basic_socket_acceptor<Protocol, net::Executor> acceptor_;
   std::vector<int> descriptors_;  // our own copies
+  std::string met_at_;
   bool stopped_ = false;
 };
 

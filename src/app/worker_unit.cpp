@@ -60,10 +60,10 @@ void WorkerUnit::stop_listening(std::uint64_t listener) {
   }
 }
 
-void WorkerUnit::set_tls(std::uint32_t slot, const tls::ClientPtr& client, const std::string& host) {
-  transport_.set_connector(slot, client == nullptr ? nullptr
-                                                   : std::make_unique<tls::Connector>(transport_.connector(), client,
-                                                                                      host, worker_.blocks()));
+void WorkerUnit::set_tls(std::uint32_t slot, bool secure, const tls::ClientPtr& client, const std::string& host) {
+  transport_.set_connector(
+      slot,
+      !secure ? nullptr : std::make_unique<tls::Connector>(transport_.connector(), client, host, worker_.blocks()));
 }
 
 void WorkerUnit::start() {

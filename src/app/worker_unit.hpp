@@ -53,8 +53,8 @@ class WorkerUnit {
   void set_gate(std::uint64_t listener, inbound::GatePtr gate);
   // Its port is closed; what waits in its queue is served.
   void stop_listening(std::uint64_t listener);
-  // How the endpoint with this slot is reached; null: by plain TCP.
-  void set_tls(std::uint32_t slot, const tls::ClientPtr& client, const std::string& host);
+  // How the endpoint with this slot is reached: by TLS, or plainly. Without a client TLS always fails.
+  void set_tls(std::uint32_t slot, bool secure, const tls::ClientPtr& client, const std::string& host);
   // Idle connections to other addresses of this endpoint are closed, and those in use are not kept.
   void set_addresses(std::uint32_t slot, const upstream::AddressSetPtr& addresses);
   void set_plan(const proxy::PlanPtr& plan) { handler_.set_plan(plan); }

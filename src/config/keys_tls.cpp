@@ -47,6 +47,10 @@ std::string name_problem(std::string_view text) {
   return is_host && text.find('/') == std::string_view::npos ? "" : "is not a name";
 }
 
+std::string needed_file_problem(std::string_view text) {
+  return text.empty() ? "is empty" : file_problem(text);
+}
+
 // Of a list of texts: Field names it.
 template <auto Field>
 Value get_list(const Config& config) {
@@ -102,11 +106,13 @@ void add_certificate_keys(std::vector<KeySpec>& keys) {
       "A PEM file: the certificate, then those of its issuers. The name asked for (SNI) chooses among all by the names "
       "in them; the first serves names that none has.");
   certificate.required = true;
+  certificate.problem = needed_file_problem;
   certificate.format = "the path of a file";
   keys.push_back(certificate);
   KeySpec key = file<[](auto& c) -> auto& { return c.certificates.back().key; }>(
       "certificates.key", "A PEM file with its private key, without a password.");
   key.required = true;
+  key.problem = needed_file_problem;
   key.format = "the path of a file";
   keys.push_back(key);
 }

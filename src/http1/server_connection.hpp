@@ -31,10 +31,10 @@ class ServerConnection final : public net::Session, public message::Incoming {
                    base::Deadline first_request = base::kNever);
   ~ServerConnection() override;
 
-  // Bytes that were read from the stream before: the first ones, less than a small block.
+  // Bytes that were read from the stream before: the first ones, at most a large block of them.
   void take_in(std::string_view early) {
-    const net::asio::mutable_buffer room = input().up_to(base::kSmallBlockBytes).prepare(early.size());
-    LB_CHECK(early.size() < room.size());
+    const net::asio::mutable_buffer room = input().up_to(base::kLargeBlockBytes).prepare(early.size());
+    LB_CHECK(early.size() <= room.size());
     std::memcpy(room.data(), early.data(), early.size());
     input().commit(early.size());
   }

@@ -16,14 +16,33 @@ namespace {
 class Arriving final : public net::Session {
  public:
   // The stream outlives it.
-  Arriving(net::Stream& stream, net::SessionSet& sessions) : stream_(stream) { sessions.add(*this); }
+  Arriving(net::Stream& stream, net::SessionSet& sessions) : stream_(stream), sessions_(sessions) {
+    sessions.add(*this);
+  }
 
-  void drain() noexcept override {}  // its protocol will hear of it
+  ~Arriving() override { sessions_.note_busy(*this); }
+
+  // From now on it waits for its client, and makes way like one that idles.
+  void waits() noexcept {
+    waits_ = true;
+    sessions_.note_idle(*this);
+  }
+
+  // A client that has only just connected may be about to begin; its protocol will hear of it.
+  void drain() noexcept override {
+    if (waits_) stream_.set_read_deadline(stream_.wheel().after(base::kDrainNewConnection));
+  }
   void abort() noexcept override { stream_.abort(); }
-  bool make_way() noexcept override { return false; }
+  bool make_way() noexcept override {
+    if (!waits_ || stream_.probe() == net::Probe::readable) return false;
+    stream_.cancel_read();
+    return true;
+  }
 
  private:
   net::Stream& stream_;
+  net::SessionSet& sessions_;
+  bool waits_ = false;
 };
 
 // Of a host that may have a port, lower case, without a final dot.
@@ -73,10 +92,11 @@ net::Awaitable<void> Door::welcome(net::StreamPtr stream, net::Tcp::endpoint fro
   Arrival arrival{.stream = std::move(stream), .early = net::InputBuffer(worker_.blocks())};
   arrival.peer.source = from;
   if (handler_.plan().wants_endpoints()) arrival.peer.destination = arrival.stream->local_endpoint();
-  if (!admitted || gate->proxy_header != ProxyHeaderRule::off || gate->tls != nullptr) {
-    const Arriving arriving(*arrival.stream, worker_.sessions());
+  if (!admitted || gate->proxy_header != ProxyHeaderRule::off || gate->secure) {
+    Arriving arriving(*arrival.stream, worker_.sessions());
     // The limit is reached, and no connection of this worker idles.
     if (!admitted) admitted = co_await others_make_room();
+    arriving.waits();
     if (!co_await pass(arrival, *gate, deadline)) co_return;
   }
   arrival.peer.address = arrival.peer.source.address().to_string();
@@ -99,7 +119,7 @@ net::Awaitable<bool> Door::pass(Arrival& arrival, const Gate& gate, base::Deadli
       co_return false;
     }
   }
-  if (gate.tls == nullptr) co_return true;
+  if (!gate.secure) co_return true;
   const auto secured = co_await secure(arrival, gate, deadline);
   if (secured) co_return true;
   recorder_.counters().tls_handshakes_failed.add();
@@ -137,6 +157,7 @@ net::Awaitable<base::Result<void>> Door::read_proxy_header(Arrival& arrival, con
 }
 
 net::Awaitable<base::Result<void>> Door::secure(Arrival& arrival, const Gate& gate, base::Deadline deadline) {
+  if (gate.tls == nullptr) co_return malformed("there is no certificate to be shown");
   // TLS begins with a record of the type handshake (22); a letter is somebody who speaks HTTP.
   while (arrival.early.empty()) {
     const auto came = co_await arrival.stream->read_some(arrival.early.up_to(base::kSmallBlockBytes), deadline);
@@ -167,6 +188,10 @@ net::Awaitable<base::Result<void>> Door::secure(Arrival& arrival, const Gate& ga
   arrival.stream = std::move(stream);
   if (shaken && tls::Server::was_challenge(static_cast<tls::Stream&>(*arrival.stream))) {
     co_return malformed("a challenge of an authority, which is answered");
+  }
+  const auto& credentials = arrival.peer.credentials;
+  if (shaken && gate.tls->requires_certificates() && credentials->sha256().empty()) {
+    co_return malformed("no certificate was shown");  // the handshake sees to that; this is a second look
   }
   co_return shaken;
 }

@@ -19,7 +19,8 @@ enum class ProxyHeaderRule : std::uint8_t {
 struct Gate {
   ProxyHeaderRule proxy_header = ProxyHeaderRule::off;
   std::shared_ptr<const net::NetworkSet> trusted{};  // whose header is believed; null: nobody's
-  tls::ServerPtr tls{};                              // null: plain
+  bool secure = false;                               // by TLS:
+  tls::ServerPtr tls{};                              // null: there is nothing to show, and nobody is served
 };
 using GatePtr = std::shared_ptr<const Gate>;
 

@@ -57,11 +57,13 @@ ip::address client_address(const ip::address& peer, std::span<const std::string_
       if (looked_at == kForwardedForMax) return client;
       const std::size_t comma = rest.rfind(',');
       more = comma != std::string_view::npos;
-      const auto address = element_address(trimmed(more ? rest.substr(comma + 1) : rest));
+      const std::string_view element = trimmed(more ? rest.substr(comma + 1) : rest);
+      rest = more ? rest.substr(0, comma) : std::string_view{};
+      if (element.empty()) continue;  // RFC 9110 section 5.6.1.2
+      const auto address = element_address(element);
       if (!address) return client;
       client = *address;
       if (!trusted.contains(client)) return client;
-      rest = more ? rest.substr(0, comma) : std::string_view{};
     }
   }
   return client;

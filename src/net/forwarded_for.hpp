@@ -19,10 +19,9 @@ inline constexpr std::size_t kForwardedForMax = 128;
 // order; several are one list (RFC 9110 section 5.3), to which each proxy adds its peer at the end.
 //
 // The peer, if it is not trusted or says nothing. Else the list is walked from its end, and its last address that is
-// not trusted is the client; if all are trusted, the first one is. What is no address (unknown, garbage, nothing
-// between two commas) ends the walk at the address behind it, or at the peer: a trusted proxy did not know its peer, so
-// that nobody vouches for what stands before. Elements may have a port: 1.2.3.4:80, [2001:db8::1]:80. Any bytes are
-// allowed.
+// not trusted is the client; if all are trusted, the first one is. What is no address (unknown, garbage) ends the walk
+// at the address behind it, or at the peer: a trusted proxy did not know its peer, so that nobody vouches for what
+// stands before. Elements may have a port: 1.2.3.4:80, [2001:db8::1]:80. Any bytes are allowed.
 [[nodiscard]] boost::asio::ip::address client_address(const boost::asio::ip::address& peer,
                                                       std::span<const std::string_view> fields,
                                                       const NetworkSet& trusted) noexcept;

@@ -50,7 +50,7 @@ net::Awaitable<Outcome> Attempt::run(const upstream::Pick& pick, Connect how, ba
   failure_.body_replayable = request_.replay.complete();
   if (outcome == Outcome::failed) observe_failure(pick);
   if (outcome == Outcome::answered && upload_.is_complete() && connection->reuse() != http1::Reuse::never &&
-      !request_.has_unusual_body() && context_.transport.has(*pick.endpoint, chosen_.id)) {
+      !request_.has_unusual_body() && context_.transport.keeps(*pick.endpoint, chosen_)) {
     keep(pick, std::move(connection));
   }
   record_end(outcome);
@@ -85,7 +85,8 @@ std::unique_ptr<Attempt::Connection> Attempt::take_introduced(const upstream::Pi
     std::unique_ptr<Connection> connection = std::move(found->connection);
     chosen_ = std::move(found->chosen);
     introduced.erase(found);
-    if (connection->stream().probe() == net::Probe::quiet) return connection;
+    const bool is_good = context_.transport.keeps(*pick.endpoint, chosen_);
+    if (is_good && connection->stream().probe() == net::Probe::quiet) return connection;
   }
   chosen_ = context_.transport.choose(*pick.endpoint, blame_.failed_address());
   return nullptr;
@@ -286,6 +287,7 @@ Outcome Attempt::fail_reading(const message::Outgoing& backend, const base::Erro
   const base::Error& cause =
       error.kind == ErrorKind::cancelled && upload_.backend_error() ? *upload_.backend_error() : error;
   if (cause.kind == ErrorKind::cancelled) return Outcome::cut;  // the server is being torn down
+  if (cause.kind == ErrorKind::tls_alert) return fail(FailedAt::not_processed, cause, wrote);
   if (cause.kind == ErrorKind::not_processed) return fail(FailedAt::not_processed, cause, wrote);
   if (cause.kind == ErrorKind::timeout) return fail(FailedAt::answer_timeout, cause, wrote);
   if (!base::is_end_of_connection(cause.kind) || backend.answered()) return fail(FailedAt::bad_answer, cause, wrote);

@@ -103,7 +103,7 @@ upstream::Pick Selection::pick_pinned() {
   PinnedPtr& pinned = request_.own->pinned;
   upstream::Endpoint& endpoint = *pinned->endpoint;
   const bool usable = endpoint.is_up() && endpoint.is_active() && !endpoint.is_removed() &&
-                      context_.transport.has(endpoint, pinned->chosen.id);
+                      context_.transport.keeps(endpoint, pinned->chosen);
   const std::uint32_t in_flight = usable ? endpoint.acquire() : 0;
   if (in_flight == 0) {
     if (!usable) pinned.reset();

@@ -71,6 +71,18 @@ std::vector<X509Ptr> certificates_in(std::string_view pem) {
   return all;
 }
 
+using Digest = std::array<unsigned char, EVP_MAX_MD_SIZE>;
+
+std::string hex_of(const Digest& digest, unsigned size) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    hex += kDigits[digest[i] >> 4U];
+    hex += kDigits[digest[i] & 15U];
+  }
+  return hex;
+}
+
 // Nobody is asked for a password: a server starts at night, too.
 int no_password(char* /*buffer*/, int /*size*/, int /*writing*/, void* asked) {
   *static_cast<bool*>(asked) = true;
@@ -158,16 +170,16 @@ std::string subject_of(const X509& certificate) {
 }
 
 std::string sha256_of(const X509& certificate) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  Digest digest{};
   unsigned size = 0;
-  std::string hex;
-  if (X509_digest(&certificate, EVP_sha256(), digest.data(), &size) != 1) return hex;
-  for (unsigned i = 0; i < size; ++i) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    hex += kDigits[digest[i] >> 4U];
-    hex += kDigits[digest[i] & 15U];
-  }
-  return hex;
+  return X509_digest(&certificate, EVP_sha256(), digest.data(), &size) == 1 ? hex_of(digest, size) : std::string();
+}
+
+std::string sha256_of(std::string_view bytes) {
+  Digest digest{};
+  unsigned size = 0;
+  const bool made = EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1;
+  return made ? hex_of(digest, size) : std::string();
 }
 
 }  // namespace lb::tls

@@ -55,5 +55,7 @@ struct FileText {
 // Subject as RFC 4514 has it; SHA-256 of the DER as 64 lower-case hex digits.
 [[nodiscard]] std::string subject_of(const X509& certificate);
 [[nodiscard]] std::string sha256_of(const X509& certificate);
+// Of any bytes, likewise.
+[[nodiscard]] std::string sha256_of(std::string_view bytes);
 
 }  // namespace lb::tls

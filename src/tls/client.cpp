@@ -101,6 +101,9 @@ void Sessions::attach(const std::shared_ptr<Sessions>& sessions, SSL& ssl) {
 
 net::Awaitable<base::Result<net::StreamPtr>> Connector::connect(net::Tcp::endpoint address, base::Deadline deadline,
                                                                 std::string_view preface) {
+  if (client_ == nullptr) {
+    co_return Error{ErrorKind::tls_certificate, base::Side::upstream, "the files of [backend_tls] cannot be used"};
+  }
   auto plain = co_await plain_.connect(address, deadline, preface);
   if (!plain) co_return plain.error();
   SslPtr ssl = client_->connection(host_);

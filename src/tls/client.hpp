@@ -54,7 +54,7 @@ class Sessions {
 // Connects to one server, as plain as another connector does, and shakes hands. One worker's.
 class Connector final : public net::Connector {
  public:
-  // `plain` and `blocks` outlive it. `host` as Client::connection() has it.
+  // `plain` and `blocks` outlive it. `host` as Client::connection() has it. Without a client every attempt fails.
   Connector(net::Connector& plain, ClientPtr client, std::string host, net::BlockPool& blocks)
       : plain_(plain),
         client_(std::move(client)),

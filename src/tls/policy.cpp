@@ -15,8 +15,7 @@ void apply_policy(SSL_CTX& context) noexcept {
   SSL_CTX_set_ciphersuites(&context, kCiphers13);
   SSL_CTX_set1_groups_list(&context, "X25519:P-256:P-384");
   SSL_CTX_set_options(&context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  SSL_CTX_set_mode(&context,
-                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(&context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
 std::string lower(std::string_view text) {

@@ -45,7 +45,17 @@ std::string asked_name(SSL* ssl) {
   const std::size_t size =
       static_cast<std::size_t>(static_cast<unsigned char>(list[1])) << 8U | static_cast<unsigned char>(list[2]);
   if (size > list.size() - 3) return {};
-  return lower(list.substr(3, size));
+  std::string_view name = list.substr(3, size);
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return lower(name);
+}
+
+// Sessions are good in the context alone that they were made in.
+void set_session_context(SSL& ssl, std::string_view text) noexcept {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  SSL_set_session_id_context(&ssl, digest.data(), SSL_MAX_SID_CTX_LENGTH);
 }
 
 // Looked up once: to look it up again costs as much as it does for a ticket.
@@ -76,11 +86,18 @@ struct Server::Callbacks {
     } else if (SSL_CTX* const context = server.find(name)) {
       SSL_set_SSL_CTX(ssl, context);
     }
+    // Who was let in for one site has not been for another one, be it by a ticket (RFC 6066 section 3).
+    if (server.asks_for_certificates()) set_session_context(*ssl, server.session_context_ + name);
     return SSL_CLIENT_HELLO_SUCCESS;
   }
 
   static void answer_challenge(SSL* ssl, const Certificate& challenge) {
+    // Whoever asks so gets a certificate and nothing else: no ticket that would be good for requests.
     SSL_set_verify(ssl, SSL_VERIFY_NONE, nullptr);
+    SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    SSL_set_num_tickets(ssl, 0);
+    SSL_set_session_id_context(ssl, reinterpret_cast<const unsigned char*>(kAcme.data()),
+                               static_cast<unsigned>(kAcme.size()));
     SSL_certs_clear(ssl);
     SSL_use_certificate(ssl, challenge.leaf.get());
     SSL_use_PrivateKey(ssl, challenge.key.get());
@@ -127,6 +144,9 @@ struct Server::Callbacks {
 Server::Server(std::vector<CertificatePtr> certificates, ServerSettings settings, std::shared_ptr<TicketKeys> tickets)
     : certificates_(std::move(certificates)), settings_(std::move(settings)), tickets_(std::move(tickets)) {
   LB_CHECK(!certificates_.empty());
+  session_context_ = settings_.only_1_3 ? "1.3" : "1.2";
+  session_context_ += std::to_string(static_cast<int>(settings_.client_certificates));
+  for (const X509Ptr& authority : settings_.client_authorities) session_context_ += sha256_of(*authority);
   const CertificatePtr& first = certificates_.front();
   first_ = context_of(first->names.empty() ? Chosen{0} : with_name(first->names.front()));
   for (const CertificatePtr& one : certificates_) {
@@ -183,12 +203,9 @@ SslContextPtr Server::make_context() const {
   SSL_CTX_set_tlsext_ticket_key_evp_cb(raw, &Callbacks::ticket_key);
 
   // Tickets are good only for what was asked of their clients.
-  std::string asked = settings_.only_1_3 ? "1.3" : "1.2";
-  asked += std::to_string(static_cast<int>(settings_.client_certificates));
-  for (const X509Ptr& authority : settings_.client_authorities) asked += sha256_of(*authority);
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
-  EVP_Digest(asked.data(), asked.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  EVP_Digest(session_context_.data(), session_context_.size(), digest.data(), &size, EVP_sha256(), nullptr);
   SSL_CTX_set_session_id_context(raw, digest.data(), SSL_MAX_SID_CTX_LENGTH);
 
   if (!asks_for_certificates()) return context;
@@ -235,15 +252,26 @@ bool Server::was_challenge(Stream& stream) noexcept {
 
 std::string Server::name_of(Stream& stream) {
   const char* const name = SSL_get_servername(&stream.ssl(), TLSEXT_NAMETYPE_host_name);
-  return name == nullptr ? std::string() : lower(name);
+  if (name == nullptr) return {};
+  std::string text = lower(name);
+  if (text.ends_with('.')) text.pop_back();
+  return text;
 }
 
 bool Server::may_ask(std::string_view name, std::string_view host) const noexcept {
   if (!asks_for_certificates()) return true;
   SSL_CTX* const other = find(host);
   if (other == nullptr) return true;
-  SSL_CTX* const made_for = find(name);
-  return other == (made_for != nullptr ? made_for : first_);
+  SSL_CTX* const named = find(name);
+  SSL_CTX* const made_for = named != nullptr ? named : first_;
+  if (other == made_for) return true;
+  // One that was shown may hold both names.
+  const auto chosen_by = [this](SSL_CTX* context) {
+    return std::ranges::find_if(contexts_, [context](const auto& one) { return one.second.get() == context; })->first;
+  };
+  const Chosen shown = chosen_by(made_for);
+  return std::ranges::any_of(chosen_by(other),
+                             [&](std::size_t one) { return std::ranges::find(shown, one) != shown.end(); });
 }
 
 }  // namespace lb::tls

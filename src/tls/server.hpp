@@ -55,6 +55,10 @@ class Server : public std::enable_shared_from_this<Server> {
   // Whether requests of a connection that was made for `name` may be for `host`, lower case both: not if that belongs
   // to another certificate, where clients have to show theirs (RFC 9110 section 7.4). Else each may.
   [[nodiscard]] bool may_ask(std::string_view name, std::string_view host) const noexcept;
+  // Whether nobody is served who has shown none.
+  [[nodiscard]] bool requires_certificates() const noexcept {
+    return settings_.client_certificates == ClientCertificates::required;
+  }
   [[nodiscard]] bool asks_for_certificates() const noexcept {
     return settings_.client_certificates != ClientCertificates::off;
   }
@@ -76,6 +80,7 @@ class Server : public std::enable_shared_from_this<Server> {
   std::map<Chosen, SslContextPtr> contexts_;
   std::unordered_map<std::string, SSL_CTX*> by_name_;  // names of certificates, stars as they are
   SSL_CTX* first_ = nullptr;
+  std::string session_context_;  // what of the settings a session depends on
 };
 
 using ServerPtr = std::shared_ptr<const Server>;

@@ -20,7 +20,8 @@ using base::Result;
 namespace {
 
 constexpr std::size_t kRecordBytes = 16 * 1024;  // of plaintext (RFC 8446 section 5.1)
-constexpr std::size_t kRecordOverhead = 256;     // and more than any cipher adds
+// More than any cipher adds, also where the client wants records of 512 bytes (RFC 6066 section 4): 32 of them.
+constexpr std::size_t kRecordOverhead = 2048;
 // A small answer shares a block with its overhead.
 constexpr std::size_t kSmallBytes = base::kSmallBlockBytes - kRecordOverhead;
 
@@ -152,7 +153,25 @@ Error Stream::handshake_error(int why) noexcept {
   return {is_alert ? ErrorKind::tls_alert : ErrorKind::tls_protocol, side_, words};
 }
 
+// One read or write of ours may take several of the inner stream's: what stops it holds for those to come as well.
+class Stream::Pending {
+ public:
+  Pending(bool& pending, bool& cancelled) noexcept : pending_(pending) {
+    LB_CHECK(!pending);
+    pending = true;
+    cancelled = false;
+  }
+  Pending(const Pending&) = delete;
+  Pending& operator=(const Pending&) = delete;
+  ~Pending() { pending_ = false; }
+
+ private:
+  bool& pending_;
+};
+
 net::Awaitable<Result<void>> Stream::handshake(base::Deadline deadline) {
+  const Pending pending(reading_, read_cancelled_);
+  read_deadline_ = deadline;
   for (;;) {
     ERR_clear_error();
     const int result = SSL_do_handshake(ssl_.get());
@@ -169,10 +188,33 @@ net::Awaitable<Result<void>> Stream::handshake(base::Deadline deadline) {
     if (!goes_on) co_return failed;
     if (why == SSL_ERROR_NONE) co_return Result<void>();
     if (why == SSL_ERROR_WANT_WRITE) continue;
-    const auto came = co_await inner_->read_some(received_.up_to(base::kLargeBlockBytes), deadline);
+    if (const auto stop = stopped()) co_return *stop;
+    const auto came = co_await inner_->read_some(received_.up_to(base::kLargeBlockBytes), read_deadline_);
     if (!came) co_return came.error();
     received_.commit(*came);
   }
+}
+
+// Whether a read or wait is to end before another one of the inner stream begins.
+std::optional<Error> Stream::stopped() const noexcept {
+  if (read_cancelled_) return Error{ErrorKind::cancelled, side_, "cancelled"};
+  if (wheel_.now() >= read_deadline_) return Error{ErrorKind::timeout, side_, "no progress within the timeout"};
+  return std::nullopt;
+}
+
+void Stream::set_read_deadline(base::Deadline deadline) noexcept {
+  read_deadline_ = deadline;
+  inner_->set_read_deadline(deadline);
+}
+
+void Stream::cancel_read() noexcept {
+  read_cancelled_ = reading_;
+  inner_->cancel_read();
+}
+
+void Stream::cancel_write() noexcept {
+  write_cancelled_ = writing_;
+  inner_->cancel_write();
 }
 
 // What a failed SSL_read or SSL_peek says.
@@ -187,7 +229,11 @@ Stream::State Stream::note_failure(int result) noexcept {
   } else {
     const unsigned long code = ERR_peek_last_error();
     const char* const text = code == 0 ? nullptr : ERR_reason_error_string(code);
-    end_ = {ErrorKind::reset, side_, text != nullptr ? std::string_view(text) : "TLS failed"};
+    // A server of TLS 1.3 refuses a client's certificate when we think that we have shaken hands already.
+    const int reason = ERR_GET_REASON(code);
+    const bool is_refusal = !got_data_ && reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
+    end_ = {is_refusal ? ErrorKind::tls_alert : ErrorKind::reset, side_,
+            text != nullptr ? std::string_view(text) : "TLS failed"};
   }
   ERR_clear_error();
   return State::ended;
@@ -207,6 +253,7 @@ std::size_t Stream::decrypt(net::ReadBuffer& into) {
       break;
     }
     bytes += more;
+    got_data_ = true;
     if (received_.empty() && SSL_pending(ssl_.get()) == 0) break;
   }
   return bytes;
@@ -230,13 +277,19 @@ Error Stream::end_of(const Error& inner) const noexcept {
 }
 
 net::Awaitable<Result<std::size_t>> Stream::read_some(net::ReadBuffer& into, base::Deadline deadline) {
+  const Pending pending(reading_, read_cancelled_);
+  read_deadline_ = deadline;
   reads_ahead_ = false;
+  bool again = false;
   for (;;) {
     if (const std::size_t bytes = decrypt(into); bytes > 0) co_return bytes;
     if (ended_) co_return end_;
+    if (std::exchange(again, true)) {
+      if (const auto stop = stopped()) co_return *stop;
+    }
     into.release();
     received_.release();
-    const auto came = co_await inner_->read_some(received_.up_to(base::kLargeBlockBytes), deadline);
+    const auto came = co_await inner_->read_some(received_.up_to(base::kLargeBlockBytes), read_deadline_);
     if (!came) co_return end_of(came.error());
     received_.commit(*came);
   }
@@ -254,16 +307,21 @@ std::size_t Stream::read_at_hand(net::ReadBuffer& into) {
 }
 
 net::Awaitable<Result<void>> Stream::wait_readable(base::Deadline deadline) {
-  for (;;) {
+  const Pending pending(reading_, read_cancelled_);
+  read_deadline_ = deadline;
+  for (bool again = false;;) {
     if (peek() != State::wanting) co_return Result<void>();
+    if (std::exchange(again, true)) {
+      if (const auto stop = stopped()) co_return *stop;
+    }
     received_.release();
     if (received_.empty()) {
-      const auto readable = co_await inner_->wait_readable(deadline);
+      const auto readable = co_await inner_->wait_readable(read_deadline_);
       if (!readable) co_return readable;
     }
     // The bytes, or the end, are there: this does not wait.
     reads_ahead_ = false;
-    const auto came = co_await inner_->read_some(received_.up_to(base::kLargeBlockBytes), deadline);
+    const auto came = co_await inner_->read_some(received_.up_to(base::kLargeBlockBytes), read_deadline_);
     if (!came) {
       if (!base::is_end_of_connection(came.error().kind)) co_return came.error();
       ended_ = true;
@@ -282,7 +340,9 @@ bool Stream::read_ahead() noexcept {
 
 // What lies there, by what lies below. Tickets and the like are taken in.
 net::Probe Stream::look(net::Probe inner) noexcept {
-  for (;;) {
+  // Who sends nothing but key updates, one after the other, is looked at again later.
+  constexpr int kRounds = 8;
+  for (int round = 0; round < kRounds; ++round) {
     const State state = peek();
     if (state == State::data) return net::Probe::readable;
     if (state == State::ended) return net::Probe::closed;
@@ -297,6 +357,7 @@ net::Probe Stream::look(net::Probe inner) noexcept {
     if (reads_ahead_) static_cast<void>(inner_->read_ahead());
     inner = inner_->noticed();
   }
+  return net::Probe::readable;
 }
 
 bool Stream::encrypt(std::string_view plain) noexcept {
@@ -306,6 +367,7 @@ bool Stream::encrypt(std::string_view plain) noexcept {
 }
 
 net::Awaitable<Result<void>> Stream::write(const net::BufferList& from, base::Duration idle, net::Next next) {
+  const Pending pending(writing_, write_cancelled_);
   std::size_t left = net::asio::buffer_size(from);
   if (left > kSmallBytes) {
     // Large ones behind all else that is to be done now, as plain streams have it.
@@ -357,6 +419,7 @@ net::Awaitable<Result<void>> Stream::write(const net::BufferList& from, base::Du
 // Everything that OpenSSL has made, also what it makes meanwhile.
 net::Awaitable<Result<void>> Stream::flush(base::Duration idle, net::Next next) {
   while (sent_ < made_) {
+    if (write_cancelled_) co_return Error{ErrorKind::cancelled, side_, "cancelled"};
     const std::uint32_t until = made_;
     net::BufferList buffers;
     buffers.emplace_back(sending_.data() + sent_, until - sent_);

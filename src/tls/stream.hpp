@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "net/block_pool.hpp"
@@ -43,9 +44,9 @@ class Stream final : public net::Stream {
                                                          net::Next next) override;
   // With close_notify.
   [[nodiscard]] net::Awaitable<base::Result<void>> shutdown_send(base::Duration idle) override;
-  void set_read_deadline(base::Deadline deadline) noexcept override { inner_->set_read_deadline(deadline); }
-  void cancel_read() noexcept override { inner_->cancel_read(); }
-  void cancel_write() noexcept override { inner_->cancel_write(); }
+  void set_read_deadline(base::Deadline deadline) noexcept override;
+  void cancel_read() noexcept override;
+  void cancel_write() noexcept override;
   [[nodiscard]] net::asio::ip::tcp::endpoint local_endpoint() const noexcept override {
     return inner_->local_endpoint();
   }
@@ -54,11 +55,13 @@ class Stream final : public net::Stream {
 
  private:
   enum class State : std::uint8_t { data, wanting, ended };
+  class Pending;
 
   static BIO_METHOD* bio_method();
   static int bio_read(BIO* bio, char* into, int size);
   static int bio_write(BIO* bio, const char* from, int size);
 
+  [[nodiscard]] std::optional<base::Error> stopped() const noexcept;
   std::size_t decrypt(net::ReadBuffer& into);
   State peek() noexcept;
   State note_failure(int result) noexcept;
@@ -75,13 +78,19 @@ class Stream final : public net::Stream {
   std::shared_ptr<const void> keep_;
   SslPtr ssl_;
   net::BlockPool& blocks_;
-  net::InputBuffer received_;  // of the inner stream, not taken by OpenSSL yet
-  net::Block sending_;         // what OpenSSL has made
-  std::uint32_t made_ = 0;     // bytes of it
-  std::uint32_t sent_ = 0;     // of those
-  bool ended_ = false;         // nothing can be decrypted any more:
-  base::Error end_{};          // why
-  bool reads_ahead_ = false;   // the inner stream was told to
+  net::InputBuffer received_;                    // of the inner stream, not taken by OpenSSL yet
+  net::Block sending_;                           // what OpenSSL has made
+  std::uint32_t made_ = 0;                       // bytes of it
+  std::uint32_t sent_ = 0;                       // of those
+  base::Deadline read_deadline_ = base::kNever;  // of the read that pends
+  bool got_data_ = false;                        // of the peer, ever
+  bool reading_ = false;
+  bool read_cancelled_ = false;
+  bool writing_ = false;
+  bool write_cancelled_ = false;
+  bool ended_ = false;        // nothing can be decrypted any more:
+  base::Error end_{};         // why
+  bool reads_ahead_ = false;  // the inner stream was told to
 };
 
 }  // namespace lb::tls

@@ -56,7 +56,9 @@ using AddressSetPtr = std::shared_ptr<AddressSet>;
 // Which address an attempt goes to.
 struct AddressChoice {
   std::uint32_t id = 0;  // 0: none is known
-  AddressPtr address;    // null: the endpoint has just this one
+  AddressPtr address{};  // null: the endpoint has just this one
+  // Of the settings that connections to the endpoint are made by: those made by earlier ones are not kept.
+  std::uint32_t generation = 0;
 };
 
 }  // namespace lb::upstream

@@ -23,7 +23,8 @@ AddressChoice TcpTransport::choose(const Endpoint& endpoint, std::uint32_t but_n
   if (endpoint.slot() >= sets_.size() || sets_[endpoint.slot()] == nullptr) return {};
   AddressSet& set = *sets_[endpoint.slot()];
   if (set.list.empty()) return {};
-  if (set.list.size() == 1) return {set.list.front()->id, nullptr};
+  const std::uint32_t generation = generation_of(endpoint.slot());
+  if (set.list.size() == 1) return {set.list.front()->id, nullptr, generation};
   const base::TimePoint now = connector_->wheel().now();
   const std::uint32_t turn = set.turn.fetch_add(1, std::memory_order_relaxed);
   std::array<std::uint8_t, base::kAddressesMax> candidates{};
@@ -41,9 +42,9 @@ AddressChoice TcpTransport::choose(const Endpoint& endpoint, std::uint32_t but_n
       for (std::size_t i = failed; i < count; ++i) candidates[i] = candidates[i + 1];
     }
     const AddressPtr& address = set.list[candidates[turn % count]];
-    return {address->id, address};
+    return {address->id, address, generation};
   }
-  return {set.list.front()->id, set.list.front()};
+  return {set.list.front()->id, set.list.front(), generation};
 }
 
 net::Awaitable<base::Result<net::StreamPtr>> TcpTransport::connect(const Endpoint& endpoint, AddressChoice& choice,
@@ -53,6 +54,7 @@ net::Awaitable<base::Result<net::StreamPtr>> TcpTransport::connect(const Endpoin
   const std::uint32_t first = std::exchange(choice, AddressChoice{}).id;
   base::Error last{base::ErrorKind::resolve_failed, base::Side::upstream, "the name has no address"};
   if (set == nullptr) co_return last;
+  const std::uint32_t generation = generation_of(slot);
   const std::shared_ptr<net::Connector> own = connector_of(slot);  // may be replaced meanwhile
   net::Connector& connector = own ? *own : *connector_;
   const std::vector<AddressPtr> order = order_of(*set, first);
@@ -65,7 +67,7 @@ net::Awaitable<base::Result<net::StreamPtr>> TcpTransport::connect(const Endpoin
     const auto share = (deadline - now) / static_cast<std::int64_t>(order.size() - i);
     auto stream = co_await connector.connect(order[i]->where, now + share, preface);
     if (stream) {
-      choice = {order[i]->id, several ? order[i] : nullptr};
+      choice = {order[i]->id, several ? order[i] : nullptr, generation};
       co_return std::move(stream);
     }
     last = stream.error();

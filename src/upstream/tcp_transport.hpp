@@ -28,7 +28,8 @@ class TcpTransport final : public Transport {
   // How the endpoint with this slot is connected to, instead of plainly; null: plainly.
   void set_connector(std::uint32_t slot, std::unique_ptr<net::Connector> connector) {
     if (slot >= connectors_.size()) connectors_.resize(slot + 1);
-    connectors_[slot] = std::move(connector);
+    connectors_[slot].connector = std::move(connector);
+    ++connectors_[slot].generation;
   }
   // The plain one.
   [[nodiscard]] net::Connector& connector() noexcept { return *connector_; }
@@ -46,6 +47,9 @@ class TcpTransport final : public Transport {
     const AddressSet* const set = set_of(endpoint);
     return set != nullptr && set->list.size() > 1 ? set : nullptr;
   }
+  [[nodiscard]] bool keeps(const Endpoint& endpoint, const AddressChoice& choice) const noexcept override {
+    return has(endpoint, choice.id) && choice.generation == generation_of(endpoint.slot());
+  }
   [[nodiscard]] bool has(const Endpoint& endpoint, std::uint32_t id) const noexcept override {
     const AddressSet* const set = set_of(endpoint);
     return set != nullptr && set->has(id);
@@ -58,7 +62,10 @@ class TcpTransport final : public Transport {
     return endpoint.slot() < sets_.size() ? sets_[endpoint.slot()].get() : nullptr;
   }
   [[nodiscard]] std::shared_ptr<net::Connector> connector_of(std::uint32_t slot) const {
-    return slot < connectors_.size() ? connectors_[slot] : nullptr;
+    return slot < connectors_.size() ? connectors_[slot].connector : nullptr;
+  }
+  [[nodiscard]] std::uint32_t generation_of(std::uint32_t slot) const noexcept {
+    return slot < connectors_.size() ? connectors_[slot].generation : 0;
   }
   [[nodiscard]] static Rank rank_of(const Address& address, base::TimePoint now) noexcept {
     if (address.out.load(std::memory_order_relaxed)) return Rank::out;
@@ -68,8 +75,12 @@ class TcpTransport final : public Transport {
 
   std::unique_ptr<net::Connector> connector_;
   HealthRecorder* health_;
-  std::vector<AddressSetPtr> sets_;                          // by slot
-  std::vector<std::shared_ptr<net::Connector>> connectors_;  // likewise; those in use are kept alive by their users
+  std::vector<AddressSetPtr> sets_;  // by slot
+  struct Own {
+    std::shared_ptr<net::Connector> connector;  // null: the plain one; kept alive by those who use it
+    std::uint32_t generation = 0;
+  };
+  std::vector<Own> connectors_;  // likewise
 };
 
 }  // namespace lb::upstream

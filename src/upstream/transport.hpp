@@ -30,7 +30,11 @@ class Transport {
                                                                              std::string_view preface) = 0;
   // All of them now; null if the endpoint has less than two.
   [[nodiscard]] virtual const AddressSet* addresses(const Endpoint& endpoint) const noexcept;
-  // Whether connections to the address are still worth keeping.
+  // Whether a connection to what was chosen is still worth keeping.
+  [[nodiscard]] virtual bool keeps(const Endpoint& endpoint, const AddressChoice& choice) const noexcept {
+    return has(endpoint, choice.id);
+  }
+  // Whether connections to the address are, as far as that goes.
   [[nodiscard]] virtual bool has(const Endpoint& endpoint, std::uint32_t id) const noexcept;
 };
 

@@ -5,8 +5,9 @@
 """
 
 import ssl
-import struct
 import socket
+import threading
+import time
 
 import harness
 from harness import Authority, backends, listener, ok, server_context
@@ -155,12 +156,65 @@ class BackendTls(harness.TestCase):
             self.assertEqual(200, one.ask()[0])
         self.assertEqual(3, len(secure.requests))
 
+    def test_what_cannot_be_verified_is_not_asked_in_the_clear(self):
+        plain = self.backend()
+        balancer = self.serve(plain, more="")
+        seen = []
+        secure = self.backend(read_header=lambda one: seen.append(one.recv(4096)))
+        balancer.reload(listener() + '[backend_tls]\nca = "/nowhere.pem"\n' + ONE_ATTEMPT +
+                        backends(f"https://127.0.0.1:{secure.port}", plain.url()))
+        one = self.connect(balancer.ports[0])
+        for _ in range(4):
+            one.ask()
+        self.assertFalse([data for data in seen if b"GET" in data], seen)
+
+    def test_tickets_do_not_undo_a_deadline(self):
+        # The backend takes half of a body, answers nothing, and sends a ticket late.
+        origin = self.backend(lambda *_: time.sleep(8) or b"", context=server_context(*SITE))
+        balancer = self.serve(origin, more=TRUST + ONE_ATTEMPT +
+                              '[server.timeouts]\nfirst_response_byte = "500ms"\n[balance]\nstall = "0s"\n')
+        one = self.connect(balancer.ports[0])
+        one.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nxx")
+        time.sleep(0.2)
+        began = time.monotonic()
+        one.send("xx")
+        self.assertEqual(504, one.read()[0])
+        self.assertLess(time.monotonic() - began, 5)
+
     def test_a_bad_authority_at_reload_keeps_the_old_one(self):
         origin = self.backend(context=server_context(*SITE))
         balancer = self.serve(origin)
         log = balancer.reload(balancer.file.read_text().replace(CA.pem, "/nowhere.pem"))
         self.assertIn("/nowhere.pem", log)
         self.assertEqual(200, self.connect(balancer.ports[0]).ask()[0])
+
+    def test_a_connection_in_use_does_not_survive_another_authority(self):
+        go = threading.Event()
+
+        def answer(line, *_):
+            if "slow" in line:
+                go.wait(harness.TIME)
+            return ok(line)
+
+        origin = self.backend(answer, context=server_context(*SITE))
+        balancer = self.serve(origin, more=TRUST + ONE_ATTEMPT)
+        one = self.connect(balancer.ports[0])
+        one.send(one.get("/slow"))
+        while not origin.requests:
+            time.sleep(0.01)
+        balancer.reload(balancer.file.read_text().replace(CA.pem, STRANGERS.pem))
+        go.set()
+        self.assertEqual(200, one.read()[0])
+        self.assertEqual(502, one.ask()[0])
+
+    def test_a_reload_that_changes_nothing_keeps_connections(self):
+        origin = self.backend(context=server_context(*SITE))
+        balancer = self.serve(origin)
+        one = self.connect(balancer.ports[0])
+        for _ in range(3):
+            self.assertEqual(200, one.ask()[0])
+            balancer.reload()
+        self.assertEqual(1, len(origin.connections))
 
     def test_http_checks_go_the_same_way(self):
         origin = self.backend(context=server_context(*SITE))

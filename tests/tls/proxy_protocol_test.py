@@ -109,6 +109,16 @@ class Inbound(harness.TestCase):
         self.assertEqual(200, self.connect(balancer.ports[0]).ask(fields="X-Forwarded-For: 9.9.9.9\r\n")[0])
         self.assertEqual("9.9.9.9, 127.0.0.1", self.client_seen())
 
+    def test_much_at_once_without_a_header(self):
+        balancer = self.serve("accept")
+        for size in (10_000, 16_384, 20_000, 300_000):
+            body = b"x" * size
+            for header in (b"", V2):
+                with Connection(balancer.ports[0]) as one:
+                    one.send(header + f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode() + body)
+                    self.assertEqual(200, one.read()[0])
+                self.assertEqual(size, len(self.origin.requests[-1][2]))
+
     def test_malformed_headers_are_bad_requests(self):
         balancer = self.serve("accept")
         for bad in (b"PROXY TCP4 1.2.3.4 5.6.7.8 99999 1\r\n", b"PROXY TCP4 1.2.3.4\r\n", b"PROXY " + b"x" * 200,
@@ -133,6 +143,7 @@ class Inbound(harness.TestCase):
                 (b"", "8.8.8.8, 9.9.9.9, 192.0.2.7", "9.9.9.9", "8.8.8.8, 9.9.9.9, 192.0.2.7, 127.0.0.1"),
                 (b"", "192.0.2.9, 192.0.2.7", "192.0.2.9", "192.0.2.9, 192.0.2.7, 127.0.0.1"),
                 (b"", "garbage", "127.0.0.1", "garbage, 127.0.0.1"),
+                (b"", "5.5.5.5,, 192.0.2.7", "5.5.5.5", "5.5.5.5,, 192.0.2.7, 127.0.0.1"),
                 # The header names somebody who is not trusted: what he says of others is not believed.
                 (V1, "9.9.9.9", "203.0.113.7", "9.9.9.9, 203.0.113.7"),
                 (b"PROXY TCP4 192.0.2.3 198.51.100.1 4000 443\r\n", "9.9.9.9", "9.9.9.9", "9.9.9.9, 192.0.2.3")):

@@ -251,6 +251,50 @@ class Server(harness.TestCase):
             self.assertEqual("second", self.subject(balancer.ports[0], "localhost"), words)
         self.assertEqual(200, old.ask()[0], "a connection outlives all of this")
 
+    def test_a_reload_without_any_good_certificate_never_serves_plainly(self):
+        balancer = self.serve(more=f'[tls]\nclient_certificates = "require"\nclient_ca = "{CA.pem}"\n')
+        toml = balancer.file.read_text()
+        for change in ((SITE[0], "/nowhere.pem"), (SITE[1], "/nowhere.key"), (SITE[1], OTHER[1])):
+            balancer.reload(toml.replace(*change))
+            with Connection(balancer.ports[0]) as one:
+                self.assertEqual(400, one.ask()[0])
+            self.assertEqual(200, self.connect(balancer.ports[0], client_context(CA.pem, CLIENT)).ask()[0])
+        # One that begins with nothing to show closes.
+        plain = self.balancer(listener() + backends(self.origin.url()))
+        port = harness.free_port()
+        plain.reload(plain.file.read_text() + listener(port=port, tls=True) + certificates(("/nowhere.pem", SITE[1])))
+        with Connection(port) as one:
+            one.send(one.get())
+            try:
+                self.assertEqual(b"", one.socket.recv(1))
+            except ConnectionError:
+                pass
+        self.assertEqual(0, len([line for line, _, _ in self.origin.requests if "nowhere" in line]))
+
+    def test_small_records_lose_nothing(self):
+        body = bytes(range(256)) * 400
+        origin = self.backend(lambda *_: harness.ok(body))
+        balancer = self.balancer(listener(tls=True) + certificates(SITE) + backends(origin.url()))
+        for size in ("512", "1024", "4096"):
+            for version in ("-tls1_2", "-tls1_3"):
+                told = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{balancer.ports[0]}", "-quiet",
+                                       "-maxfraglen", size, version, "-ign_eof"],
+                                      input=b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+                                      capture_output=True, timeout=harness.TIME, check=False).stdout
+                self.assertTrue(told.endswith(body), (size, version, len(told)))
+
+    def test_a_session_is_for_the_name_that_it_was_made_for(self):
+        balancer = self.serve(SITE, OTHER, more=f'[tls]\nclient_certificates = "optional"\nclient_ca = "{CA.pem}"\n')
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context, session = self.session_of(balancer.ports[0], version)
+            context.check_hostname = False
+            with Connection(balancer.ports[0], context, "other.org", session=session) as one:
+                self.assertFalse(one.socket.session_reused)
+                one.send("GET / HTTP/1.1\r\nHost: other.org\r\n\r\n")
+                self.assertEqual(200, one.read()[0])
+                one.send("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n")
+                self.assertEqual(421, one.read()[0])
+
     def test_watch_sees_certificates(self):
         certificate, key = CA.issue("watched", "localhost", subject="/CN=before")
         balancer = self.serve((certificate, key), flags=["-watch"])
@@ -369,6 +413,25 @@ class Listeners(harness.TestCase):
                                  certificates(SITE) + backends(origin.url()), ["-port", "0"])
         self.assertEqual(200, self.connect(balancer.ports[1]).ask()[0])
         self.assertEqual(200, self.connect(balancer.ports[0], client_context(CA.pem)).ask()[0])
+
+    def test_take_over_after_the_first_listener_has_changed(self):
+        origin = self.backend()
+        ports = [harness.free_port() for _ in range(2)]
+        first = self.balancer(listener(port=ports[0]) + backends(origin.url()))
+        toml = listener(port=ports[1]) + listener(port=ports[0]) + backends(origin.url())
+        first.reload(toml)
+        second = self.balancer(toml, ["-takeover"])
+        self.assertIn("taking over", second.log())
+        self.assertEqual(0, first.process.wait(harness.TIME))
+        for port in ports:
+            self.assertEqual(200, self.connect(port).ask()[0])
+
+    def test_an_address_that_changes_leaves_nobody_outside(self):
+        origin = self.backend()
+        port = harness.free_port()
+        balancer = self.balancer(listener(address="0.0.0.0", port=port) + backends(origin.url()))
+        balancer.reload(listener(address="127.0.0.1", port=port) + backends(origin.url()))
+        self.assertEqual(200, self.connect(port).ask()[0])
 
     def test_take_over_of_all_listeners(self):
         origin = self.backend()

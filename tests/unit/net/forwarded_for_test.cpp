@@ -76,8 +76,6 @@ TEST(NetForwardedFor, elements_may_have_ports_and_brackets) {
 TEST(NetForwardedFor, what_is_no_address_ends_the_walk) {
   for (const std::string& element : {"unknown"s,
                                      "_hidden"s,
-                                     ""s,
-                                     " "s,
                                      "localhost"s,
                                      "1.2.3"s,
                                      "1.2.3.4:"s,
