@@ -287,7 +287,7 @@ Outcome Attempt::fail_reading(const message::Outgoing& backend, const base::Erro
   const base::Error& cause =
       error.kind == ErrorKind::cancelled && upload_.backend_error() ? *upload_.backend_error() : error;
   if (cause.kind == ErrorKind::cancelled) return Outcome::cut;  // the server is being torn down
-  if (cause.kind == ErrorKind::tls_alert) return fail(FailedAt::not_processed, cause, wrote);
+  if (cause.kind == ErrorKind::tls_alert) return fail(FailedAt::nothing_sent, cause, wrote);
   if (cause.kind == ErrorKind::not_processed) return fail(FailedAt::not_processed, cause, wrote);
   if (cause.kind == ErrorKind::timeout) return fail(FailedAt::answer_timeout, cause, wrote);
   if (!base::is_end_of_connection(cause.kind) || backend.answered()) return fail(FailedAt::bad_answer, cause, wrote);

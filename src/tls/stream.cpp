@@ -55,6 +55,24 @@ std::string_view words_of(long verification) noexcept {
   }
 }
 
+// A server of TLS 1.3 looks at the client's certificate when the client thinks that they have shaken hands already.
+// These alerts say that it has not let us in, and so has seen nothing of a request; others may come when it has.
+bool refuses_certificate(int reason) noexcept {
+  switch (reason - SSL_AD_REASON_OFFSET) {
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_ACCESS_DENIED:
+    case TLS13_AD_CERTIFICATE_REQUIRED:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 BIO_METHOD* Stream::bio_method() {
@@ -229,10 +247,7 @@ Stream::State Stream::note_failure(int result) noexcept {
   } else {
     const unsigned long code = ERR_peek_last_error();
     const char* const text = code == 0 ? nullptr : ERR_reason_error_string(code);
-    // A server of TLS 1.3 refuses a client's certificate when we think that we have shaken hands already.
-    const int reason = ERR_GET_REASON(code);
-    const bool is_refusal = !got_data_ && reason >= SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256;
-    end_ = {is_refusal ? ErrorKind::tls_alert : ErrorKind::reset, side_,
+    end_ = {!got_data_ && refuses_certificate(ERR_GET_REASON(code)) ? ErrorKind::tls_alert : ErrorKind::reset, side_,
             text != nullptr ? std::string_view(text) : "TLS failed"};
   }
   ERR_clear_error();
